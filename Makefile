@@ -1,0 +1,52 @@
+# Everything a newcomer needs: `make demo` runs the main job, `make test` the tests.
+# Both make the environment first, and again only when pyproject.toml has changed.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format bench clean
+.DELETE_ON_ERROR:
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  PYTHON=python3.12 VENV=.venv-3.12 choose another interpreter and another folder for it"
+
+demo: $(VENV)/.ready ## record, replay at 1x and 8x, and measure a stream: the whole loop in ten seconds
+	@$(BIN)/tokentape demo
+
+test: $(VENV)/.ready ## run the tests
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.ready build/types ## ruff, formatting, strict types, import direction
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p tokentape
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready ## let ruff mend and format what it can
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready ## measure the ratios that the documentation claims
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the environment and everything built
+	rm -rf $(VENV) build *.egg-info
+
+# One resolution for everything: mitmproxy pins h11 and others from above, and what is installed
+# after it would not know. pip before 25.1 knows no dependency groups and its resolver gives up.
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "tokentape needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) -V 2>&1). Choose one: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[all]' --group dev
+	@touch $@
+
+# The folders as the installed namespace has them, for the type checker: links to whole folders,
+# so that a new module is seen without installing again.
+build/types: pyproject.toml
+	@rm -rf $@ && mkdir -p $@/tokentape
+	@for folder in analysis cassette cli recorder replay; do ln -s ../../../$$folder $@/tokentape/$$folder; done

@@ -1,0 +1,75 @@
+"""The cassette: the file that recording, replay and analysis share, and the decoding of event streams.
+
+`docs/cassette-format.md` is the normative description of the format. Reading::
+
+    from tokentape import cassette
+
+    with cassette.open("session.tape") as tape:
+        for exchange in cassette.exchanges(tape):
+            print(exchange.request.path, len(exchange.chunks), "pieces")
+"""
+
+from tokentape.cassette._coding import ContentDecoder, UndecodableContent
+from tokentape.cassette._errors import (
+    CassetteError,
+    Corrupt,
+    NotACassette,
+    RecordTooLarge,
+    TornTail,
+    Unreadable,
+    UnsupportedVersion,
+)
+from tokentape.cassette._exchanges import Exchange, exchanges
+from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
+from tokentape.cassette._reader import Reader, open  # noqa: A004  (as in gzip and bz2)
+from tokentape.cassette._records import (
+    FORMAT_VERSION,
+    Chunk,
+    Close,
+    Connect,
+    End,
+    EndReason,
+    Headers,
+    Note,
+    Record,
+    Request,
+    Response,
+    Section,
+    Unknown,
+)
+from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
+from tokentape.cassette._writer import Writer
+
+__all__ = [
+    "FORMAT_VERSION",
+    "MAX_RECORD_BYTES",
+    "CassetteError",
+    "Chunk",
+    "Close",
+    "Connect",
+    "ContentDecoder",
+    "Corrupt",
+    "Damage",
+    "End",
+    "EndReason",
+    "Exchange",
+    "Headers",
+    "NotACassette",
+    "Note",
+    "Reader",
+    "Record",
+    "RecordTooLarge",
+    "Request",
+    "Response",
+    "SSEDecoder",
+    "Section",
+    "ServerSentEvent",
+    "TornTail",
+    "UndecodableContent",
+    "Unknown",
+    "Unreadable",
+    "UnsupportedVersion",
+    "Writer",
+    "exchanges",
+    "open",
+]

@@ -1,0 +1,78 @@
+"""From the flat row of records to exchanges: a request with all that was recorded of its answer."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from tokentape.cassette._records import Chunk, End, Note, Record, Request, Response, Section
+
+
+@dataclass(slots=True, kw_only=True)
+class Exchange:
+    """What a cassette holds of one exchange. What is None was not recorded, or was lost to damage.
+
+    `section_index` counts the sections of the file from 0; `number` is the exchange's within its section.
+    """
+
+    section_index: int
+    section: Section | None
+    number: int
+    request: Request | None = None
+    response: Response | None = None
+    chunks: list[Chunk] = field(default_factory=list)
+    end: End | None = None
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def body(self) -> bytes:
+        """The response's body, still content-encoded."""
+        return b"".join([chunk.data for chunk in self.chunks])
+
+    @property
+    def lost_chunks(self) -> int:
+        """How many pieces the recorder wrote that the reader did not get."""
+        return self.end.chunks - len(self.chunks) if self.end else 0
+
+
+def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:
+    """Yield exchanges as they end, then those that have no end record, in order of their numbers.
+
+    Holds only the exchanges that are under way. An exchange without an end record was interrupted with
+    the recorder. `Exchange.section` is None if the section's record was lost to damage.
+    """
+    section: Section | None = None
+    section_index = -1
+    open_exchanges: dict[int, Exchange] = {}
+
+    def of(number: int) -> Exchange:
+        found = open_exchanges.get(number)
+        if found is None:
+            found = Exchange(section_index=max(section_index, 0), section=section, number=number)
+            open_exchanges[number] = found
+        return found
+
+    for record in records:
+        match record:
+            case Chunk():
+                of(record.exchange).chunks.append(record)
+            case Request():
+                of(record.exchange).request = record
+            case Response():
+                of(record.exchange).response = record
+            case End():
+                exchange = of(record.exchange)
+                exchange.end = record
+                del open_exchanges[record.exchange]
+                yield exchange
+            case Note() if record.exchange is not None:
+                of(record.exchange).notes.append(record)
+            case Section():
+                yield from _by_number(open_exchanges)
+                open_exchanges = {}
+                section, section_index = record, section_index + 1
+            case _:
+                pass
+    yield from _by_number(open_exchanges)
+
+
+def _by_number(open_exchanges: dict[int, Exchange]) -> list[Exchange]:
+    return [open_exchanges[number] for number in sorted(open_exchanges)]

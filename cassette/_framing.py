@@ -1,0 +1,164 @@
+r"""Frames: every record in a checksummed msgpack extension, so that damage is found and costs one record.
+
+    file   := magic frame*
+    magic  := msgpack str "tokentape\n"
+    frame  := 0xC9 | u32 length | type 0x54 | u32 crc32 | payload     (length counts crc32 and payload)
+
+The reader here takes bytes from any source and yields `Frame` and `Damage` values; it raises nothing of
+its own. Its invariant: the frames and the damage, in order, cover every byte it was given.
+
+After damage it looks for the next place where a whole frame checks out. The damaged frame's own length
+is tried first: if only its payload was hit, the next frame is where that length says, and nothing
+inside the payload (which may hold any bytes, even those of a cassette) can be taken for a frame. Only
+then is every later byte that could begin a frame tried. What tells a torn tail from damage in the middle
+is whether anything whole comes after it: a flipped bit in a length makes the frame reach past the end of
+the file just as a cut does.
+"""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+from zlib import crc32
+
+MAGIC = b"\xaatokentape\n"
+MAX_RECORD_BYTES = 256 * 1024 * 1024
+"""Longest payload that is written, and that a reader accepts unless it is told otherwise."""
+
+_HEADER = struct.Struct(">BIBI")  # 0xC9, length, type, crc32
+_LEAD = 0xC9
+_TYPE = 0x54
+_UNCOUNTED = 6  # the bytes of a frame that its length does not count: lead, length and type
+_BLOCK = 1 << 20
+
+
+class Frame(NamedTuple):
+    """A whole frame: where it begins, in bytes from the start of the file, and its checked payload."""
+
+    offset: int
+    payload: bytes
+
+
+class Damage(NamedTuple):
+    """A part of a file that is no whole frame: `length` bytes from `offset`.
+
+    `torn` says that the file ends inside a frame, with nothing whole after it.
+    """
+
+    offset: int
+    length: int
+    reason: str
+    torn: bool = False
+
+
+def frame(payload: bytes) -> bytes:
+    """Return the bytes of a frame around a payload."""
+    return _HEADER.pack(_LEAD, len(payload) + 4, _TYPE, crc32(payload)) + payload
+
+
+def read_frames(
+    read: Callable[[int], bytes], *, offset: int = 0, max_record_bytes: int = MAX_RECORD_BYTES
+) -> Iterator[Frame | Damage]:
+    """Yield what `read(n)` delivers, from `offset` (the first byte after the magic) to the end.
+
+    Never holds more than one record of `max_record_bytes` and a block of 1 MiB.
+    """
+    return _FrameReader(read, offset, max_record_bytes).run()
+
+
+class _FrameReader:
+    """A window over the source: `buffer[position:]` is what was read and not yet yielded."""
+
+    def __init__(self, read: Callable[[int], bytes], offset: int, max_record_bytes: int) -> None:
+        self._read = read
+        self._max_length = max_record_bytes + 4
+        self._buffer = b""
+        self._position = 0
+        self._base = offset  # offset in the file of buffer[0]
+
+    def run(self) -> Iterator[Frame | Damage]:
+        while self._fill(1):
+            start = self._base + self._position
+            payload = self._payload_at(self._position)
+            if isinstance(payload, bytes):
+                self._position += _HEADER.size + len(payload)
+                yield Frame(start, payload)
+            else:
+                found = self._skip_to_whole_frame()
+                end = self._base + self._position
+                yield Damage(start, end - start, payload.reason, torn=payload.incomplete and not found)
+
+    def _fill(self, size: int) -> bool:
+        """Have `size` bytes at the position, if the source has them."""
+        missing = size - (len(self._buffer) - self._position)
+        if missing <= 0:
+            return True
+        parts = [self._buffer[self._position :]]
+        self._base += self._position
+        self._position = 0
+        while missing > 0 and (block := self._read(max(_BLOCK, min(missing, 16 * _BLOCK)))):
+            parts.append(block)
+            missing -= len(block)
+        self._buffer = b"".join(parts)
+        return missing <= 0
+
+    def _payload_at(self, position: int) -> "bytes | _NoFrame":
+        """Check for a frame at a position of the buffer; moves the window but not the place looked at."""
+        relative = position - self._position
+        if not self._fill(relative + _HEADER.size):
+            return _NoFrame("the file ends inside a frame's header", incomplete=True)
+        position = self._position + relative
+        lead, length, kind, crc = _HEADER.unpack_from(self._buffer, position)
+        if lead != _LEAD or kind != _TYPE:
+            return _NoFrame(f"expected a frame (0xc9 .. 0x54), found 0x{lead:02x} .. 0x{kind:02x}")
+        if length < 4:
+            return _NoFrame(f"expected a frame of at least 4 bytes, found a length of {length}")
+        if length > self._max_length:
+            return _NoFrame(
+                f"a frame of {length} bytes is longer than the {self._max_length} that are accepted"
+            )
+        if not self._fill(relative + _UNCOUNTED + length):
+            have = len(self._buffer) - self._position - relative - _UNCOUNTED
+            return _NoFrame(f"expected a frame of {length} bytes, the file has {have} more", incomplete=True)
+        position = self._position + relative
+        payload = self._buffer[position + _HEADER.size : position + _UNCOUNTED + length]
+        if crc32(payload) != crc:
+            return _NoFrame(
+                f"expected CRC-32 {crc:08x}, found {crc32(payload):08x}", skip=_UNCOUNTED + length
+            )
+        return payload
+
+    def _skip_to_whole_frame(self) -> bool:
+        """Move to the next whole frame and say whether there is one; else move to the end."""
+        here = self._payload_at(self._position)
+        if isinstance(here, _NoFrame) and here.skip and self._is_boundary(here.skip):
+            self._position += here.skip
+            return True
+        self._position += 1
+        while self._fill(_HEADER.size):
+            candidate = self._buffer.find(_LEAD, self._position)
+            if candidate < 0:
+                self._position = len(self._buffer)
+                continue
+            self._position = candidate
+            if isinstance(self._payload_at(candidate), bytes):
+                return True
+            self._position += 1
+        self._position = len(self._buffer)
+        return False
+
+    def _is_boundary(self, skip: int) -> bool:
+        """Whether a whole frame begins, or the file ends, `skip` bytes on."""
+        if isinstance(self._payload_at(self._position + skip), bytes):
+            return True
+        return not self._fill(skip + 1)
+
+
+class _NoFrame(NamedTuple):
+    """Why no frame could be read: the bytes are missing (`incomplete`), or they are wrong.
+
+    `skip` is the size of the frame if its header looks right and only its payload does not.
+    """
+
+    reason: str
+    incomplete: bool = False
+    skip: int = 0

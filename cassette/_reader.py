@@ -1,0 +1,178 @@
+"""Reads a cassette once, from front to back, strictly or leniently.
+
+Strictly, the first thing that is not as it was written raises. Leniently, what is whole is yielded and
+what is not is listed in `Reader.damage`. Both raise `NotACassette` and `UnsupportedVersion`, since there
+is nothing whole to yield then.
+"""
+
+import builtins
+import io
+import sys
+from collections.abc import Iterator
+from os import PathLike, fspath
+from types import TracebackType
+from typing import BinaryIO, Self
+
+import zstandard
+
+from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable, UnsupportedVersion
+from tokentape.cassette._framing import MAGIC, MAX_RECORD_BYTES, Damage, read_frames
+from tokentape.cassette._records import FORMAT_VERSION, Close, Record, Section, decode
+
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+
+
+def open(  # noqa: A001  (as in gzip and bz2)
+    path: str | PathLike[str], *, lenient: bool = False, max_record_bytes: int = MAX_RECORD_BYTES
+) -> "Reader":
+    """Open a cassette for reading; one that was compressed with zstd is decompressed on the way.
+
+    `path` may be "-" for standard input. With `lenient`, damage is listed in `Reader.damage` instead of
+    raised. Records longer than `max_record_bytes` are refused before memory is taken for them.
+
+    Raises `Unreadable` if the file cannot be opened, `NotACassette` if it is something else.
+    """
+    name = fspath(path)
+    try:
+        stream = sys.stdin.buffer if name == "-" else builtins.open(name, "rb")  # noqa: SIM115
+    except OSError as error:
+        raise Unreadable(f"{name}: expected a readable cassette: {error.strerror}") from None
+    try:
+        return Reader(stream, name=name, lenient=lenient, max_record_bytes=max_record_bytes)
+    except BaseException:
+        stream.close()
+        raise
+
+
+class Reader:
+    """An iterator over the records of one cassette, and a context manager that closes it.
+
+    `damage` lists what a lenient reader passed over. `interrupted` is whether the last section has no
+    close record: the recorder did not stop cleanly, or it still runs. Both are complete once the
+    iteration is. Reads from the stream happen only as far as the iteration goes.
+    """
+
+    def __init__(
+        self,
+        stream: BinaryIO,
+        *,
+        name: str = "cassette",
+        lenient: bool = False,
+        max_record_bytes: int = MAX_RECORD_BYTES,
+    ) -> None:
+        self.name = name
+        self.damage: list[Damage] = []
+        self.interrupted = True
+        self._lenient = lenient
+        self._stream = stream
+        self._source = _Source(stream, name)
+        self._check_magic()
+        self._frames = read_frames(self._source.read, offset=len(MAGIC), max_record_bytes=max_record_bytes)
+        self._records = self._read()
+
+    def __iter__(self) -> Iterator[Record]:
+        return self._records
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file. Closing twice does no harm."""
+        self._stream.close()
+
+    def _check_magic(self) -> None:
+        head = self._source.peek(len(MAGIC))
+        if head == MAGIC:
+            self._source.read(len(MAGIC))
+        elif not head:
+            raise NotACassette(f"{self.name}: expected a cassette, found an empty file")
+        elif len(head) < len(MAGIC) and MAGIC.startswith(head):
+            self._source.read(len(head))
+            self._found(Damage(0, len(head), "the file ends inside its first 11 bytes", torn=True))
+        else:
+            raise NotACassette(
+                f"{self.name}: expected a cassette, which begins with {MAGIC!r}; found {head!r}"
+            )
+
+    def _read(self) -> Iterator[Record]:
+        first = True
+        for item in self._frames:
+            if isinstance(item, Damage):
+                self._found(item)
+                continue
+            offset, payload = item
+            try:
+                record = decode(payload)
+                if first and not isinstance(record, Section) and not self.damage:
+                    raise ValueError(f"expected a section record first, found {type(record).__name__}")  # noqa: TRY004, TRY301
+            except ValueError as error:
+                self._found(Damage(offset, len(payload) + 10, str(error)))
+                continue
+            if isinstance(record, Section) and record.version > FORMAT_VERSION:
+                raise UnsupportedVersion(
+                    f"{self.name}: this is format version {record.version}, and this tokentape reads up to "
+                    f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
+                )
+            first = False
+            self.interrupted = not isinstance(record, Close)
+            yield record
+
+    def _found(self, damage: Damage) -> None:
+        if not self._lenient:
+            kind = TornTail if damage.torn else Corrupt
+            raise kind(self.name, damage.offset, damage.reason)
+        self.damage.append(damage)
+
+
+class _Source:
+    """Bytes of a file, decompressed if it begins like zstd; operating system errors become ours."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._name = name
+        self._head = b""
+        self._read_stream = stream.read
+        if self.peek(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC:
+            raw = _Prepended(self._head, stream)
+            self._read_stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True).read
+            self._head = b""
+
+    def peek(self, size: int) -> bytes:
+        while len(self._head) < size and (more := self._get(size - len(self._head))):
+            self._head += more
+        return self._head[:size]
+
+    def read(self, size: int) -> bytes:
+        if self._head:
+            taken, self._head = self._head[:size], self._head[size:]
+            return taken
+        return self._get(size)
+
+    def _get(self, size: int) -> bytes:
+        try:
+            return self._read_stream(size)
+        except OSError as error:
+            raise Unreadable(f"{self._name}: expected a readable cassette: {error.strerror}") from None
+        except zstandard.ZstdError as error:
+            raise NotACassette(f"{self._name}: expected a cassette compressed with zstd: {error}") from None
+
+
+class _Prepended(io.RawIOBase):
+    """A stream with the bytes before it that were read from it already."""
+
+    def __init__(self, head: bytes, stream: BinaryIO) -> None:
+        self._head = head
+        self._stream = stream
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        if self._head:
+            taken, self._head = self._head, b""
+            return taken
+        return self._stream.read(size)

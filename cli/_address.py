@@ -1,0 +1,26 @@
+"""The value of `--listen`: HOST:PORT."""
+
+from typing import Any
+
+import click
+
+
+class Address(click.ParamType[tuple[str, int]]):
+    """HOST:PORT; port 0 lets the system choose a free one; an IPv6 host stands in brackets."""
+
+    name = "HOST:PORT"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, int]:
+        if isinstance(value, tuple):
+            return value
+        host, colon, port = str(value).rpartition(":")
+        if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+            self.fail(f"expected HOST:PORT such as 127.0.0.1:8090 or 127.0.0.1:0, found {value!r}", param, ctx)
+        return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the http URL of an address."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
