@@ -12,7 +12,8 @@ is tried first: if only its payload was hit, the next frame is where that length
 inside the payload (which may hold any bytes, even those of a cassette) can be taken for a frame. Only
 then is every later byte that could begin a frame tried. What tells a torn tail from damage in the middle
 is whether anything whole comes after it: a flipped bit in a length makes the frame reach past the end of
-the file just as a cut does.
+the file just as a cut does. (One doubt stays: where a length was hit in a record whose own payload holds
+a cassette, the frames in there cannot be told from the file's own.)
 """
 
 import struct
@@ -110,8 +111,8 @@ class _FrameReader:
         lead, length, kind, crc = _HEADER.unpack_from(self._buffer, position)
         if lead != _LEAD or kind != _TYPE:
             return _NoFrame(f"expected a frame (0xc9 .. 0x54), found 0x{lead:02x} .. 0x{kind:02x}")
-        if length < 4:
-            return _NoFrame(f"expected a frame of at least 4 bytes, found a length of {length}")
+        if length <= 4:
+            return _NoFrame(f"expected a frame with a payload, found a length of {length}")
         if length > self._max_length:
             return _NoFrame(
                 f"a frame of {length} bytes is longer than the {self._max_length} that are accepted"

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from os import PathLike, fspath
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import zstandard
 
@@ -109,7 +109,7 @@ class Reader:
             try:
                 record = decode(payload)
                 if first and not isinstance(record, Section) and not self.damage:
-                    raise ValueError(f"expected a section record first, found {type(record).__name__}")  # noqa: TRY004, TRY301
+                    raise ValueError(f"expected a section record first, found {type(record).__name__}")  # noqa: TRY301
             except ValueError as error:
                 self._found(Damage(offset, len(payload) + 10, str(error)))
                 continue
@@ -137,7 +137,7 @@ class _Source:
         self._head = b""
         self._read_stream = stream.read
         if self.peek(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC:
-            raw = _Prepended(self._head, stream)
+            raw = io.BufferedReader(_Prepended(self._head, stream))
             self._read_stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True).read
             self._head = b""
 
@@ -171,8 +171,9 @@ class _Prepended(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int = -1) -> bytes:
-        if self._head:
-            taken, self._head = self._head, b""
-            return taken
-        return self._stream.read(size)
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer)
+        data = self._head or self._stream.read(len(view))
+        taken, self._head = data[: len(view)], data[len(view) :]
+        view[: len(taken)] = taken
+        return len(taken)

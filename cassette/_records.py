@@ -22,11 +22,11 @@ Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """Header fields in the order and spelling in which they came."""
 
 
-class _Record(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class _Record(msgspec.Struct, array_like=True, frozen=True):
     """What all records have in common: a msgpack array, its tag first."""
 
 
-class Section(_Record, tag=0):
+class Section(_Record, tag=0, frozen=True, kw_only=True):
     """Begins a recording; a file to which a recording was appended has several."""
 
     version: int
@@ -42,7 +42,7 @@ class Section(_Record, tag=0):
     labels: dict[str, str] = {}
 
 
-class Request(_Record, tag=1):
+class Request(_Record, tag=1, frozen=True, kw_only=True):
     """A request, written when it is complete. `t` is when its headers were seen, `t_end` its last byte."""
 
     exchange: int
@@ -71,7 +71,7 @@ class Connect(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     tls_end: int | None = None
 
 
-class Response(_Record, tag=2):
+class Response(_Record, tag=2, frozen=True, kw_only=True):
     """Status and headers, written when they arrive. `connect` is there if a connection was opened for it."""
 
     exchange: int
@@ -84,7 +84,7 @@ class Response(_Record, tag=2):
     redactions: int = 0
 
 
-class Chunk(_Record, tag=3):
+class Chunk(_Record, tag=3, frozen=True, kw_only=True):
     """One piece of the response's body, exactly as it arrived: still content-encoded, not re-cut."""
 
     exchange: int
@@ -92,7 +92,7 @@ class Chunk(_Record, tag=3):
     data: bytes
 
 
-class End(_Record, tag=4):
+class End(_Record, tag=4, frozen=True, kw_only=True):
     """How and when the exchange ended, and what should have been read of it until here."""
 
     exchange: int
@@ -104,7 +104,7 @@ class End(_Record, tag=4):
     bytes: int = 0
 
 
-class Note(_Record, tag=5):
+class Note(_Record, tag=5, frozen=True, kw_only=True):
     """A remark made while recording, of one exchange or of the section."""
 
     t: int
@@ -112,7 +112,7 @@ class Note(_Record, tag=5):
     exchange: int | None = None
 
 
-class Close(_Record, tag=6):
+class Close(_Record, tag=6, frozen=True, kw_only=True):
     """The recorder stopped cleanly, having written so many exchanges, chunks and body bytes."""
 
     t: int

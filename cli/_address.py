@@ -17,7 +17,9 @@ class Address(click.ParamType[tuple[str, int]]):
             return value
         host, colon, port = str(value).rpartition(":")
         if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
-            self.fail(f"expected HOST:PORT such as 127.0.0.1:8090 or 127.0.0.1:0, found {value!r}", param, ctx)
+            self.fail(
+                f"expected HOST:PORT such as 127.0.0.1:8090 or 127.0.0.1:0, found {value!r}", param, ctx
+            )
         return host.removeprefix("[").removesuffix("]"), int(port)
 
 

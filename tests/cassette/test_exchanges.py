@@ -1,0 +1,50 @@
+import msgspec
+
+from tests.cassette.tapes import CHUNKS, CLOSE, END, NOTE, RECORDS, REQUEST, RESPONSE, SECTION
+from tokentape.cassette import Unknown, exchanges
+
+replace = msgspec.structs.replace
+
+
+def test_an_exchange_gathers_its_records():
+    (exchange,) = exchanges(RECORDS)
+    assert exchange.section == SECTION
+    assert exchange.request == REQUEST
+    assert exchange.response == RESPONSE
+    assert exchange.chunks == list(CHUNKS)
+    assert exchange.end == END
+    assert exchange.body == CHUNKS[0].data + CHUNKS[1].data
+    assert exchange.lost_chunks == 0
+
+
+def test_interleaved_exchanges_are_kept_apart_and_come_as_they_end():
+    second = [replace(record, exchange=1) for record in (REQUEST, CHUNKS[0], END)]
+    found = list(exchanges([SECTION, REQUEST, second[0], CHUNKS[0], second[1], second[2], CHUNKS[1], END]))
+    assert [(exchange.number, len(exchange.chunks)) for exchange in found] == [(1, 1), (0, 2)]
+
+
+def test_an_exchange_without_an_end_is_yielded_when_the_section_is_over():
+    later = [SECTION, replace(REQUEST, path=b"/later"), END]
+    found = list(exchanges([SECTION, REQUEST, CHUNKS[0], *later]))
+    assert [(e.section_index, e.end is None, e.request and e.request.path) for e in found] == [
+        (0, True, REQUEST.path),
+        (1, False, b"/later"),
+    ]
+
+
+def test_a_lost_chunk_is_counted():
+    (exchange,) = exchanges([SECTION, REQUEST, CHUNKS[0], END])
+    assert exchange.lost_chunks == 1
+
+
+def test_a_lost_section_leaves_its_exchanges_without_one():
+    (exchange,) = exchanges([REQUEST, END])
+    assert exchange.section is None
+    assert exchange.section_index == 0
+
+
+def test_notes_and_unknown_records_disturb_nothing():
+    unknown = Unknown(kind=200, payload=b"")
+    of_it = replace(NOTE, exchange=0)
+    (exchange,) = exchanges([SECTION, unknown, REQUEST, NOTE, of_it, END, CLOSE])
+    assert exchange.notes == [of_it]

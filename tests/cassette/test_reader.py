@@ -1,0 +1,141 @@
+import io
+import os
+
+import pytest
+import zstandard
+
+from tests.cassette.tapes import CHUNKS, CLOSE, RECORDS, REQUEST, SECTION, write
+from tokentape import cassette
+from tokentape.cassette._framing import MAGIC, frame
+from tokentape.cassette._records import encode
+
+WHOLE = MAGIC + b"".join(frame(encode(record)) for record in RECORDS)
+
+
+def read(data: bytes, *, lenient: bool = False) -> tuple[list[cassette.Record], cassette.Reader]:
+    reader = cassette.Reader(io.BytesIO(data), lenient=lenient)
+    return list(reader), reader
+
+
+def boundaries() -> list[int]:
+    ends = [len(MAGIC)]
+    for record in RECORDS:
+        ends.append(ends[-1] + len(frame(encode(record))))
+    return ends
+
+
+def test_a_cassette_comes_back_as_it_was_written(tmp_path):
+    with cassette.open(write(tmp_path / "a.tape", *RECORDS)) as reader:
+        assert tuple(reader) == RECORDS
+    assert not reader.interrupted
+    assert reader.damage == []
+
+
+def test_every_cut_keeps_what_is_whole_and_is_told_from_an_interruption():
+    for cut in range(1, len(WHOLE)):
+        records, reader = read(WHOLE[:cut], lenient=True)
+        whole = sum(end <= cut for end in boundaries()[1:])
+        assert tuple(records) == RECORDS[:whole]
+        assert reader.interrupted
+        if cut in boundaries():
+            assert reader.damage == []
+        else:
+            assert [damage.torn for damage in reader.damage] == [True]
+            with pytest.raises(cassette.TornTail) as torn:
+                read(WHOLE[:cut])
+            assert torn.value.offset == reader.damage[0].offset
+
+
+def test_every_flipped_bit_behind_the_magic_is_found_with_its_offset_and_costs_one_record():
+    for position in range(len(MAGIC), len(WHOLE)):
+        hit = sum(end <= position for end in boundaries()[1:])
+        data = bytearray(WHOLE)
+        data[position] ^= 1 << (position % 8)
+        records, reader = read(bytes(data), lenient=True)
+        assert tuple(records) == RECORDS[:hit] + RECORDS[hit + 1 :]
+        assert [damage.offset for damage in reader.damage] == [boundaries()[hit]]
+        with pytest.raises((cassette.Corrupt, cassette.TornTail)) as found:
+            read(bytes(data))
+        assert found.value.offset == boundaries()[hit]
+        assert f"byte {boundaries()[hit]}" in str(found.value)
+
+
+def test_a_flipped_bit_in_the_magic_makes_it_no_cassette():
+    for position in range(len(MAGIC)):
+        data = bytearray(WHOLE)
+        data[position] ^= 1
+        with pytest.raises(cassette.NotACassette):
+            read(bytes(data))
+
+
+@pytest.mark.parametrize("data", [b"", b"data: {}\n\n", b"{}", b"\x28\xb5\x2f\xfdnot zstd at all"])
+def test_other_files_are_no_cassettes(data):
+    with pytest.raises(cassette.NotACassette):
+        read(data)
+
+
+def test_a_newer_version_asks_for_an_upgrade():
+    newer = MAGIC + frame(b"\x92\x00\x02")
+    for lenient in (False, True):
+        with pytest.raises(cassette.UnsupportedVersion, match=r"version 2.*please upgrade"):
+            read(newer, lenient=lenient)
+
+
+def test_a_cassette_that_does_not_begin_with_a_section_is_corrupt():
+    with pytest.raises(cassette.Corrupt, match="section"):
+        read(MAGIC + frame(encode(CLOSE)))
+
+
+def test_a_missing_file_and_a_folder_are_unreadable(tmp_path):
+    for path in (tmp_path / "none.tape", tmp_path):
+        with pytest.raises(cassette.Unreadable, match=str(path)):
+            cassette.open(path)
+
+
+def test_a_compressed_cassette_is_read_transparently(tmp_path):
+    path = tmp_path / "a.tape.zst"
+    path.write_bytes(zstandard.ZstdCompressor().compress(WHOLE))
+    with cassette.open(path) as reader:
+        assert tuple(reader) == RECORDS
+
+
+def test_a_compressed_cassette_in_several_zstd_frames_is_read_to_its_end():
+    compress = zstandard.ZstdCompressor().compress
+    records, _ = read(compress(WHOLE[:100]) + compress(WHOLE[100:]))
+    assert tuple(records) == RECORDS
+
+
+def test_a_file_that_grows_gives_what_is_there_when_it_is_read(tmp_path):
+    path = tmp_path / "a.tape"
+    with cassette.Writer(path, SECTION) as writer, cassette.open(path) as reader:
+        records = iter(reader)
+        assert next(records) == SECTION
+        writer.write(REQUEST)
+        assert next(records) == REQUEST
+
+
+def test_a_limit_on_record_size_is_the_readers_choice(tmp_path):
+    path = write(tmp_path / "a.tape", *RECORDS)
+    with cassette.open(path, lenient=True, max_record_bytes=60) as reader:
+        kept = list(reader)
+    assert CHUNKS[0] in kept
+    assert REQUEST not in kept
+
+
+def test_standard_input_is_a_cassette_too(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(WHOLE)))
+        assert tuple(cassette.open("-")) == RECORDS
+
+
+def test_a_file_without_permission_is_unreadable(tmp_path):
+    path = write(tmp_path / "a.tape", *RECORDS)
+    path.chmod(0)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)  # root may read everything
+    try:
+        with pytest.raises(cassette.Unreadable, match="Permission"):
+            cassette.open(path)
+    finally:
+        os.seteuid(user)

@@ -1,0 +1,112 @@
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from tests.cassette.tapes import CHUNKS, CLOSE, REQUEST, SECTION, write
+from tokentape import cassette
+
+
+def test_every_record_is_one_write_and_is_in_the_file_when_write_returns(tmp_path, monkeypatch):
+    sizes = []
+    real_write = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: sizes.append(len(data)) or real_write(fd, data))
+    path = tmp_path / "a.tape"
+    writer = cassette.Writer(path, SECTION)
+    before = len(sizes)
+    for count, chunk in enumerate(CHUNKS, 1):
+        writer.write(chunk)
+        assert len(sizes) == before + count
+        assert path.stat().st_size == sum(sizes)
+    writer.close()
+
+
+def test_only_the_owner_can_read_the_file(tmp_path):
+    path = write(tmp_path / "a.tape", SECTION)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_an_existing_file_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "a.tape"
+    path.write_text("precious")
+    with pytest.raises(FileExistsError):
+        cassette.Writer(path, SECTION)
+    assert path.read_text() == "precious"
+
+
+def test_overwriting_replaces_the_file(tmp_path):
+    path = tmp_path / "a.tape"
+    path.write_text("old" * 1000)
+    cassette.Writer(path, SECTION, overwrite=True).close()
+    with cassette.open(path) as reader:
+        assert list(reader) == [SECTION]
+
+
+def test_a_file_that_another_writer_has_is_not_touched(tmp_path):
+    path = tmp_path / "a.tape"
+    with cassette.Writer(path, SECTION) as writer:
+        writer.write(REQUEST)
+        with pytest.raises(BlockingIOError):
+            cassette.Writer(path, SECTION, overwrite=True)
+        writer.write(CLOSE)
+    with cassette.open(path) as reader:
+        assert list(reader) == [SECTION, REQUEST, CLOSE]
+
+
+def test_nothing_is_written_after_close(tmp_path):
+    writer = cassette.Writer(tmp_path / "a.tape", SECTION)
+    writer.close()
+    writer.close()
+    assert writer.closed
+    with pytest.raises(ValueError, match="closed"):
+        writer.write(REQUEST)
+
+
+def test_a_record_that_readers_would_refuse_is_not_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("tokentape.cassette._writer.MAX_RECORD_BYTES", 100)
+    path = tmp_path / "a.tape"
+    with cassette.Writer(path, SECTION) as writer:
+        size = path.stat().st_size
+        with pytest.raises(cassette.RecordTooLarge):
+            writer.write(cassette.Chunk(exchange=0, t=0, data=b"x" * 200))
+        assert path.stat().st_size == size
+
+
+def test_what_a_full_disk_took_of_a_record_is_taken_back(tmp_path):
+    path = tmp_path / "a.tape"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with cassette.Writer(path, SECTION) as writer:
+        size = path.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 500, limits[1]))
+        try:
+            with pytest.raises(OSError, match="disk full"):
+                writer.write(cassette.Chunk(exchange=0, t=0, data=b"x" * 1000))
+            assert path.stat().st_size == size
+            writer.write(CLOSE)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+            signal.signal(signal.SIGXFSZ, handler)
+    with cassette.open(path) as reader:
+        assert list(reader) == [SECTION, CLOSE]
+
+
+def test_a_killed_writer_leaves_every_record_that_it_had_written(tmp_path):
+    path = tmp_path / "a.tape"
+    program = (
+        "import os, signal, sys\n"
+        "from tests.cassette.tapes import CHUNKS, SECTION\n"
+        "from tokentape import cassette\n"
+        "writer = cassette.Writer(sys.argv[1], SECTION)\n"
+        "for _ in range(100): writer.write(CHUNKS[0])\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], check=False)
+    assert done.returncode == -signal.SIGKILL
+    with cassette.open(path) as reader:
+        assert list(reader) == [SECTION, *[CHUNKS[0]] * 100]
+        assert reader.interrupted
