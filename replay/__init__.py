@@ -1,0 +1,37 @@
+"""Replay: a cassette served again over HTTP, the same bytes in the same pieces at the same times.
+
+::
+
+    from tokentape.replay import serve
+
+    with serve("session.tape", speed=2) as replay:
+        print(replay.base_url)
+
+`serve` runs a server in a thread of its own; `Server` is the same for an event loop of yours.
+"""
+
+from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
+from tokentape.replay._lateness import LatenessSummary
+from tokentape.replay._load import Recorded, Recording, load
+from tokentape.replay._schedule import Speed, parse_speed
+from tokentape.replay._serve import Replay, serve
+from tokentape.replay._server import Server
+from tokentape.replay._stats import Missed, Served, Stats
+
+__all__ = [
+    "CannotListen",
+    "LatenessSummary",
+    "Missed",
+    "NothingToServe",
+    "Recorded",
+    "Recording",
+    "Replay",
+    "ReplayError",
+    "Served",
+    "Server",
+    "Speed",
+    "Stats",
+    "load",
+    "parse_speed",
+    "serve",
+]

@@ -1,0 +1,78 @@
+"""`tokentape replay`: serve cassettes until told to stop, then say what was served and how exactly."""
+
+import asyncio
+import gc
+import signal
+import sys
+
+import click
+
+from tokentape.cli._address import Address
+from tokentape.cli._served import served_table
+from tokentape.cli._speed import SpeedType
+from tokentape.replay import Recording, ReplayError, Server, Speed, Stats, load
+
+_GRACE_S = 3.0
+
+
+@click.command(short_help="Serve cassettes over HTTP as they were recorded.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--listen", type=Address(), default="127.0.0.1:8090", show_default=True, help="Port 0 takes a free one."
+)
+@click.option(
+    "--speed",
+    type=SpeedType(),
+    default="1",
+    show_default=True,
+    help="How many times faster than recorded; 'instant' waits for nothing.",
+)
+def command(files: tuple[str, ...], listen: tuple[str, int], speed: Speed) -> None:
+    """Serve recorded exchanges over HTTP: the same bytes in the same pieces at the same times.
+
+    A request is answered by the exchange that was recorded for the same method, path and JSON body (order
+    of keys and spelling of numbers do not matter). Where the same request was recorded several times, the
+    answers come in the order of recording, and after the last the first again. Any other request gets
+    a 404 that names the nearest recorded one and the difference.
+
+    Ctrl-C or SIGTERM stops it and prints what was served and how late pieces were.
+
+    \b
+    tokentape replay session.tape
+    tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
+    """
+    try:
+        recording = load(files, speed=speed)
+        for line in (*recording.remarks, *recording.lost):
+            click.echo(line, err=True)
+        # A full collection would stop all streams while it looks through every prepared piece.
+        gc.collect()
+        gc.freeze()
+        stats = asyncio.run(_serve(recording, *listen))
+    except ReplayError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(served_table(stats))
+    if recording.lost:
+        click.echo("parts of the recording were damaged and not served; see above", err=True)
+        sys.exit(3)
+
+
+async def _serve(recording: Recording, host: str, port: int) -> Stats:
+    told_to_stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def tell(*_: object) -> None:
+        if not loop.is_closed():  # a second signal may come while the table is printed
+            loop.call_soon_threadsafe(told_to_stop.set)
+
+    async with Server(recording) as server:
+        # Before anyone can know that it listens, so that whoever waited for that can stop it.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, tell)
+        await server.start(host, port)
+        click.echo(f"listening on {server.url}\nset OPENAI_BASE_URL={server.base_url}", err=True)
+        await told_to_stop.wait()
+        if server.running:
+            click.echo(f"stopping: {server.running} answers have {_GRACE_S:.0f} s to end", err=True)
+        await server.stop(grace_s=_GRACE_S)
+    return server.stats

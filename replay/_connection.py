@@ -1,0 +1,173 @@
+"""One client's connection: requests in, answers out, in order and one at a time.
+
+Invariant: at most one answer is on its way; requests that came meanwhile (pipelining) wait, and the
+clock of their answers starts when their turn comes, as a proxy's would.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
+
+from tokentape.replay._openai_error import error_response
+from tokentape.replay._pacer import Clock, Pacer, Part, Stream
+from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader
+
+_LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
+
+
+class Reply(NamedTuple):
+    """What to answer: bytes to write now, or parts to pace; and whether it ends the connection."""
+
+    now: bytes = b""
+    parts: Sequence[Part] = ()
+    closes: bool = False
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of a connection; `opened` and `lost` are told when it begins and when it is over."""
+
+    def __init__(
+        self,
+        *,
+        answer: Callable[[IncomingRequest], Reply],
+        pacer: Pacer,
+        clock: Clock,
+        opened: Callable[["Connection"], None],
+        lost: Callable[["Connection"], None],
+    ) -> None:
+        self._answer = answer
+        self._pacer = pacer
+        self._clock = clock
+        self._opened = opened
+        self._lost = lost
+        self._reader = RequestReader()
+        self._waiting: deque[Incoming] = deque()
+        self._stream: Stream | None = None
+        self._write_paused = False
+        self._stream_is_last = False  # the connection is closed after the stream
+        self._answering = False
+        self._refused = False
+        self._takes_requests = True
+        self._linger: asyncio.TimerHandle | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is on its way or a request waits for its own."""
+        return self._stream is not None or bool(self._waiting)
+
+    def finish(self) -> None:
+        """Take no more requests, and close after the answer that is on its way."""
+        self._takes_requests = False
+        self._waiting.clear()
+        if self._stream is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, whatever is on its way."""
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin. asyncio has set TCP_NODELAY, without which pieces would wait for each other."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._opened(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        """Play nothing more: the client vanished, or the connection was closed."""
+        if self._stream is not None:
+            self._pacer.halt(self._stream)
+            self._stream = None
+        if self._linger is not None:
+            self._linger.cancel()
+        self._takes_requests = False
+        self._waiting.clear()
+        self._lost(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Read requests, and answer if no answer is on its way."""
+        if self._takes_requests:
+            arrived_ns = self._clock()
+            self._waiting += self._reader.feed(data)
+            self._answer_waiting(arrived_ns)
+
+    def eof_received(self) -> bool:
+        """Stay open while busy: a client that sends no more may still read (RFC 9112, 9.6)."""
+        self._takes_requests = False
+        return self.busy
+
+    def pause_writing(self) -> None:
+        """Hold back this stream, and no other: the client does not read as fast as pieces come due."""
+        self._write_paused = True
+        if self._stream is not None:
+            self._pacer.pause(self._stream)
+
+    def resume_writing(self) -> None:
+        """Go on with the stream: the client has caught up."""
+        self._write_paused = False
+        if self._stream is not None:
+            self._pacer.resume(self._stream)
+
+    def _answer_waiting(self, now_ns: int) -> None:
+        if self._answering:
+            return  # an answer that ended while it began: the loop below goes on with the next
+        self._answering = True
+        try:
+            while self._waiting and self._stream is None:
+                self._answer_next(now_ns)
+        finally:
+            self._answering = False
+        if self._waiting:
+            self._transport.pause_reading()  # who sends far ahead waits
+        elif self._stream is None and not self._takes_requests:
+            self._end_connection()
+        else:
+            self._transport.resume_reading()
+            if self._stream is None and self._reader.take_expectation():
+                self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _answer_next(self, now_ns: int) -> None:
+        incoming = self._waiting.popleft()
+        if isinstance(incoming, Refusal):
+            self._takes_requests = False
+            self._refused = True
+            self._write(
+                error_response(
+                    incoming.status,
+                    incoming.message,
+                    kind="invalid_request_error",
+                    code="bad_request",
+                    close=True,
+                )
+            )
+            return
+        if not incoming.keep_alive:
+            self._takes_requests = False
+        reply = self._answer(incoming)
+        if reply.parts:
+            self._stream_is_last = reply.closes
+            stream = Stream(reply.parts, anchor_ns=now_ns, write=self._write, ended=self._stream_ended)
+            stream.paused = self._write_paused
+            self._stream = stream
+            self._pacer.play(stream)
+        else:
+            self._write(reply.now)
+
+    def _stream_ended(self) -> None:
+        self._stream = None
+        if self._stream_is_last:
+            self._takes_requests = False
+            self._waiting.clear()
+        self._answer_waiting(self._clock())
+
+    def _write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def _end_connection(self) -> None:
+        if self._refused and self._linger is None and self._transport.can_write_eof():
+            # Closing with unread bytes of the client's makes a reset, which may overtake the answer:
+            # say that nothing more comes, and let the client finish (RFC 9112, 9.6).
+            self._transport.write_eof()
+            self._linger = asyncio.get_running_loop().call_later(_LINGER_S, self._transport.abort)
+        else:
+            self._transport.close()

@@ -1,0 +1,17 @@
+"""What can go wrong in loading recordings to replay, beside what is wrong with a cassette itself."""
+
+
+class ReplayError(Exception):
+    """The root of all errors of this package; its message is one line for the user."""
+
+
+class NothingToServe(ReplayError):
+    """The cassettes hold no exchange that can be replayed."""
+
+
+class CannotListen(ReplayError):
+    """The system does not let the server listen where it was told to."""
+
+
+class Unservable(ReplayError):
+    """One exchange cannot be replayed; the message says why. `load` turns it into a remark."""

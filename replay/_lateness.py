@@ -1,0 +1,60 @@
+"""How late pieces were: a distribution in bounded memory, exact to the microsecond.
+
+Lateness is counted in buckets of 1 us; what is a second late or more, in buckets of 1 ms, so that a day
+of clients that do not read cannot fill the memory. The maximum is exact. Invariant: the buckets hold
+every piece that was counted.
+"""
+
+from dataclasses import dataclass
+
+_US = 1_000
+_MS = 1_000_000
+_S = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LatenessSummary:
+    """The lateness of `pieces` timed writes: heads, pieces of bodies and ends of answers.
+
+    All are 0 where nothing was written. A percentile is the smallest lateness (rounded down to 1 us; to
+    1 ms from a second on) that so many percent of the pieces do not exceed.
+    """
+
+    pieces: int
+    p50_ns: int
+    p99_ns: int
+    max_ns: int
+
+
+class Lateness:
+    """Counts latenesses as they happen. Reading it from another thread is safe."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, int] = {}  # lower bound in ns -> how many
+        self._max_ns = 0
+
+    def add(self, late_ns: int) -> None:
+        """Count one piece that was `late_ns` late."""
+        bucket = late_ns - late_ns % (_US if late_ns < _S else _MS)
+        self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
+        self._max_ns = max(self._max_ns, late_ns)
+
+    def summary(self) -> LatenessSummary:
+        """Return the distribution of what was counted so far."""
+        buckets = sorted(self._buckets.copy().items())  # copy() does not let another thread in between
+        pieces = sum(count for _, count in buckets)
+        return LatenessSummary(
+            pieces=pieces,
+            p50_ns=_percentile(buckets, pieces, 50),
+            p99_ns=_percentile(buckets, pieces, 99),
+            max_ns=self._max_ns,
+        )
+
+
+def _percentile(buckets: list[tuple[int, int]], pieces: int, percent: int) -> int:
+    rank = -(-pieces * percent // 100)
+    for bound, count in buckets:
+        rank -= count
+        if rank <= 0:
+            return bound
+    return 0

@@ -1,0 +1,102 @@
+"""Cassettes in, what can be served out: everything is read and prepared before the first request.
+
+What is damaged is passed over, and said. Invariant: every exchange of the cassettes is in `recorded`, or
+a line in `lost` or `remarks` says why it is not.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from os import PathLike, fspath
+from typing import TypeAlias
+
+from tokentape import cassette
+from tokentape.replay._errors import NothingToServe, Unservable
+from tokentape.replay._matching import RequestKey, request_key
+from tokentape.replay._schedule import Speed, parse_speed
+from tokentape.replay._wire import Answer, prepare
+
+Path: TypeAlias = str | PathLike[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """One exchange to replay. `source` names it for people: the cassette and its number in it."""
+
+    key: RequestKey
+    answer: Answer
+    status: int | None
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """What cassettes hold to be served, in order of recording, at one speed.
+
+    `lost` are lines about what was damaged and could not be used; `remarks` are lines about what is
+    whole but cannot be served, or was interrupted.
+    """
+
+    recorded: tuple[Recorded, ...]
+    lost: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Recording:
+    """Read one cassette or several, and prepare all answers for `speed`.
+
+    The order of recording is that of the paths, then of sections, then of the times at which requests
+    were complete. Raises `CassetteError` for what is no readable cassette, `NothingToServe` if no
+    exchange is left, ValueError for a speed that is none.
+    """
+    speed = parse_speed(speed)
+    names = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    recorded: list[Recorded] = []
+    lost: list[str] = []
+    remarks: list[str] = []
+    for name in names:
+        recorded += _load_one(name, speed, lost, remarks)
+    if not recorded:
+        reasons = "; ".join([*lost, *remarks]) or "it is empty"
+        raise NothingToServe(
+            f"{', '.join(names)}: expected at least one exchange with its answer, found none: {reasons}"
+        )
+    return Recording(recorded=tuple(recorded), lost=tuple(lost), remarks=tuple(remarks))
+
+
+def _load_one(name: str, speed: Speed, lost: list[str], remarks: list[str]) -> list[Recorded]:
+    with cassette.open(name, lenient=True) as tape:
+        found = list(_prepared(name, tape, speed, lost, remarks))
+        lost += [
+            f"{name}: {'cut off' if damage.torn else 'damaged'} at byte {damage.offset} "
+            f"({damage.length} bytes lost): {damage.reason}"
+            for damage in tape.damage
+        ]
+        if tape.interrupted and not tape.damage:
+            remarks.append(f"{name}: the recording was interrupted (it has no close record)")
+    found.sort(key=lambda pair: pair[0])
+    return [recorded for _, recorded in found]
+
+
+def _prepared(
+    name: str, tape: cassette.Reader, speed: Speed, lost: list[str], remarks: list[str]
+) -> Iterator[tuple[tuple[int, int, int], Recorded]]:
+    for exchange in cassette.exchanges(tape):
+        source = f"{name}, exchange {exchange.number}"
+        if exchange.section_index:
+            source += f" of section {exchange.section_index}"
+        try:
+            answer = prepare(exchange, speed=speed)
+        except Unservable as error:
+            was_lost = exchange.request is None or exchange.lost_chunks > 0
+            (lost if was_lost else remarks).append(f"{source} is not served: {error}")
+            continue
+        request = exchange.request
+        if request is None:  # prepare() has refused it
+            continue
+        recorded = Recorded(
+            key=request_key(request.method, request.path, request.body),
+            answer=answer,
+            status=exchange.response.status if exchange.response else None,
+            source=source,
+        )
+        yield (exchange.section_index, request.t_end, exchange.number), recorded

@@ -1,0 +1,154 @@
+"""The pacer: every piece of every stream leaves at its due time. The one part of replay that waits.
+
+Each stream has one anchor, and each of its pieces is due at the anchor plus the piece's offset: what
+one piece is late is not added to the next, so a stream of any length does not drift. The next pieces of
+all streams are in one heap behind one timer; when it fires, every piece that is due is written straight
+to its transport, without a task to wake for each. Pieces that are late go at once, in order of their
+due times, and the schedule stays as it was.
+
+A stream whose client does not read is set aside when its next piece comes due, until its transport
+takes bytes again; no other stream notices. One firing writes only what was due when it began, so that
+an overloaded pacer still lets its event loop read requests.
+
+Invariant: a stream that is playing has its next piece in the heap or is set aside, never both.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from heapq import heappop, heappush, heapreplace
+from typing import TypeAlias
+
+from tokentape.replay._lateness import Lateness
+from tokentape.replay._timer import Timer, kernel_timer
+
+Part: TypeAlias = tuple[int, bytes]
+"""An offset in ns and what is written then; nothing is written for b"", which may be an answer's end."""
+Clock: TypeAlias = Callable[[], int]
+"""Returns the time in ns, as `time.monotonic_ns` does."""
+
+
+class Stream:
+    """One answer on its way: parts (at least one), each due at `anchor_ns` plus its offset.
+
+    `write` may pause or halt the stream. `ended` is called after the last part and may play another.
+    """
+
+    __slots__ = ("anchor_ns", "ended", "halted", "parts", "paused", "position", "waiting", "write")
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        *,
+        anchor_ns: int,
+        write: Callable[[bytes], None],
+        ended: Callable[[], None],
+    ) -> None:
+        self.parts = parts
+        self.anchor_ns = anchor_ns
+        self.write = write
+        self.ended = ended
+        self.position = 0  # of the next part
+        self.paused = False  # the client does not read
+        self.waiting = False  # set aside: a piece came due while paused
+        self.halted = False  # nothing more is written
+
+    @property
+    def due_ns(self) -> int:
+        """When the next part is due."""
+        return self.anchor_ns + self.parts[self.position][0]
+
+
+class Pacer:
+    """Plays streams. All methods belong to the event loop's thread."""
+
+    def __init__(
+        self,
+        lateness: Lateness,
+        *,
+        clock: Clock = time.monotonic_ns,
+        timer: Callable[[Callable[[], None]], Timer] = kernel_timer,
+    ) -> None:
+        self._lateness = lateness
+        self._clock = clock
+        self._timer = timer(self._write_due)
+        self._heap: list[tuple[int, int, Stream]] = []
+        self._entered = 0  # breaks ties: of pieces due at one time, what entered first goes first
+        self._armed_ns: int | None = None
+        self._writing = False
+
+    def play(self, stream: Stream) -> None:
+        """Write each part of a new stream when it is due.
+
+        What is due already has been written when this returns, unless it is called from a stream's
+        `write` or `ended`.
+        """
+        self._enter(stream)
+        if not self._writing:
+            if self._heap[0][0] <= self._clock():
+                self._write_due()
+            else:
+                self._arm()
+
+    def pause(self, stream: Stream) -> None:
+        """Write no more of the stream for now. Its schedule goes on."""
+        stream.paused = True
+
+    def resume(self, stream: Stream) -> None:
+        """Go on with a paused stream; what came due meanwhile goes at once."""
+        stream.paused = False
+        if stream.waiting and not stream.halted:
+            stream.waiting = False
+            self._enter(stream)
+            if not self._writing:
+                self._arm()
+
+    def halt(self, stream: Stream) -> None:
+        """Write nothing more of the stream, ever, and do not call its `ended`."""
+        stream.halted = True
+
+    def close(self) -> None:
+        """Stop all streams where they are."""
+        self._timer.close()
+        self._heap.clear()
+
+    def _enter(self, stream: Stream) -> None:
+        self._entered += 1
+        heappush(self._heap, (stream.due_ns, self._entered, stream))
+
+    def _arm(self) -> None:
+        if self._heap and self._heap[0][0] != self._armed_ns:
+            self._armed_ns = self._heap[0][0]
+            self._timer.arm(self._armed_ns)
+
+    def _write_due(self) -> None:
+        self._armed_ns = None
+        self._writing = True
+        try:
+            now_ns = self._clock()
+            heap = self._heap
+            while heap and heap[0][0] <= now_ns:
+                self._write_first(heap)
+        finally:
+            self._writing = False
+            self._arm()
+
+    def _write_first(self, heap: list[tuple[int, int, Stream]]) -> None:
+        due_ns, _, stream = heap[0]
+        if stream.halted or stream.paused:
+            stream.waiting = True
+            heappop(heap)
+            return
+        data = stream.parts[stream.position][1]
+        stream.position += 1
+        is_last = stream.position == len(stream.parts)
+        # The heap is put right first: `write` and `ended` may call back.
+        if is_last:
+            heappop(heap)
+        else:
+            self._entered += 1
+            heapreplace(heap, (stream.due_ns, self._entered, stream))
+        if data:
+            stream.write(data)
+        self._lateness.add(self._clock() - due_ns)
+        if is_last and not stream.halted:
+            stream.ended()

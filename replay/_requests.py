@@ -1,0 +1,169 @@
+"""Requests out of a connection's bytes: no IO, only a parser and what a server must check beside it.
+
+The parsing is httptools' (llhttp). Here are the limits, which hold before the memory is taken, and what
+RFC 9112 has a server refuse. Invariant: `feed` returns requests in the order in which they came, each
+once; after a `Refusal` nothing more comes, since what follows it cannot be told apart.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import httptools
+
+from tokentape.cassette import MAX_RECORD_BYTES
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncomingRequest:
+    """A complete request. `keep_alive` is whether the client wants to keep the connection."""
+
+    method: str
+    target: bytes
+    http_version: str
+    body: bytes
+    keep_alive: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """What cannot be answered as a request, with the status and the words to say so."""
+
+    status: int
+    message: str
+
+
+Incoming: TypeAlias = IncomingRequest | Refusal
+
+
+class RequestReader:
+    """Reads the requests of one connection."""
+
+    def __init__(self, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._max_head_bytes = max_head_bytes
+        self._max_body_bytes = max_body_bytes
+        self._parser = httptools.HttpRequestParser(self)
+        self._found: list[Incoming] = []
+        self._refusal: Refusal | None = None
+        self._fed_in_head = 0
+        self.on_message_begin()
+
+    def feed(self, data: bytes) -> list[Incoming]:
+        """Return the requests that these bytes complete, and a refusal where they go wrong."""
+        while data and self._refusal is None:
+            if self._in_head:
+                self._fed_in_head += len(data)
+            data = self._parse(data)
+        if self._in_head and self._fed_in_head > self._max_head_bytes:
+            self._refuse_head()  # a field that does not end is never handed out by the parser
+        found, self._found = self._found, []
+        return found
+
+    def take_expectation(self) -> bool:
+        """Return, once, whether the client waits for a 100 (Continue) before it sends its body."""
+        if self._in_head or not self._expects_continue:
+            return False
+        self._expects_continue = False
+        return True
+
+    def _parse(self, data: bytes) -> bytes:
+        """Parse, and return what is left: bytes after a request that wanted another protocol."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            # The request is complete and was taken: a server may ignore the wish (RFC 9110, 7.8).
+            self._parser = httptools.HttpRequestParser(self)
+            offset: int = upgrade.args[0]
+            return data[offset:]
+        except httptools.HttpParserError as error:
+            self._refuse(400, f"expected an HTTP/1.1 request, found one that cannot be parsed: {error}")
+        return b""
+
+    def _refuse(self, status: int, message: str) -> None:
+        if self._refusal is None:
+            self._refusal = Refusal(status=status, message=message)
+            self._found.append(self._refusal)
+
+    def _refuse_head(self) -> None:
+        self._refuse(
+            431, f"the request's line and headers are longer than the {self._max_head_bytes} bytes allowed"
+        )
+
+    # What follows is called by the parser. An exception in it stops the parsing.
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._in_head = True
+        self._target = b""
+        self._hosts = 0
+        self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._expects_continue = False
+
+    def on_url(self, url: bytes) -> None:
+        """Take a part of the request's target."""
+        self._target += url
+        self._count_head(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header field, or a trailer after the body."""
+        self._count_head(len(name) + len(value) + 4)
+        if self._in_head:
+            lower = name.lower()
+            if lower == b"host":
+                self._hosts += 1
+            elif lower == b"expect":
+                self._expects_continue = value.strip().lower() == b"100-continue"
+            elif lower == b"content-length" and value.isdigit():
+                self._check_body(int(value[:20]))
+
+    def on_headers_complete(self) -> None:
+        """Check what the headers must hold."""
+        self._in_head = False
+        self._fed_in_head = 0
+        version = self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            self._stop(505, f"expected HTTP/1.1, found HTTP/{version}")
+        if self._hosts != 1 and (version == "1.1" or self._hosts):
+            self._stop(400, f"expected one Host header, found {self._hosts}")  # RFC 9112, 3.2
+        if version == "1.0":
+            self._expects_continue = False  # RFC 9110, 10.1.1
+
+    def on_body(self, data: bytes) -> None:
+        """Take a piece of the body."""
+        self._check_body(self._body_bytes + len(data))
+        self._body_bytes += len(data)
+        self._body.append(data)
+
+    def on_message_complete(self) -> None:
+        """Hand out the request."""
+        request = IncomingRequest(
+            method=self._parser.get_method().decode("ascii"),
+            target=self._target,
+            http_version=self._parser.get_http_version(),
+            body=b"".join(self._body),
+            keep_alive=self._parser.should_keep_alive(),
+        )
+        self._found.append(request)
+        self.on_message_begin()
+
+    def _count_head(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self._max_head_bytes:
+            self._refuse_head()
+            raise _Stop
+
+    def _check_body(self, size: int) -> None:
+        if size > self._max_body_bytes:
+            self._stop(413, f"the request's body is longer than the {self._max_body_bytes} bytes allowed")
+
+    def _stop(self, status: int, message: str) -> None:
+        self._refuse(status, message)
+        raise _Stop
+
+
+class _Stop(Exception):
+    """Ends the parsing from inside a callback; the parser wraps it."""

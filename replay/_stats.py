@@ -1,0 +1,49 @@
+"""What a server has done so far: what was served how often, what was missed, how late pieces were."""
+
+from dataclasses import dataclass
+
+from tokentape.replay._lateness import LatenessSummary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A recorded exchange and how many requests it has answered.
+
+    `status` is None for an exchange that failed before there was a response. `source` names the
+    cassette and the exchange in it.
+    """
+
+    method: str
+    path: str
+    status: int | None
+    source: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """Requests that nothing was recorded for, by method and path."""
+
+    method: str
+    path: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stats:
+    """A snapshot. `served` has every exchange in order of recording, also those never played.
+
+    `missed` lists what was missed, the first thousand kinds; `misses` counts all. `cut_off` counts
+    answers that the server's stop ended early.
+    """
+
+    served: tuple[Served, ...]
+    missed: tuple[Missed, ...]
+    misses: int
+    lateness: LatenessSummary
+    cut_off: int
+
+    @property
+    def hits(self) -> int:
+        """How many requests were answered from the recording."""
+        return sum(item.times for item in self.served)
