@@ -48,6 +48,7 @@ class RequestReader:
         self._found: list[Incoming] = []
         self._refusal: Refusal | None = None
         self._fed_in_head = 0
+        self._expects_continue = False
         self.on_message_begin()
 
     def feed(self, data: bytes) -> list[Incoming]:
