@@ -1,0 +1,109 @@
+import pytest
+
+from tests.replay.recordings import post
+from tokentape.replay._requests import IncomingRequest, Refusal, RequestReader
+
+CHUNKED = (
+    b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\nT: 1\r\n\r\n"
+)
+
+
+def read(data, pieces=None, **limits):
+    reader = RequestReader(**limits)
+    return [found for piece in pieces or [data] for found in reader.feed(piece)]
+
+
+def request(**kwargs):
+    return IncomingRequest(
+        **{"method": "POST", "target": b"/a", "http_version": "1.1", "body": b"abc", "keep_alive": True, **kwargs}
+    )
+
+
+@pytest.mark.parametrize("data", [post(b"abc", path="/a"), CHUNKED], ids=["length", "chunked"])
+def test_a_request_split_at_every_byte_is_the_same(data):
+    assert read(data) == [request()]
+    for cut in range(1, len(data)):
+        assert read(data, [data[:cut], data[cut:]]) == [request()]
+    assert read(data, [data[i : i + 1] for i in range(len(data))]) == [request()]
+
+
+def test_pipelined_requests_come_in_order():
+    data = post(b"abc", path="/a") + CHUNKED + post(b"", path="/b")
+    expected = [request(), request(), request(target=b"/b", body=b"")]
+    assert read(data) == expected
+    assert read(data, [data[i : i + 7] for i in range(0, len(data), 7)]) == expected
+
+
+def test_who_keeps_the_connection():
+    assert not read(post(b"abc", path="/a", headers="Connection: close\r\n"))[0].keep_alive
+    assert not read(post(b"abc", path="/a", version="1.0"))[0].keep_alive
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: x\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00", 400),
+        (b"GET / HTTP/1.1\r\nHost: a\r\nA: " + b"x" * 2_000 + b"\r\n\r\n", 431),
+        (b"GET /" + b"x" * 2_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: a\r\n" + b"A: b\r\n" * 300 + b"\r\n", 431),
+        (post(b"x" * 5_001), 413),
+        (CHUNKED[:70] + b"1fff\r\n" + b"x" * 5_001, 413),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\n", 413),
+    ],
+)
+def test_what_is_no_request_is_refused_once_and_ends_the_reading(data, status):
+    limits = {"max_head_bytes": 1_000, "max_body_bytes": 5_000}
+    for pieces in ([data], [data[i : i + 1] for i in range(len(data))]):
+        (found,) = read(data, [*pieces, post()], **limits)
+        assert isinstance(found, Refusal)
+        # A length that no integer holds is refused by the parser, before the limit is looked at.
+        assert found.status == status or (found.status, status) == (400, 413)
+
+
+@pytest.mark.parametrize("endless", [b"A: ", b"A", b"GET /"])
+def test_a_head_that_does_not_end_is_refused_before_it_fills_the_memory(endless):
+    start = b"" if endless.startswith(b"GET") else b"GET / HTTP/1.1\r\nHost: a\r\n"
+    reader = RequestReader(max_head_bytes=1_000)
+    reader.feed(start + endless)
+    found = [item for _ in range(20) for item in reader.feed(b"x" * 100)]
+    assert [item.status for item in found] == [431]
+
+
+def test_a_good_request_before_a_bad_one_is_handed_out():
+    good, bad = read(post(b"abc", path="/a") + b"\0\0\0")
+    assert good == request()
+    assert isinstance(bad, Refusal)
+
+
+def test_an_upgrade_is_ignored_and_what_follows_is_read():
+    headers = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
+    data = post(b"abc", path="/a", headers=headers) + post(b"abc", path="/a")
+    found = read(data)
+    assert [(item.target, item.body) for item in found] == [(b"/a", b"abc")] * 2
+
+
+def test_an_expectation_is_told_once_and_only_while_the_body_is_missing():
+    data = post(b"abc", headers="Expect: 100-Continue\r\n")
+    reader = RequestReader()
+    assert not reader.take_expectation()
+    reader.feed(data[:30])
+    assert not reader.take_expectation()
+    reader.feed(data[30:-3])
+    assert reader.take_expectation()
+    assert not reader.take_expectation()
+    assert len(reader.feed(data[-3:])) == 1
+    reader.feed(data)
+    assert not reader.take_expectation()
+
+
+def test_http_10_expects_nothing():
+    reader = RequestReader()
+    reader.feed(post(b"abc", version="1.0", headers="Expect: 100-continue\r\n")[:-3])
+    assert not reader.take_expectation()
