@@ -70,17 +70,25 @@ class RequestReader:
         return True
 
     def _parse(self, data: bytes) -> bytes:
-        """Parse, and return what is left: bytes after a request that wanted another protocol."""
+        """Parse, and return what is left to parse: the body of a request that wants another protocol."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # The request is complete and was taken: a server may ignore the wish (RFC 9110, 7.8).
-            self._parser = httptools.HttpRequestParser(self)
+            # A server may ignore the wish (RFC 9110, 7.8), but the parser has stopped after the headers:
+            # another is given the same request without the wish.
             offset: int = upgrade.args[0]
-            return data[offset:]
+            head = self._head_without_upgrade()
+            self._parser = httptools.HttpRequestParser(self)
+            return head + data[offset:]
         except httptools.HttpParserError as error:
             self._refuse(400, f"expected an HTTP/1.1 request, found one that cannot be parsed: {error}")
         return b""
+
+    def _head_without_upgrade(self) -> bytes:
+        version = self._parser.get_http_version().encode()
+        start = b"%b %b HTTP/%b" % (self._parser.get_method(), self._target, version)
+        fields = [name + b": " + value for name, value in self._fields if name.lower() != b"upgrade"]
+        return b"\r\n".join([start, *fields, b"", b""])
 
     def _refuse(self, status: int, message: str) -> None:
         if self._refusal is None:
@@ -98,7 +106,7 @@ class RequestReader:
         """Begin a request."""
         self._in_head = True
         self._target = b""
-        self._hosts = 0
+        self._fields: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
@@ -113,10 +121,9 @@ class RequestReader:
         """Take a header field, or a trailer after the body."""
         self._count_head(len(name) + len(value) + 4)
         if self._in_head:
+            self._fields.append((name, value))
             lower = name.lower()
-            if lower == b"host":
-                self._hosts += 1
-            elif lower == b"expect":
+            if lower == b"expect":
                 self._expects_continue = value.strip().lower() == b"100-continue"
             elif lower == b"content-length" and value.isdigit():
                 self._check_body(int(value[:20]))
@@ -128,8 +135,11 @@ class RequestReader:
         version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             self._stop(505, f"expected HTTP/1.1, found HTTP/{version}")
-        if self._hosts != 1 and (version == "1.1" or self._hosts):
-            self._stop(400, f"expected one Host header, found {self._hosts}")  # RFC 9112, 3.2
+        hosts = sum(name.lower() == b"host" for name, _ in self._fields)
+        if hosts != 1 and (version == "1.1" or hosts):
+            self._stop(400, f"expected one Host header, found {hosts}")  # RFC 9112, 3.2
+        if self._parser.get_method() == b"CONNECT":
+            self._stop(501, "this is a server, not a proxy: make it the client's base URL")
         if version == "1.0":
             self._expects_continue = False  # RFC 9110, 10.1.1
 
@@ -140,7 +150,9 @@ class RequestReader:
         self._body.append(data)
 
     def on_message_complete(self) -> None:
-        """Hand out the request."""
+        """Hand out the request, unless the parser stopped in it for another protocol."""
+        if self._parser.should_upgrade():
+            return
         request = IncomingRequest(
             method=self._parser.get_method().decode("ascii"),
             target=self._target,

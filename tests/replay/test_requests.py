@@ -82,11 +82,20 @@ def test_a_good_request_before_a_bad_one_is_handed_out():
     assert isinstance(bad, Refusal)
 
 
-def test_an_upgrade_is_ignored_and_what_follows_is_read():
+@pytest.mark.parametrize("body", [b"abc", b""])
+def test_the_wish_for_another_protocol_is_ignored_wherever_the_bytes_are_split(body):
     headers = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-    data = post(b"abc", path="/a", headers=headers) + post(b"abc", path="/a")
-    found = read(data)
-    assert [(item.target, item.body) for item in found] == [(b"/a", b"abc")] * 2
+    data = post(body, path="/a", headers=headers)
+    both = data + CHUNKED
+    expected = [request(body=body), request()]
+    for cut in range(len(both)):
+        assert read(both, [both[:cut], both[cut:]]) == expected
+    assert read(data, [data[i : i + 1] for i in range(len(data))]) == expected[:1]
+
+
+def test_a_client_that_takes_it_for_a_proxy_is_told():
+    (found,) = read(b"CONNECT api.example:443 HTTP/1.1\r\nHost: api.example:443\r\n\r\n")
+    assert (found.status, "base URL" in found.message) == (501, True)
 
 
 def test_an_expectation_is_told_once_and_only_while_the_body_is_missing():
