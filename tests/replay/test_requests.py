@@ -15,7 +15,14 @@ def read(data, pieces=None, **limits):
 
 def request(**kwargs):
     return IncomingRequest(
-        **{"method": "POST", "target": b"/a", "http_version": "1.1", "body": b"abc", "keep_alive": True, **kwargs}
+        **{
+            "method": "POST",
+            "target": b"/a",
+            "http_version": "1.1",
+            "body": b"abc",
+            "keep_alive": True,
+            **kwargs,
+        }
     )
 
 

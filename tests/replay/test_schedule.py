@@ -52,13 +52,15 @@ def test_instant_makes_everything_due_at_zero():
     assert list(at_once([(7, "a"), (9, "b")])) == [(0, "a"), (0, "b")]
 
 
-@pytest.mark.parametrize(("given", "speed"), [("2", 2.0), (0.5, 0.5), ("1e3", 1000.0), ("instant", "instant")])
+@pytest.mark.parametrize(
+    ("given", "speed"), [("2", 2.0), (0.5, 0.5), ("1e3", 1000.0), ("instant", "instant")]
+)
 def test_a_speed_is_a_number_or_instant(given, speed):
     assert parse_speed(given) == speed
 
 
 @pytest.mark.parametrize("wrong", ["0", 0, -1, "-2", "nan", math.nan, "inf", math.inf, "fast", "", 10**400])
 def test_a_speed_that_is_none_says_what_is_expected_and_what_was_found(wrong):
-    with pytest.raises(ValueError, match="expected a positive number .* found") as raised:
+    with pytest.raises(ValueError, match=r"expected a positive number .* found") as raised:
         parse_speed(wrong)
     assert repr(wrong) in str(raised.value)

@@ -1,0 +1,194 @@
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+
+import pytest
+from click.testing import CliRunner
+
+from tests.cassette.tapes import SECTION, write
+from tests.replay.recordings import connected, exchange, post, read_until, tape
+from tokentape.cli import main
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(main, ["replay", *map(str, arguments)])
+
+
+@contextmanager
+def replaying(*arguments):
+    """The command as a process that listens; yields it and its URL."""
+    command = [sys.executable, "-X", "importtime", "-m", "tokentape.cli", "replay", "--listen", "127.0.0.1:0"]
+    with (
+        TemporaryFile("w+") as words,
+        subprocess.Popen(
+            [*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=words, text=True
+        ) as process,
+    ):
+        process.words = words
+        try:
+            while not (found := re.search(r"^listening on (\S+)\n", read(words), re.MULTILINE)):
+                assert process.poll() is None, read(words)
+                time.sleep(0.02)
+            yield process, found[1]
+        finally:
+            process.kill()
+
+
+def read(words):
+    return os.pread(words.fileno(), 1 << 24, 0).decode()
+
+
+def stop(process, number):
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=20)
+    return out, read(process.words)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_until_it_is_told_to_stop_and_says_what_was_served(tmp_path, number):
+    path = tape(tmp_path / "a.tape", exchange(0), exchange(1, body=b"never asked for"))
+    with replaying(path) as (process, url):
+        with connected(url) as client:
+            client.sendall(post() + post() + post(b"x"))
+            read_until(client, b"}}")
+        out, err = stop(process, number)
+    assert process.returncode == 0
+    rows = [line.split() for line in out.splitlines() if "/v1/" in line]
+    assert [row[:4] for row in rows] == [
+        ["2", "200", "POST", "/v1/chat/completions"],
+        ["never", "200", "POST", "/v1/chat/completions"],
+        ["1", "404", "POST", "/v1/chat/completions"],
+    ]
+    assert "served 2, missed 1; 1 of 2 never played" in out
+    assert re.search(r"lateness of 8 pieces: p50 \d+\.\d{3} ms, p99 \d+\.\d{3} ms, max \d+\.\d{3} ms", out)
+    assert err.count("listening on ") == 1
+    assert f"OPENAI_BASE_URL={url}/v1\n" in err
+    assert err.count("not recorded: POST /v1/chat/completions; nearest recorded request") == 1
+    assert "Traceback" not in err
+
+
+def test_it_loads_neither_pandas_nor_mitmproxy_nor_what_the_other_verbs_need(tmp_path):
+    with replaying(tape(tmp_path / "a.tape", exchange())) as (process, _):
+        _, err = stop(process, signal.SIGTERM)
+    imported = {
+        line.rpartition("|")[2].strip() for line in err.splitlines() if line.startswith("import time:")
+    }
+    assert "tokentape.replay" in imported
+    heavy = {"pandas", "numpy", "mitmproxy", "pyarrow", "tokentape.recorder", "tokentape.analysis"}
+    assert not imported & heavy
+
+
+def test_a_damaged_cassette_is_served_as_far_as_it_is_whole_and_the_exit_says_3(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange())
+    path.write_bytes(path.read_bytes()[:-3])
+    with replaying(path) as (process, url):
+        with connected(url) as client:
+            client.sendall(post())
+            read_until(client, b"0\r\n\r\n")
+        out, err = stop(process, signal.SIGINT)
+    assert process.returncode == 3
+    assert "cut off at byte" in err
+    assert "served 1" in out
+
+
+def test_an_interrupted_cassette_is_no_error(tmp_path):
+    with replaying(write(tmp_path / "a.tape", SECTION, *exchange())) as (process, _):
+        _, err = stop(process, signal.SIGINT)
+    assert process.returncode == 0
+    assert "interrupted" in err
+
+
+def test_many_signals_are_one(tmp_path):
+    with replaying(tape(tmp_path / "a.tape", exchange())) as (process, _):
+        for _ in range(20):
+            process.send_signal(signal.SIGINT)
+        out, err = stop(process, signal.SIGTERM)
+    assert process.returncode == 0
+    assert "lateness of 0 pieces" in out
+    assert "Traceback" not in err
+
+
+def wrong_files(tmp_path):
+    newer = tmp_path / "newer.tape"
+    write(newer, SECTION)
+    data = newer.read_bytes()
+    empty = tmp_path / "empty"
+    empty.write_bytes(b"")
+    text = tmp_path / "text"
+    text.write_text("not a cassette")
+    return {
+        "missing": (tmp_path / "missing", "expected a readable cassette"),
+        "folder": (tmp_path, "expected a readable cassette"),
+        "empty": (empty, "found an empty file"),
+        "text": (text, "expected a cassette"),
+        "nothing": (newer, "expected at least one exchange"),
+        "torn": (_written(tmp_path / "torn", data[:5]), "expected at least one exchange"),
+    }
+
+
+def _written(path, data):
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("name", ["missing", "folder", "empty", "text", "nothing", "torn"])
+def test_a_file_that_cannot_be_served_is_one_line_and_exit_1(tmp_path, name):
+    path, words = wrong_files(tmp_path)[name]
+    result = invoke(path)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert str(path) in line
+    assert words in line
+
+
+def test_a_newer_cassette_says_to_upgrade(tmp_path):
+    import msgspec
+
+    path = write(tmp_path / "a.tape", msgspec.structs.replace(SECTION, version=2), *exchange())
+    result = invoke(path)
+    assert result.exit_code == 1
+    assert "please upgrade" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("speed", ["0", "-1", "nan", "inf", "fast", ""])
+def test_a_speed_that_is_none_is_a_usage_error(tmp_path, speed):
+    result = invoke(tape(tmp_path / "a.tape", exchange()), f"--speed={speed}")
+    assert result.exit_code == 2
+    assert "expected a positive number" in result.stderr
+    assert repr(speed) in result.stderr
+
+
+@pytest.mark.parametrize("listen", ["8090", "x:y", ":1", "a:70000"])
+def test_an_address_that_is_none_is_a_usage_error(tmp_path, listen):
+    result = invoke(tape(tmp_path / "a.tape", exchange()), "--listen", listen)
+    assert result.exit_code == 2
+    assert "expected HOST:PORT" in result.stderr
+
+
+def test_a_port_in_use_says_which_and_what_to_do(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = invoke(tape(tmp_path / "a.tape", exchange()), "--listen", f"127.0.0.1:{port}")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert f"127.0.0.1:{port}" in line
+    assert "port 0" in line
+
+
+def test_without_a_file_it_is_a_usage_error():
+    assert invoke().exit_code == 2
+
+
+def test_its_help_states_the_rule_of_serving_and_has_an_example():
+    result = invoke("--help")
+    assert result.exit_code == 0
+    assert "after the last the first again" in " ".join(result.output.split())
+    assert "tokentape replay session.tape --speed 2" in result.output
