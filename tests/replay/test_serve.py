@@ -62,14 +62,12 @@ def test_a_recorded_failure_and_the_retry_after_it_are_replayed(tmp_path):
 
 
 def test_a_stream_that_was_cut_raises_in_the_client(tmp_path):
-    path = tape(tmp_path / "a.tape", streamed(end_reason="upstream-error"))
-    cut = streamed(end_reason="upstream-error")
-    del cut[4]  # the piece with [DONE], after which the client reads no further
-    path = tape(tmp_path / "b.tape", [*cut[:-1]])
-    with serve(path, speed="instant") as replay, client_of(replay) as client:
+    cut = exchange(body=CHAT, pieces=[(40, event(b"Hel"))], end_reason="upstream-error")
+    with serve(tape(tmp_path / "a.tape", cut), speed="instant") as replay, client_of(replay) as client:
         stream = ask(client)
         assert next(stream).choices[0].delta.content == "Hel"
-        with pytest.raises(Exception, match="incomplete chunked read"):
+        # the message depends on the client's version
+        with pytest.raises(Exception, match="incomplete chunked read|Connection error"):
             list(stream)
 
 
