@@ -1,6 +1,17 @@
-"""The table that a replay ends with, as text."""
+"""What a replay ends with: what it served, as a table for people or as JSON."""
 
-from tokentape.replay import Stats
+import json
+from dataclasses import asdict
+
+from tokentape.replay import LatenessSummary, Stats
+
+
+def served_json(stats: Stats) -> str:
+    """Return one JSON object: what was served and missed as lists, and `lateness_ms` by percentile."""
+    found = asdict(stats)
+    found["lateness_ms"] = _milliseconds(stats.lateness)
+    found["pieces"] = found.pop("lateness")["pieces"]
+    return json.dumps({"hits": stats.hits, **found}, indent=2)
 
 
 def served_table(stats: Stats) -> str:
@@ -25,9 +36,9 @@ def served_table(stats: Stats) -> str:
     counts = f"served {stats.hits}, missed {stats.misses}; {never} of {len(stats.served)} never played"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
-    late = stats.lateness
-    milliseconds = ", ".join(
-        f"{name} {ns / 1e6:.3f} ms"
-        for name, ns in (("p50", late.p50_ns), ("p99", late.p99_ns), ("max", late.max_ns))
-    )
-    return "\n".join([*lines, "", counts, f"lateness of {late.pieces} pieces: {milliseconds}"])
+    late = ", ".join(f"{name} {ms:.3f} ms" for name, ms in _milliseconds(stats.lateness).items())
+    return "\n".join([*lines, "", counts, f"lateness of {stats.lateness.pieces} pieces: {late}"])
+
+
+def _milliseconds(lateness: LatenessSummary) -> dict[str, float]:
+    return {"p50": lateness.p50_ns / 1e6, "p99": lateness.p99_ns / 1e6, "max": lateness.max_ns / 1e6}

@@ -8,7 +8,7 @@ import sys
 import click
 
 from tokentape.cli._address import Address
-from tokentape.cli._served import served_table
+from tokentape.cli._served import served_json, served_table
 from tokentape.cli._speed import SpeedType
 from tokentape.replay import Recording, ReplayError, Server, Speed, Stats, load
 
@@ -27,7 +27,8 @@ _GRACE_S = 3.0
     show_default=True,
     help="How many times faster than recorded; 'instant' waits for nothing.",
 )
-def command(files: tuple[str, ...], listen: tuple[str, int], speed: Speed) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print what was served as JSON.")
+def command(files: tuple[str, ...], listen: tuple[str, int], speed: Speed, as_json: bool) -> None:
     """Serve recorded exchanges over HTTP: the same bytes in the same pieces at the same times.
 
     A request is answered by the exchange that was recorded for the same method, path and JSON body (order
@@ -51,7 +52,7 @@ def command(files: tuple[str, ...], listen: tuple[str, int], speed: Speed) -> No
         stats = asyncio.run(_serve(recording, *listen))
     except ReplayError as error:
         raise click.ClickException(str(error)) from error
-    click.echo(served_table(stats))
+    click.echo(served_json(stats) if as_json else served_table(stats))
     if recording.lost:
         click.echo("parts of the recording were damaged and not served; see above", err=True)
         sys.exit(3)

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import signal
@@ -71,6 +72,19 @@ def test_it_serves_until_it_is_told_to_stop_and_says_what_was_served(tmp_path, n
     assert f"OPENAI_BASE_URL={url}/v1\n" in err
     assert err.count("not recorded: POST /v1/chat/completions; nearest recorded request") == 1
     assert "Traceback" not in err
+
+
+def test_as_json_it_prints_one_object(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange())
+    with replaying(path, "--json") as (process, url):
+        with connected(url) as client:
+            client.sendall(post())
+            read_until(client, b"0\r\n\r\n")
+        out, _ = stop(process, signal.SIGINT)
+    found = json.loads(out)
+    assert (found["hits"], found["misses"], found["pieces"]) == (1, 0, 4)
+    assert [(item["times"], item["status"]) for item in found["served"]] == [(1, 200)]
+    assert list(found["lateness_ms"]) == ["p50", "p99", "max"]
 
 
 def test_it_loads_neither_pandas_nor_mitmproxy_nor_what_the_other_verbs_need(tmp_path):
