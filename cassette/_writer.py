@@ -36,7 +36,7 @@ class Writer:
         self._fd = os.open(self.path, flags | (0 if overwrite else os.O_EXCL), 0o600)
         try:
             if fcntl is not None:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(self._fd, self.path)
             if overwrite:
                 os.ftruncate(self._fd, 0)
             self._write(MAGIC)
@@ -96,3 +96,10 @@ class Writer:
             # that went in is taken back: it was never promised, and readers find a whole file.
             os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
             raise OSError(f"{self.path}: the system took {written} of {len(data)} bytes (is the disk full?)")
+
+
+def _lock(fd: int, path: str) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(error.errno, "another recorder is writing to it", path) from None
