@@ -1,6 +1,5 @@
 import asyncio
 import os
-from typing import Any
 from urllib.parse import urlsplit
 
 import click
@@ -27,6 +26,8 @@ def _upstream(ctx: click.Context, param: click.Parameter, value: str | None) -> 
               help="Where clients connect; port 0 picks a free one.")  # fmt: skip
 @click.option("--filter", "expression", metavar="EXPR",
               help="Record what matches this mitmproxy filter; by default model calls.")  # fmt: skip
+@click.option("--set", "settings", metavar="NAME=VALUE", multiple=True,
+              help="Set an option of mitmproxy, as its own --set does; may be given several times.")  # fmt: skip
 def command(
     upstream: str | None,
     proxy: bool,
@@ -34,6 +35,7 @@ def command(
     overwrite: bool,
     listen: tuple[str, int],
     expression: str | None,
+    settings: tuple[str, ...],
 ) -> None:
     """Record streams through mitmproxy to a cassette, until Ctrl-C.
 
@@ -58,13 +60,13 @@ def command(
         for line in _what_to_set(upstream, url_of(host, port)):
             say(f"  {line}")
 
-    options: dict[str, Any] = {"tape_overwrite": overwrite}
+    specs = [*settings, f"tape_overwrite={str(overwrite).lower()}"]
     if expression:
-        options["tape_filter"] = expression
+        specs.append(f"tape_filter={expression}")
     mode = "reverse:{0.scheme}://{0.netloc}".format(urlsplit(upstream)) if upstream else "regular"
     addon = TapeAddon(on_end=lambda exchange: say(report.ended(exchange)))
     try:
-        asyncio.run(run(addon, path, mode=mode, listen=listen, options=options, on_listening=on_listening))
+        asyncio.run(run(addon, path, mode=mode, listen=listen, settings=specs, on_listening=on_listening))
     except ProxyError as error:
         raise click.ClickException(str(error)) from None
     if addon.recording is None:

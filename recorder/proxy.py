@@ -5,7 +5,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 
 from mitmproxy import addons, exceptions, http
 from mitmproxy.master import Master
@@ -24,14 +24,14 @@ async def run(
     *,
     mode: str,
     listen: tuple[str, int],
-    options: Mapping[str, object],
+    settings: Sequence[str] = (),
     on_listening: Callable[[str, int], None],
 ) -> None:
     """Run a proxy that records to `path` until SIGINT or SIGTERM.
 
-    `mode` is mitmproxy's: "regular", or "reverse:URL". `options` are mitmproxy's and the addon's.
-    `on_listening` is called with host and port once connections are accepted. The file is not touched
-    before that.
+    `mode` is mitmproxy's: "regular", or "reverse:URL". `settings` are options of mitmproxy or the addon,
+    as NAME=VALUE. `on_listening` is called with host and port once connections are accepted. The file is
+    not touched before that.
 
     Raises `ProxyError` if the address cannot be listened at, the file not written, or an option is refused.
     """
@@ -47,7 +47,8 @@ async def run(
             # close the client's connection without a word, where lazily the client gets a 502. And the
             # time of connecting would be hidden before the moment at which the request counts as complete.
             master.options.update(connection_strategy="lazy")
-        master.options.update(mode=[mode], listen_host=listen[0], listen_port=listen[1], **options)
+        master.options.update(mode=[mode], listen_host=listen[0], listen_port=listen[1])
+        master.options.set(*settings)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it there
