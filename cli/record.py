@@ -27,7 +27,7 @@ def _upstream(ctx: click.Context, param: click.Parameter, value: str | None) -> 
 @click.option("--filter", "expression", metavar="EXPR",
               help="Record what matches this mitmproxy filter; by default model calls.")  # fmt: skip
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True,
-              help="Set an option of mitmproxy, as its own --set does; may be given several times.")  # fmt: skip
+              help="Set an option of mitmproxy, as its own --set does (repeatable).")  # fmt: skip
 def command(
     upstream: str | None,
     proxy: bool,

@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,7 +78,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def session(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> Iterator[Session]:
+def session(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> Session:
     path = tmp_path_factory.mktemp("session") / "session.tape"
     streams = {stream.name: stream for stream in STREAMS}
     if corpus_folder().is_dir():
@@ -105,7 +104,7 @@ def session(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> I
         for exchange in cassette.exchanges(tape):
             assert exchange.request is not None
             exchanges.setdefault(json.loads(exchange.request.body)["model"], []).append(exchange)
-    yield Session(path, streams, seen, exchanges, recorder, server)
+    return Session(path, streams, seen, exchanges, recorder, server)
 
 
 def _stream_parameters() -> list[Any]:
