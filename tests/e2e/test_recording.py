@@ -281,9 +281,9 @@ def test_an_upstream_that_breaks_off_is_told_by_the_cassette(
     name = f"cut-{how.__name__}"  # type: ignore[attr-defined]
     server.streams[name] = Stream(name=name, pieces=stepfun().pieces[:4])
     server.misbehave[name] = how  # type: ignore[assignment]
-    with record(server, path, home) as recorder:
-        with pytest.raises((http.client.IncompleteRead, ConnectionError)):
-            raw_body(recorder.url, name)
+    broken_off = (http.client.IncompleteRead, ConnectionError)
+    with record(server, path, home) as recorder, pytest.raises(broken_off):
+        raw_body(recorder.url, name)
     exchange = only(path)
     assert exchange.end
     assert exchange.end.reason == "upstream-error"

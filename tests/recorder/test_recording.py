@@ -131,9 +131,9 @@ def test_a_write_that_fails_ends_the_recording_loudly_and_nothing_else(
     with caplog.at_level(logging.ERROR):
         assert exchange.piece(b"lost") == b"lost"
         assert exchange.piece(b"lost too") == b"lost too"
-    assert [r.getMessage() for r in caplog.records if "THE RECORDING HAS STOPPED" in r.getMessage()] == [
-        f"{recording.path}: THE RECORDING HAS STOPPED, the traffic goes on unrecorded: No space left on device"
-    ]
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert line.startswith(f"{recording.path}: THE RECORDING HAS STOPPED")
+    assert line.endswith("No space left on device")
     recording.close()
     assert Path(recording.path).read_bytes() == before
     assert (recording.chunks, recording.bytes) == (1, 4)
