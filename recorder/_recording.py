@@ -43,7 +43,7 @@ class Recording:
         self.bytes = 0
         self.failure: OSError | None = None
         self.live: dict[int, LiveExchange] = {}
-        self._clock = clock
+        self.clock = clock
         self.start_ns = clock()
         self.wall_ns = wall()
         section = cassette.Section(
@@ -55,17 +55,18 @@ class Recording:
             host=socket.gethostname(),
             redaction=RULES,
         )
-        self._writer = cassette.Writer(path, section, overwrite=overwrite)
-        self._syncer = Syncer(self._writer.sync, self._fail)
+        self._closed = False
+        self.writer = cassette.Writer(path, section, overwrite=overwrite)
+        self._syncer = Syncer(self.writer.sync, self.fail)
 
     @property
     def path(self) -> str:
         """Where the cassette is."""
-        return self._writer.path
+        return self.writer.path
 
     def now(self) -> int:
         """Return ns since the section's start."""
-        return self._clock() - self.start_ns
+        return self.clock() - self.start_ns
 
     def of_wall(self, unix_s: float) -> int:
         """Return ns since the section's start of a wall-clock time, as far as the clocks agree."""
@@ -87,17 +88,16 @@ class Recording:
 
     def write(
         self,
-        record: cassette.Chunk | cassette.End | cassette.Note | cassette.Request | cassette.Response,
+        record: cassette.End | cassette.Note | cassette.Request | cassette.Response,
     ) -> bool:
         """Write a record now and say whether it is in the file: after a failure, nothing is any more."""
-        if self.failure is not None or self._writer.closed:
+        if self._closed or self.failure is not None:
             return False
         try:
-            self._writer.write(record)
+            self.writer.write(record)
         except OSError as error:
-            self._fail(error)
+            self.fail(error)
             return False
-        self._syncer.written()
         return True
 
     def sync_soon(self) -> None:
@@ -108,21 +108,23 @@ class Recording:
         """End every live exchange as stopped by the recorder, and the recording. May be called again."""
         for exchange in list(self.live.values()):
             exchange.end("recorder-stopped")
-        if self._writer.closed:
+        if self._closed:
             return
+        self._closed = True
         self._syncer.stop()
         try:
             if self.failure is None:
-                self._writer.write(
+                self.writer.write(
                     cassette.Close(
                         t=self.now(), exchanges=self.exchanges, chunks=self.chunks, bytes=self.bytes
                     )
                 )
-            self._writer.close()
+            self.writer.close()
         except OSError as error:
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error: OSError) -> None:
+    def fail(self, error: OSError) -> None:
+        """Stop recording, loudly; the first time counts."""
         if self.failure is None:
             self.failure = error
             logger.error(
@@ -136,7 +138,10 @@ class LiveExchange:
     """One exchange of a recording, from its complete request to its end."""
 
     __slots__ = (
+        "_clock",
         "_recording",
+        "_start_ns",
+        "_write",
         "bytes",
         "chunks",
         "detail",
@@ -150,6 +155,9 @@ class LiveExchange:
 
     def __init__(self, recording: Recording, request: cassette.Request) -> None:
         self._recording = recording
+        self._clock = recording.clock
+        self._start_ns = recording.start_ns
+        self._write = recording.writer.write
         self.number = request.exchange
         self.request = request
         self.status: int | None = None
@@ -167,17 +175,21 @@ class LiveExchange:
         self._recording.write(replace(response, exchange=self.number, headers=headers, redactions=redactions))
 
     def piece(self, data: bytes) -> bytes:
-        """Stamp and write a piece of the body as it passes, and return it."""
-        recording = self._recording
-        if data and self.end_ns is None:
-            t = recording.now()
-            if self.first_piece_ns is None:
-                self.first_piece_ns = t
-            if recording.write(cassette.Chunk(exchange=self.number, t=t, data=data)):
+        """Stamp and write a piece of the body as it passes, and return it.
+
+        Every piece waits for this on its way to the client: it goes straight to the writer.
+        """
+        if data and self.end_ns is None and self._recording.failure is None:
+            t = self._clock() - self._start_ns
+            try:
+                self._write(cassette.Chunk(exchange=self.number, t=t, data=data))
+            except OSError as error:
+                self._recording.fail(error)
+            else:
+                if not self.chunks:
+                    self.first_piece_ns = t
                 self.chunks += 1
                 self.bytes += len(data)
-                recording.chunks += 1
-                recording.bytes += len(data)
         return data
 
     def end(
@@ -188,6 +200,8 @@ class LiveExchange:
         if recording.live.pop(self.number, None) is None:
             return
         self.end_ns = recording.now()
+        recording.chunks += self.chunks
+        recording.bytes += self.bytes
         self.reason, self.detail = reason, detail
         recording.write(
             cassette.End(

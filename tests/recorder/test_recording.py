@@ -127,7 +127,7 @@ def test_a_write_that_fails_ends_the_recording_loudly_and_nothing_else(
     def full(_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(recording._writer, "write", full)
+    exchange._write = full
     with caplog.at_level(logging.ERROR):
         assert exchange.piece(b"lost") == b"lost"
         assert exchange.piece(b"lost too") == b"lost too"

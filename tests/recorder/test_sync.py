@@ -3,11 +3,11 @@ import threading
 from tokentape.recorder._sync import Syncer
 
 
-def test_what_is_written_is_synced_within_the_interval():
-    synced = threading.Event()
-    syncer = Syncer(synced.set, lambda _: None, interval_s=0.01)
-    syncer.written()
-    assert synced.wait(10)
+def test_the_interval_syncs_unasked_again_and_again():
+    synced = threading.Semaphore(0)
+    syncer = Syncer(synced.release, lambda _: None, interval_s=0.001)
+    for _ in range(3):
+        assert synced.acquire(timeout=10)
     syncer.stop()
 
 
@@ -19,9 +19,9 @@ def test_soon_does_not_wait_for_the_interval():
     syncer.stop()
 
 
-def test_nothing_is_synced_while_nothing_is_written():
+def test_stopping_does_not_wait_for_the_interval_and_syncs_no_more():
     calls = []
-    syncer = Syncer(lambda: calls.append(1), lambda _: None, interval_s=0.0)
+    syncer = Syncer(lambda: calls.append(1), lambda _: None, interval_s=3600)
     syncer.stop()
     assert calls == []
 
