@@ -84,7 +84,7 @@ class Response(_Record, tag=2, frozen=True, kw_only=True):
     redactions: int = 0
 
 
-class Chunk(_Record, tag=3, frozen=True, kw_only=True):
+class Chunk(_Record, tag=3, frozen=True, kw_only=True, gc=False):
     """One piece of the response's body, exactly as it arrived: still content-encoded, not re-cut."""
 
     exchange: int
@@ -131,15 +131,12 @@ class Unknown(msgspec.Struct, frozen=True, kw_only=True):
 Known: TypeAlias = Section | Request | Response | Chunk | End | Note | Close
 Record: TypeAlias = Known | Unknown
 
-_encoder = msgspec.msgpack.Encoder()
+encode = msgspec.msgpack.Encoder().encode
+"""Return the payload of a frame for a record: one msgpack array."""
+
 _decoder: msgspec.msgpack.Decoder[Known] = msgspec.msgpack.Decoder(Known)
 _any_array: msgspec.msgpack.Decoder[list[object]] = msgspec.msgpack.Decoder(list[object])
 _KNOWN_KINDS = range(7)
-
-
-def encode(record: Known) -> bytes:
-    """Return the payload of a frame: one msgpack array."""
-    return _encoder.encode(record)
 
 
 def decode(payload: bytes) -> Record:

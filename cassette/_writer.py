@@ -36,10 +36,10 @@ class Writer:
         self._fd = os.open(self.path, flags | (0 if overwrite else os.O_EXCL), 0o600)
         try:
             if fcntl is not None:
-                fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _lock(self._fd, self.path)
             if overwrite:
                 os.ftruncate(self._fd, 0)
-            self._write(MAGIC)
+            os.write(self._fd, MAGIC)
             self.write(section)
         except BaseException:
             os.close(self._fd)
@@ -71,7 +71,22 @@ class Writer:
             raise RecordTooLarge(
                 f"{self.path}: a record of {len(payload)} bytes is longer than the {MAX_RECORD_BYTES} allowed"
             )
-        self._write(frame(payload))
+        framed = frame(payload)
+        # The recorder comes through here with every piece before the client gets it: no more calls than
+        # these, and what can go wrong is looked at afterwards.
+        try:
+            written = os.write(self._fd, framed)
+        except OSError:
+            if self.closed:
+                raise ValueError(f"{self.path}: the cassette was closed") from None
+            raise
+        if written != len(framed):
+            # The disk is full or a size limit was reached in the middle of the record. The part of it
+            # that went in is taken back: it was never promised, and readers find a whole file.
+            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+            raise OSError(
+                f"{self.path}: the system took {written} of {len(framed)} bytes (is the disk full?)"
+            )
 
     def sync(self) -> None:
         """Have what was written so far survive a power failure. May take as long as the disk does."""
@@ -87,12 +102,9 @@ class Writer:
             finally:
                 os.close(fd)
 
-    def _write(self, data: bytes) -> None:
-        if self.closed:
-            raise ValueError(f"{self.path}: the cassette was closed")
-        written = os.write(self._fd, data)
-        if written != len(data):
-            # The disk is full or a size limit was reached in the middle of the record. The part of it
-            # that went in is taken back: it was never promised, and readers find a whole file.
-            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
-            raise OSError(f"{self.path}: the system took {written} of {len(data)} bytes (is the disk full?)")
+
+def _lock(fd: int, path: str) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise BlockingIOError(error.errno, "another recorder is writing to it", path) from None

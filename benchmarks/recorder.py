@@ -1,0 +1,224 @@
+"""Pieces per second through mitmproxy with the recorder, against mitmproxy that only streams.
+
+Both proxies run through the whole measurement, as `mitmdump` with the same options, and take turns, so
+that a change of the machine's speed meets both. A piece has 190 bytes, as those of chat completions have.
+
+Three loads, each as much as the proxy can take:
+
+- *TLS*, as it is with every provider: the upstream speaks TLS, and on each of 16 streams the next piece is
+  sent when the client has the one before, as models send them: every piece costs the proxy a read, a
+  decryption, a pass through its layers and a write.
+- *plain*: the same without TLS.
+- *in bulk*: without TLS, and a whole answer at once, some 300 pieces to a read. mitmproxy has least to do
+  for a piece then, and the recorder's one write for each weighs most.
+
+The limit is on the first; the others say how much of a machine that does nothing else the recorder takes.
+"""
+
+import selectors
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import trustme
+
+STREAMS = 16
+PIECES_EACH = 1000
+BULK_PIECES = 20_000
+ROUNDS = 9
+PIECE = b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk"}'.ljust(188) + b"\n\n"
+FRAMED = b"%x\r\n%s\r\n" % (len(PIECE), PIECE)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+LAST = b"0\r\n\r\n"
+REQUEST = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+ADDON = Path(__file__).parents[1] / "recorder" / "addon.py"
+STREAM_ONLY = "def responseheaders(flow):\n    flow.response.stream = True\n"
+
+
+def run() -> list[dict[str, Any]]:
+    """Return for each load the ratio of the rates, and the CPU time that the recorder adds to a piece."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        script = folder / "stream_only.py"
+        script.write_text(STREAM_ONLY)
+        plain = socket.create_server(("127.0.0.1", 0))
+        authority = trustme.CA()
+        authority.cert_pem.write_to_path(str(folder / "ca.pem"))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        secure = context.wrap_socket(socket.create_server(("127.0.0.1", 0)), server_side=True)
+        rows: list[dict[str, Any]] = []
+        for load, upstream, measure, pieces, limit in (
+            ("TLS", secure, _piece_a_read, STREAMS * PIECES_EACH, 0.95),
+            ("plain", plain, _piece_a_read, STREAMS * PIECES_EACH, None),
+            ("in bulk", plain, _in_bulk, BULK_PIECES, None),
+        ):
+            scheme = "https" if upstream is secure else "http"
+            mode = f"reverse:{scheme}://127.0.0.1:{upstream.getsockname()[1]}"
+            options = ["--mode", mode, "--set", f"ssl_verify_upstream_trusted_ca={folder / 'ca.pem'}"]
+            tape = folder / f"{load}.tape"
+            with (
+                _mitmdump(*options, "-s", script) as alone,
+                _mitmdump(*options, "-s", ADDON, "--set", f"tape_out={tape}") as recording,
+            ):
+                rows += _compare(load, alone, recording, upstream, measure, pieces, limit)
+        plain.close()
+        secure.close()
+        return rows
+
+
+def _compare(
+    load: str,
+    alone: tuple[int, int],
+    recording: tuple[int, int],
+    upstream: socket.socket,
+    measure: Callable[[int, socket.socket], float],
+    pieces: int,
+    limit: float | None,
+) -> list[dict[str, Any]]:
+    rates: dict[tuple[int, int], list[float]] = {alone: [], recording: []}
+    cpu_us: dict[tuple[int, int], list[float]] = {alone: [], recording: []}
+    for round_number in range(ROUNDS + 1):
+        for proxy in (alone, recording):
+            pid, port = proxy
+            before = _cpu_ns(pid)
+            rate = pieces / measure(port, upstream)
+            if round_number:  # the first is a warm-up
+                rates[proxy].append(rate)
+                cpu_us[proxy].append((_cpu_ns(pid) - before) / pieces / 1e3)
+    ratio = median(with_it / without for with_it, without in zip(rates[recording], rates[alone], strict=True))
+    added = median(
+        with_it - without for with_it, without in zip(cpu_us[recording], cpu_us[alone], strict=True)
+    )
+    return [
+        {
+            "benchmark": "recorder",
+            "what": f"pieces/s, {load}: with the recorder / with stream = True alone",
+            "measured": ratio,
+            "limit": limit,
+            "better": "higher",
+            "pieces_per_s": median(rates[recording]),
+            "pieces_per_s_alone": median(rates[alone]),
+            "rounds": ROUNDS,
+        },
+        {
+            "benchmark": "recorder",
+            "what": f"CPU added to a piece, {load}",
+            "measured": added,
+            "unit": "us",
+            "limit": None,
+            "cpu_us_alone": median(cpu_us[alone]),
+        },
+    ]
+
+
+def _piece_a_read(port: int, upstream: socket.socket) -> float:
+    """Run STREAMS streams in lockstep with their clients; return the seconds from first piece to last."""
+    selector = selectors.DefaultSelector()
+    pairs = []
+    for _ in range(STREAMS):
+        client = socket.create_connection(("127.0.0.1", port))
+        client.sendall(REQUEST)
+        server = _accept(upstream)
+        server.sendall(HEAD)
+        _read_until(client, b"\r\n\r\n")
+        pairs.append((client, server))
+        selector.register(client, selectors.EVENT_READ, [server, 0, 0])  # pieces and bytes received
+    start = time.perf_counter()
+    for _, server in pairs:
+        server.sendall(FRAMED)
+    live = STREAMS
+    while live:
+        for key, _ in selector.select():
+            client, (server, received, have) = key.fileobj, key.data
+            have += len(client.recv(65536))  # type: ignore[union-attr]
+            if have < len(FRAMED):
+                key.data[2] = have
+                continue
+            key.data[1:] = [received + 1, have - len(FRAMED)]
+            if received + 1 < PIECES_EACH:
+                server.sendall(FRAMED)
+            else:
+                live -= 1
+                selector.unregister(client)
+    seconds = time.perf_counter() - start
+    for client, server in pairs:
+        server.sendall(LAST)
+        _read_until(client, LAST)
+        client.close()
+        server.close()
+    selector.close()
+    return seconds
+
+
+def _in_bulk(port: int, upstream: socket.socket) -> float:
+    """Read one long answer; return the seconds from its first bytes to its last."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(REQUEST)
+        server = _accept(upstream)
+        sender = threading.Thread(target=server.sendall, args=(HEAD + FRAMED * BULK_PIECES + LAST,))
+        sender.start()
+        client.recv(65536)
+        start = time.perf_counter()
+        _read_until(client, b"\n" + LAST)
+        seconds = time.perf_counter() - start
+        sender.join()
+        server.close()
+    return seconds
+
+
+def _accept(upstream: socket.socket) -> socket.socket:
+    """Return the next connection that brings a request, with the request read."""
+    while True:
+        server, _ = upstream.accept()
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if server.recv(65536):
+            return server
+        server.close()  # opened ahead of a request that never came
+
+
+def _read_until(client: socket.socket, end: bytes) -> None:
+    tail = b""
+    while not tail.endswith(end):
+        received = client.recv(1 << 20)
+        if not received:
+            raise ConnectionError("the proxy closed the connection in the middle of an answer")
+        tail = tail[-len(end) :] + received
+
+
+@contextmanager
+def _mitmdump(*options: str | Path) -> Iterator[tuple[int, int]]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    mitmdump = Path(sys.executable).with_name("mitmdump")
+    command = [mitmdump, "--quiet", "--set", "connection_strategy=lazy", "--listen-host", "127.0.0.1"]
+    command += ["--listen-port", str(port), *options]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 30
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port)).close()
+                break
+            except OSError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise
+                time.sleep(0.05)
+        yield process.pid, port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _cpu_ns(pid: int) -> int:
+    """Return the CPU time that a process has used."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0])

@@ -1,0 +1,119 @@
+"""Runs mitmproxy in this process, with the recorder in it."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from mitmproxy import addons, exceptions, http
+from mitmproxy.master import Master
+from mitmproxy.options import Options
+
+from tokentape.recorder.addon import TapeAddon
+
+
+class ProxyError(Exception):
+    """The proxy could not be started; the message is one line for the user."""
+
+
+async def run(
+    addon: TapeAddon,
+    path: str,
+    *,
+    mode: str,
+    listen: tuple[str, int],
+    settings: Sequence[str] = (),
+    on_listening: Callable[[str, int], None],
+) -> None:
+    """Run a proxy that records to `path` until SIGINT or SIGTERM.
+
+    `mode` is mitmproxy's: "regular", or "reverse:URL". `settings` are options of mitmproxy or the addon,
+    as NAME=VALUE. `on_listening` is called with host and port once connections are accepted. The file is
+    not touched before that.
+
+    Raises `ProxyError` if the address cannot be listened at, the file not written, or an option is refused.
+    """
+    master = Master(Options())
+    master.addons.add(*addons.default_addons())
+    start = _Start(master, path, listen, on_listening)
+    log = _Stderr(start)
+    logging.getLogger().addHandler(log)
+    try:
+        master.addons.add(addon, _PassThrough(), start)
+        if mode.startswith("reverse:"):
+            # Eagerly, mitmproxy connects before it looks at the request: an upstream that refuses would
+            # close the client's connection without a word, where lazily the client gets a 502. And the
+            # time of connecting would be hidden before the moment at which the request counts as complete.
+            master.options.update(connection_strategy="lazy")
+        master.options.update(mode=[mode], listen_host=listen[0], listen_port=listen[1])
+        master.options.set(*settings)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it there
+                loop.add_signal_handler(number, master.shutdown)
+        await master.run()
+    except exceptions.OptionsError as error:
+        raise ProxyError(str(error)) from None
+    finally:
+        logging.getLogger().removeHandler(log)
+    if start.failure is not None:
+        raise ProxyError(start.failure)
+
+
+class _PassThrough:
+    """Streams also what is not recorded: the proxy is to hold nothing back."""
+
+    def responseheaders(self, flow: http.HTTPFlow) -> None:
+        if flow.response is not None and not flow.response.stream:
+            flow.response.stream = True
+
+
+class _Start:
+    """Begins the recording once the proxy accepts connections, or ends the proxy with what went wrong."""
+
+    def __init__(
+        self, master: Master, path: str, listen: tuple[str, int], on_listening: Callable[[str, int], None]
+    ) -> None:
+        self.failure: str | None = None
+        self.started = False
+        self._master = master
+        self._path = path
+        self._listen = listen
+        self._on_listening = on_listening
+
+    def running(self) -> None:
+        addresses = self._master.addons.get("proxyserver").listen_addrs()
+        if not addresses:
+            host, port = self._listen
+            # mitmproxy says it at length; what the system said is at the end of it
+            why = (self.failure or "no address").rpartition(": ")[2]
+            self.failure = (
+                f"cannot listen on {host}:{port}: {why}; choose another address (port 0 picks a free one)"
+            )
+        elif self.failure is None:
+            try:
+                self._master.options.update(tape_out=self._path)
+            except exceptions.OptionsError as error:
+                self.failure = str(error)
+        if self.failure is not None:
+            self._master.shutdown()
+            return
+        self.started = True
+        self._on_listening(*addresses[0][:2])
+
+
+class _Stderr(logging.Handler):
+    """Shows mitmproxy's warnings and errors; the first error before the start is why there is none."""
+
+    def __init__(self, start: _Start) -> None:
+        super().__init__(logging.WARNING)
+        self._start = start
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if not self._start.started and record.levelno >= logging.ERROR:
+            self._start.failure = self._start.failure or message.splitlines()[0]
+        else:
+            print(f"{record.levelname.lower()}: {message}", file=sys.stderr, flush=True)  # noqa: T201

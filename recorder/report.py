@@ -1,0 +1,33 @@
+"""What the recorder says of an exchange and of a recording, in a line each."""
+
+from tokentape.recorder._recording import LiveExchange, Recording
+
+
+def ended(exchange: LiveExchange) -> str:
+    """Return the line for an exchange that has ended."""
+    request = exchange.request
+    path = request.path.partition(b"?")[0].decode("latin-1")
+    parts = [
+        f"#{exchange.number} {request.method} {request.host}{path}",
+        str(exchange.status) if exchange.status is not None else "no response",
+    ]
+    if exchange.first_piece_ns is not None:
+        parts.append(f"first byte {(exchange.first_piece_ns - request.t_end) / 1e6:,.0f} ms")
+    parts.append(f"{exchange.chunks:,} pieces, {exchange.bytes:,} bytes")
+    if exchange.end_ns is not None:
+        parts.append(f"{(exchange.end_ns - request.t_end) / 1e9:.2f} s")
+    parts.append(f"{exchange.reason}: {exchange.detail}" if exchange.detail else str(exchange.reason))
+    return "  ".join(parts)
+
+
+def summary(recording: Recording, passed_over: int) -> str:
+    """Return the line for a recording that has ended."""
+    line = (
+        f"recorded {recording.exchanges:,} exchanges, {recording.chunks:,} pieces, "
+        f"{recording.bytes:,} bytes to {recording.path}"
+    )
+    if passed_over:
+        line += f"; passed over {passed_over:,} that the filter does not match"
+    if recording.failure is not None:
+        line += "; INCOMPLETE, the file could not be written any more"
+    return line

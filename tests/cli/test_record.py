@@ -1,0 +1,80 @@
+"""Bad input of `tokentape record`: one line, a non-zero exit, and nothing touched."""
+
+import socket
+import subprocess
+
+import pytest
+
+from tests.e2e.processes import run
+
+
+def line_of(done: subprocess.CompletedProcess[str]) -> str:
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    "url", ["api.openai.com", "127.0.0.1:8000", "ftp://host", "http://", "https://k@host"]
+)
+def test_an_upstream_without_scheme_or_host_is_a_usage_error(url, tmp_path):
+    done = run("record", "--upstream", url, "-o", tmp_path / "a.tape", check=False)
+    assert done.returncode == 2
+    assert "expected a URL such as https://api.openai.com" in line_of(done)
+    assert repr(url) in line_of(done)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--proxy", "--upstream", "http://h"]])
+def test_exactly_one_way_to_stand_in_between_is_asked_for(arguments, tmp_path):
+    done = run("record", *arguments, "-o", tmp_path / "a.tape", check=False)
+    assert done.returncode == 2
+    assert "either --upstream URL or --proxy" in line_of(done)
+
+
+@pytest.mark.parametrize("address", ["8080", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:70000", ":1"])
+def test_an_address_that_is_none_is_a_usage_error(address, tmp_path):
+    done = run("record", "--proxy", "-o", tmp_path / "a.tape", "--listen", address, check=False)
+    assert done.returncode == 2
+    assert "expected HOST:PORT" in line_of(done)
+
+
+def test_an_existing_output_is_refused_and_left_alone(tmp_path):
+    path = tmp_path / "a.tape"
+    path.write_text("precious")
+    done = run("record", "--proxy", "-o", path, check=False)
+    assert done.returncode == 1
+    assert line_of(done) == f"Error: {path} exists; choose another name, or add --overwrite"
+    assert path.read_text() == "precious"
+
+
+def test_a_port_in_use_is_said_and_costs_no_old_recording(tmp_path):
+    path = tmp_path / "a.tape"
+    path.write_text("precious")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        listen = f"127.0.0.1:{port}"
+        done = run("record", "--proxy", "-o", path, "--overwrite", "--listen", listen, check=False)
+    assert done.returncode == 1
+    assert line_of(done).startswith(
+        f"Error: cannot listen on {listen}: address already in use; choose another"
+    )
+    assert path.read_text() == "precious"
+
+
+def test_an_output_that_cannot_be_written_is_said(tmp_path):
+    path = tmp_path / "none" / "a.tape"
+    done = run("record", "--proxy", "-o", path, "--listen", "127.0.0.1:0", check=False)
+    assert done.returncode == 1
+    assert line_of(done) == f"Error: cannot record to {path}: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--filter", "~u (", "tape_filter"), ("--set", "no_such_option=1", "no_such_option")],
+)
+def test_a_filter_or_setting_that_mitmproxy_refuses_is_said(option, value, said, tmp_path):
+    path = tmp_path / "a.tape"
+    done = run("record", "--proxy", "-o", path, "--listen", "127.0.0.1:0", option, value, check=False)
+    assert done.returncode == 1
+    assert said in line_of(done)
+    assert not path.exists()

@@ -1,0 +1,122 @@
+"""One session of recording and replaying, made once, which the tests look at from all sides."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import completion, raw_body
+from tests.e2e.processes import ROOT, Process
+from tests.e2e.upstream import Upstream, upstream
+from tests.streams import STREAMS, Stream, cut, reads
+from tokentape import cassette
+
+CORPUS_STREAMS: dict[str, dict[int, int | None]] = {
+    # file: the index of the event with each choice's first token, found by looking at the file
+    "stepfun/SYNTHETIC-doc-shape.sse": {0: 0},
+    "stepfun/SYNTHETIC-doc-shape-reasoning.sse": {0: 0},
+    "openai/chat-logprobs-obfuscation.sse": {0: 1},
+    "openai/chat-n2.sse": {0: 1, 1: 3},
+    "openai/chat-refusal.sse": {0: 2},
+    "llamacpp/n2-normalised.sse": {0: 1, 1: 3},
+    "deepseek/tool.sse": {0: 1},
+    "deepseek/logprobs.sse": {0: 1},
+    "groq/kimi-k2-parallel-tools.sse": {0: 1},
+    "azure-openai/chat-deepseek-r1-think-tags.sse": {0: 2},
+    "azure-openai/chat-mai-ds-r1-split-reads.sse": {0: 2},
+    "perplexity/sonar-crlf.sse": {0: 0},
+    "xai/grok4-fast-hidden-reasoning-75-empties.sse": {0: 76},
+    "zai/glm-4.5v-finish-twice.sse": {0: 0},
+    "groq/mid-stream-error-event.sse": {0: 1},
+    "anthropic/messages-tool.raw.sse.gz": {},
+}
+
+
+def corpus_folder() -> Path:
+    return Path(os.environ.get("TOKENTAPE_CORPUS") or ROOT.parent / "shared" / "corpus")
+
+
+def corpus_stream(name: str) -> Stream:
+    """Return a recorded stream of the corpus, in the reads in which it came where they are known."""
+    path = corpus_folder() / name
+    body = path.read_bytes()
+    known = path.with_suffix(".reads.json")
+    headers: tuple[tuple[str, str], ...] = (("content-type", "text/event-stream"),)
+    if name.endswith(".gz"):
+        headers += (("content-encoding", "gzip"),)
+    pieces = reads(body, json.loads(known.read_text())) if known.exists() else cut(body, len(name), 700)
+    return Stream(name=name, pieces=pieces, headers=headers, first_token=CORPUS_STREAMS[name])
+
+
+@dataclass(slots=True)
+class Seen:
+    """What clients saw of a stream directly, through the recorder, and from the replay."""
+
+    raw: dict[str, Any] = field(default_factory=dict)
+    completions: dict[str, list[Any]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Session:
+    """`path` is the cassette: for each stream the exchange of the raw client, then of `openai`."""
+
+    path: Path
+    streams: dict[str, Stream]
+    seen: dict[str, Seen]
+    exchanges: dict[str, list[cassette.Exchange]]
+    recorder: Process
+    upstream: Upstream
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """A home for mitmproxy's certificates that is not the user's."""
+    return {"HOME": str(tmp_path_factory.mktemp("home"))}
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> Session:
+    path = tmp_path_factory.mktemp("session") / "session.tape"
+    streams = {stream.name: stream for stream in STREAMS}
+    if corpus_folder().is_dir():
+        streams |= {name: corpus_stream(name) for name in CORPUS_STREAMS}
+    seen = {name: Seen() for name in streams}
+
+    def look(how: str, url: str) -> None:
+        for name, what in seen.items():
+            what.raw[how] = raw_body(url, name)
+            what.completions[how] = completion(url, name)
+
+    with upstream() as server:
+        server.streams = streams
+        look("directly", server.url)
+        recorder = Process.tokentape("record", "--upstream", server.url, "-o", path, env=home)
+        with recorder:
+            look("recorded", recorder.url)
+    with Process.tokentape("replay", path, "--speed", "instant") as replay:
+        look("replayed", replay.url)
+
+    exchanges: dict[str, list[cassette.Exchange]] = {}
+    with cassette.open(path) as tape:
+        for exchange in cassette.exchanges(tape):
+            assert exchange.request is not None
+            exchanges.setdefault(json.loads(exchange.request.body)["model"], []).append(exchange)
+    return Session(path, streams, seen, exchanges, recorder, server)
+
+
+def _stream_parameters() -> list[Any]:
+    here = corpus_folder().is_dir()
+    absent = pytest.mark.skipif(
+        not here, reason=f"no recorded streams at {corpus_folder()}; TOKENTAPE_CORPUS says where they are"
+    )
+    return [stream.name for stream in STREAMS] + [
+        pytest.param(name, marks=absent, id=name) for name in CORPUS_STREAMS
+    ]
+
+
+@pytest.fixture(params=_stream_parameters())
+def stream(request: pytest.FixtureRequest, session: Session) -> Stream:
+    return session.streams[request.param]

@@ -1,0 +1,91 @@
+"""The commands as processes, as a user starts and stops them."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Self
+
+ROOT = Path(__file__).parents[2]
+TOKENTAPE = (sys.executable, "-m", "tokentape.cli")
+LISTENING = re.compile(r"listening (?:on|at) (?:https?://)?(\S+?:\d+)")
+
+
+def run(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    """Run a verb to its end."""
+    return subprocess.run(
+        [*TOKENTAPE, *map(str, arguments)], check=check, capture_output=True, text=True, timeout=60
+    )
+
+
+class Process:
+    """A server: entered once it listens, and stopped by a signal at the end.
+
+    `url` is where it listens. After the end, `returncode`, `stdout` and `stderr` are what it left.
+    """
+
+    def __init__(self, *command: str | Path, env: dict[str, str] | None = None) -> None:
+        self._command = [str(part) for part in command]
+        self._env = os.environ | (env or {})
+        self.url = ""
+        self.returncode: int | None = None
+        self.stdout = ""
+        self._lines: list[str] = []
+
+    @classmethod
+    def tokentape(cls, *arguments: str | Path, env: dict[str, str] | None = None) -> Self:
+        return cls(*TOKENTAPE, *arguments, "--listen", "127.0.0.1:0", env=env)
+
+    @property
+    def stderr(self) -> str:
+        return "".join(self._lines)
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            self._command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if "mitmdump" in self._command[0] else subprocess.PIPE,
+            text=True,
+            env=self._env,
+        )
+        listening = threading.Event()
+        source = self._process.stderr or self._process.stdout
+        assert source is not None
+
+        def read() -> None:
+            for line in source:
+                self._lines.append(line)
+                if found := LISTENING.search(line):
+                    self.url = f"http://{found[1]}"
+                    listening.set()
+            listening.set()
+
+        self._reader = threading.Thread(target=read)
+        self._reader.start()
+        if not listening.wait(60) or not self.url:
+            self._process.kill()
+            self._reader.join()
+            raise AssertionError(f"{self._command} does not listen:\n{self.stderr}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        if self.returncode is not None:
+            return
+        self._process.send_signal(how)
+        try:
+            self.returncode = self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self.returncode = self._process.wait()
+        self._reader.join()
+        if self._process.stdout is not None:
+            self.stdout = self._process.stdout.read() if self._process.stderr else self.stderr
+            self._process.stdout.close()
+        if self._process.stderr is not None:
+            self._process.stderr.close()

@@ -1,0 +1,159 @@
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.cassette.tapes import REQUEST, RESPONSE
+from tokentape import cassette
+from tokentape.recorder import report
+from tokentape.recorder._recording import Recording
+
+
+class Clock:
+    """A monotonic clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.ns = 1_000_000
+
+    def __call__(self) -> int:
+        return self.ns
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def recording(tmp_path: Path, clock: Clock):
+    recording = Recording(
+        tmp_path / "a.tape", proxy="mitmproxy 1", clock=clock, wall=lambda: 1_790_000_000_000_000_000
+    )
+    yield recording
+    recording.close()
+
+
+def records(recording: Recording) -> list[cassette.Record]:
+    with cassette.open(recording.path) as tape:
+        return list(tape)
+
+
+def test_the_section_anchors_both_clocks(recording: Recording):
+    (section,) = records(recording)
+    assert isinstance(section, cassette.Section)
+    assert (section.version, section.mono_ns, section.wall_ns) == (1, 1_000_000, 1_790_000_000_000_000_000)
+    assert section.proxy == "mitmproxy 1"
+    assert section.writer.startswith("tokentape ")
+
+
+def test_pieces_are_stamped_written_and_returned(recording: Recording, clock: Clock):
+    exchange = recording.begin(REQUEST)
+    clock.ns += 5_000
+    exchange.respond(RESPONSE)
+    assert exchange.piece(b"abc") == b"abc"
+    assert records(recording)[-1] == cassette.Chunk(exchange=0, t=5_000, data=b"abc")
+    clock.ns += 7_000
+    exchange.piece(b"de")
+    assert records(recording)[-1] == cassette.Chunk(exchange=0, t=12_000, data=b"de")
+    exchange.end("complete")
+    assert records(recording)[-1] == cassette.End(exchange=0, t=12_000, reason="complete", chunks=2, bytes=5)
+
+
+def test_an_empty_piece_is_no_piece(recording: Recording):
+    exchange = recording.begin(REQUEST)
+    assert exchange.piece(b"") == b""
+    assert exchange.chunks == 0
+
+
+def test_exchanges_are_numbered_as_they_are_taken_up(recording: Recording):
+    assert [recording.begin(REQUEST).number for _ in range(3)] == [0, 1, 2]
+    assert [r.exchange for r in records(recording) if isinstance(r, cassette.Request)] == [0, 1, 2]
+
+
+def test_only_the_first_ending_counts(recording: Recording):
+    exchange = recording.begin(REQUEST)
+    exchange.end("client-closed", "gone")
+    exchange.end("upstream-error")
+    exchange.piece(b"late")
+    ends = [record for record in records(recording) if isinstance(record, cassette.End)]
+    assert [(end.reason, end.detail) for end in ends] == [("client-closed", "gone")]
+    assert isinstance(records(recording)[-1], cassette.End)
+
+
+def test_credentials_of_both_sides_are_counted_where_they_were(recording: Recording):
+    secret = (b"authorization", b"Bearer " + b"s" * 20)
+    exchange = recording.begin(msgspec.structs.replace(REQUEST, headers=(secret,)))
+    exchange.respond(msgspec.structs.replace(RESPONSE, headers=((b"set-cookie", b"s" * 20),)))
+    _, request, response = records(recording)
+    assert isinstance(request, cassette.Request)
+    assert isinstance(response, cassette.Response)
+    assert (request.redactions, response.redactions) == (1, 1)
+    assert b"s" * 20 not in Path(recording.path).read_bytes()
+
+
+def test_close_ends_what_is_live_and_counts(recording: Recording):
+    recording.begin(REQUEST).piece(b"abc")
+    recording.close()
+    *_, end, close = records(recording)
+    assert isinstance(end, cassette.End)
+    assert end.reason == "recorder-stopped"
+    assert close == cassette.Close(t=0, exchanges=1, chunks=1, bytes=3)
+    recording.close()
+
+
+def test_nothing_of_a_finished_exchange_is_kept(recording: Recording):
+    recording.begin(REQUEST).end("complete")
+    assert recording.live == {}
+
+
+def test_a_body_that_no_reader_would_take_is_left_out_and_said_so(recording: Recording, monkeypatch):
+    monkeypatch.setattr("tokentape.cassette._writer.MAX_RECORD_BYTES", 500)
+    recording.begin(msgspec.structs.replace(REQUEST, body=b"x" * 1000))
+    _, request, note = records(recording)
+    assert isinstance(request, cassette.Request)
+    assert request.body == b""
+    assert isinstance(note, cassette.Note)
+    assert (note.exchange, "body not kept" in note.text) == (0, True)
+
+
+def test_a_write_that_fails_ends_the_recording_loudly_and_nothing_else(
+    recording: Recording, monkeypatch, caplog
+):
+    exchange = recording.begin(REQUEST)
+    exchange.piece(b"kept")
+    before = Path(recording.path).read_bytes()
+
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    exchange._write = full
+    with caplog.at_level(logging.ERROR):
+        assert exchange.piece(b"lost") == b"lost"
+        assert exchange.piece(b"lost too") == b"lost too"
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert line.startswith(f"{recording.path}: THE RECORDING HAS STOPPED")
+    assert line.endswith("No space left on device")
+    recording.close()
+    assert Path(recording.path).read_bytes() == before
+    assert (recording.chunks, recording.bytes) == (1, 4)
+    assert "INCOMPLETE" in report.summary(recording, 0)
+
+
+def test_the_line_of_an_exchange_says_what_came_and_how_it_ended(recording: Recording, clock: Clock):
+    clock.ns = 1_002_000
+    request = msgspec.structs.replace(REQUEST, t_end=2_000)
+    exchange = recording.begin(request)
+    exchange.respond(RESPONSE)
+    clock.ns += 250_000_000
+    exchange.piece(b"abc")
+    clock.ns += 1_000_000_000
+    exchange.end("upstream-error", "server closed connection")
+    assert report.ended(exchange) == (
+        "#0 POST api.example/v1/chat/completions  200  first byte 250 ms  1 pieces, 3 bytes  1.25 s  "
+        "upstream-error: server closed connection"
+    )
+    assert report.summary(recording, 2) == (
+        f"recorded 1 exchanges, 1 pieces, 3 bytes to {recording.path}; "
+        "passed over 2 that the filter does not match"
+    )
