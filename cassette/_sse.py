@@ -65,6 +65,17 @@ class SSEDecoder:
         self._piece += 1
         if not piece:
             return []
+        if (
+            piece.startswith(b"data: ")
+            and piece.endswith(b"\n\n")
+            and piece.find(b"\n") == len(piece) - 2
+            and b"\r" not in piece
+            and not (self._line or self._data or self._event or self._first_line)
+        ):
+            # One whole event and nothing under way, which is what most pieces are.
+            self._after_cr = False
+            data = (piece[6:-2], self._piece, "message", self._id, self._retry, True)
+            return [tuple.__new__(ServerSentEvent, data)]
         if self._after_cr and piece.startswith(b"\n"):
             piece = piece[1:]
         self._after_cr = piece.endswith(b"\r")

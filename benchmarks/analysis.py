@@ -1,0 +1,151 @@
+"""The time from a cassette to the four tables, over the time that reading and decoding it takes anyway.
+
+The baseline is what no analysis can do without: every frame read and checked (`read_frames`, which
+compares the CRC and decodes no record), and every event's JSON decoded once. It uses the decoder that the analysis
+uses, `msgspec.json` with the types of a chunk, and is handed the events' data: finding it in the pieces is the
+analysis's own cost, and so are the records, the events, the metrics and pandas.
+
+Both run in one process, in turns, and the medians are compared. Making the cassette is not timed.
+"""
+
+import gc
+import json
+import tempfile
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from tokentape import cassette
+from tokentape.analysis import load
+from tokentape.analysis.dialects._openai_chat import _decode
+from tokentape.cassette._framing import MAGIC, read_frames
+
+LIMIT = 2.5
+EXCHANGES = 200
+EVENTS = 1000
+REPETITIONS = 7
+MS = 1_000_000
+
+
+def run() -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for shape, chunk in (("StepFun", _stepfun), ("OpenAI", _openai)):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bench.tape"
+            datas = make(path, chunk)
+            baseline, tables = _in_turns(lambda: _baseline(path, datas), lambda: load(path))  # noqa: B023
+        rows.append(
+            {
+                "benchmark": "analysis",
+                "what": f"{EXCHANGES * EVENTS:,} events of {shape}'s shape to tables / frames and JSON alone",
+                "ratio": round(tables / baseline, 2),
+                "limit": LIMIT,
+                "better": "lower",
+                "tables_s": round(tables, 3),
+                "baseline_s": round(baseline, 3),
+                "us_per_event": round(tables / (EXCHANGES * EVENTS) * 1e6, 2),
+            }
+        )
+    return rows
+
+
+def make(path: Path, chunk: Callable[[int, int], bytes]) -> list[bytes]:
+    """Write the cassette and return the data of its events, `[DONE]` left out."""
+    datas: list[bytes] = []
+    section = cassette.Section(version=1, wall_ns=0, mono_ns=0, writer="", proxy="", host="")
+    times = count(0, MS)
+    with cassette.Writer(path, section) as tape:
+        for number in range(EXCHANGES):
+            tape.write(
+                cassette.Request(
+                    exchange=number, t=next(times), t_end=next(times), method="POST", scheme="https",
+                    host="api.example", port=443, path=b"/v1/chat/completions", http_version="HTTP/1.1",
+                    headers=(), body=b'{"model":"step-1-8k","stream":true}', connection="c",
+                )
+            )  # fmt: skip
+            tape.write(
+                cassette.Response(
+                    exchange=number, t=next(times), status=200, reason=b"OK", http_version="HTTP/1.1",
+                    headers=((b"Content-Type", b"text/event-stream"),),
+                )
+            )  # fmt: skip
+            for position in range(EVENTS - 1):
+                data = chunk(number, position)
+                datas.append(data)
+                tape.write(cassette.Chunk(exchange=number, t=next(times), data=b"data: " + data + b"\n\n"))
+            tape.write(cassette.Chunk(exchange=number, t=next(times), data=b"data: [DONE]\n\n"))
+            tape.write(cassette.End(exchange=number, t=next(times), reason="complete", chunks=EVENTS))
+    return datas
+
+
+def _stepfun(number: int, position: int) -> bytes:
+    last = position == EVENTS - 2
+    return _json(
+        {
+            "id": f"{number:032x}.b4d5",
+            "object": "chat.completion.chunk",
+            "created": 1_717_000_000,
+            "model": "step-1-8k",
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {"role": "", "content": "" if last else "春眠"},
+                    "finish_reason": "stop" if last else "",
+                }
+            ],
+            "usage": {"prompt_tokens": 83, "completion_tokens": position + 1, "total_tokens": 84 + position},
+        }
+    )
+
+
+def _openai(number: int, position: int) -> bytes:
+    last = position == EVENTS - 2
+    return _json(
+        {
+            "id": f"chatcmpl-{number:029x}",
+            "object": "chat.completion.chunk",
+            "created": 1_717_000_000,
+            "model": "gpt-4o-mini-2024-07-18",
+            "service_tier": "default",
+            "system_fingerprint": "fp_34a54ae93c",
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {} if last else {"content": " word"},
+                    "logprobs": None,
+                    "finish_reason": "stop" if last else None,
+                }
+            ],
+        }
+    )
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _baseline(path: Path, datas: list[bytes]) -> None:
+    with path.open("rb") as file:
+        file.read(len(MAGIC))
+        for _ in read_frames(file.read, offset=len(MAGIC)):
+            pass
+    for data in datas:
+        _decode(data)
+
+
+def _in_turns(*jobs: Callable[[], object]) -> list[float]:
+    times: list[list[float]] = [[] for _ in jobs]
+    for _ in range(REPETITIONS):
+        for job, taken in zip(jobs, times, strict=True):
+            gc.collect()
+            start = perf_counter()
+            job()
+            taken.append(perf_counter() - start)
+    return [median(taken) for taken in times]
+
+
+if __name__ == "__main__":
+    for row in run():
+        print(row)
