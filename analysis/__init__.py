@@ -12,6 +12,7 @@
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
 from tokentape.analysis._recording import Recording
+from tokentape.analysis._summary import GROUPINGS
 from tokentape.analysis.dialects import DIALECTS
 
-__all__ = ["DIALECTS", "ITL_DEFINITION", "Recording", "load"]
+__all__ = ["DIALECTS", "GROUPINGS", "ITL_DEFINITION", "Recording", "load"]

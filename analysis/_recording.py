@@ -1,10 +1,11 @@
 """A recording as tables. Everything that is computed over many streams starts from here."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
-from tokentape.analysis._summary import groupings, summarise
+from tokentape.analysis._summary import summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +27,6 @@ class Recording:
     reads: pd.DataFrame
     lost: tuple[str, ...] = ()
 
-    @property
-    def groupings(self) -> list[str]:
-        """The columns that `summary` can group by."""
-        return groupings(self.streams)
-
     def summary(self, by: str | None = None) -> pd.DataFrame:
         """Return exact percentiles (linear interpolation) and counts of outcomes, a row for each group.
 
@@ -46,6 +42,20 @@ class Recording:
         """
         return summarise(self.streams, self.events, by)
 
+    def as_dict(self, by: str | None = None) -> dict[str, Any]:
+        """Return `{"exchanges": [...], "streams": [...], "summary": {...}}`, ready to be JSON.
+
+        Rows are objects under the tables' column names; a missing value is None, with its reason beside
+        it. `summary` is the row of `summary()` or, with `by`, an object of rows by the group's value.
+        Times of day are ISO 8601 in UTC, to the nanosecond.
+        """
+        groups = {str(name): row for name, row in zip(*_named_rows(self.summary(by)), strict=True)}
+        return {
+            "exchanges": _rows(self.exchanges),
+            "streams": _rows(self.streams),
+            "summary": groups["all"] if by is None else groups,
+        }
+
     def stalls(self, above_ms: float) -> pd.DataFrame:
         """Return the token events that came more than `above_ms` after the one before, the longest first.
 
@@ -54,3 +64,14 @@ class Recording:
         columns = ["cassette", "section", "exchange", "choice", "token_event", "t_ms", "gap_ms"]
         late = self.events.loc[self.events["gap_ms"] > above_ms, columns]
         return late.sort_values("gap_ms", ascending=False, kind="stable").reset_index(drop=True)
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    plain = table.astype("object")
+    for name in table.columns[[isinstance(dtype, pd.DatetimeTZDtype) for dtype in table.dtypes]]:
+        plain[name] = [None if value is pd.NaT else value.isoformat() for value in table[name]]
+    return plain.where(table.notna(), None).to_dict("records")  # type: ignore[return-value]
+
+
+def _named_rows(table: pd.DataFrame) -> tuple[list[Any], list[dict[str, Any]]]:
+    return ["" if pd.isna(name) else name for name in table.index], _rows(table)

@@ -64,9 +64,11 @@ EXCHANGES = {
     "error": TEXT,
     "end_reason": CATEGORY,
     "end_detail": TEXT,
-    "headers_ms": MS,
-    "first_byte_ms": MS,
-    "end_ms": MS,
+    **{
+        column: dtype
+        for name in ("headers_ms", "first_byte_ms", "end_ms")
+        for column, dtype in ((name, MS), (f"{name}_why", CATEGORY))
+    },
     "streams": NUMBER,
     "events": NUMBER,
     "comments": NUMBER,
@@ -76,6 +78,7 @@ EXCHANGES = {
     "prompt_tokens": COUNT,
     "output_tokens": COUNT,
     "reasoning_tokens": COUNT,
+    "usage_why": CATEGORY,
     "connection": CATEGORY,
 }
 

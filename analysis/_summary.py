@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tokentape.analysis import _schema as schema
 from tokentape.analysis._outcome import OUTCOMES
 
 if TYPE_CHECKING:
@@ -28,17 +29,14 @@ METRICS = {
 }
 """The metrics of a summary, with the unit that their columns end in."""
 _POOLED = ("gap", "gap_uncoalesced", "read_gap")
+GROUPINGS = tuple(
+    name
+    for name, dtype in schema.STREAMS.items()
+    if name in ("section", "exchange", "choice", "status")
+    or (dtype == schema.CATEGORY and not name.endswith("_why"))
+)
+"""The columns of `streams` by which a summary can be grouped: names, not measurements."""
 _STREAM_KEY = ["cassette", "section", "exchange", "choice"]
-
-
-def groupings(streams: pd.DataFrame) -> list[str]:
-    """Return the columns of `streams` by which a summary can be grouped: names, not measurements."""
-    named = ("cassette", "section", "exchange", "choice", "status")
-    return [
-        str(name)
-        for name in streams.columns
-        if name in named or (isinstance(streams[name].dtype, pd.CategoricalDtype))
-    ]
 
 
 def summarise(streams: pd.DataFrame, events: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
@@ -48,9 +46,8 @@ def summarise(streams: pd.DataFrame, events: pd.DataFrame, by: str | None = None
     """
     if by is None:
         return pd.DataFrame([_row(streams, _gaps(events))], index=pd.Index(["all"], name="group"))
-    possible = groupings(streams)
-    if by not in possible:
-        raise ValueError(f"expected a column to group by ({', '.join(possible)}), found {by!r}")
+    if by not in GROUPINGS:
+        raise ValueError(f"expected a column to group by ({', '.join(GROUPINGS)}), found {by!r}")
     rows: list[dict[str, Any]] = []
     names: list[Hashable] = []
     gaps = _gaps(events)

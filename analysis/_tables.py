@@ -113,7 +113,7 @@ def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
 def _exchange_row(each: MeasuredExchange) -> Columns:
     exchange, answer = each.exchange, each.answer
     request, response, end = exchange.request, exchange.response, exchange.end
-    numbers = each.streams[0].measures.numbers
+    measures = each.streams[0].measures
     headers = response.headers if response else ()
     return {
         **_key(each),
@@ -131,9 +131,8 @@ def _exchange_row(each: MeasuredExchange) -> Columns:
         "error": answer.error,
         "end_reason": end.reason if end else None,
         "end_detail": end.detail if end else None,
-        "headers_ms": numbers["headers_ms"],
-        "first_byte_ms": numbers["first_byte_ms"],
-        "end_ms": numbers["end_ms"],
+        **{name: measures.numbers[name] for name in ("headers_ms", "first_byte_ms", "end_ms")},
+        **{f"{name}_why": measures.why[name] for name in ("headers_ms", "first_byte_ms", "end_ms")},
         "streams": len(each.streams),
         "events": answer.events,
         "comments": answer.comments,
@@ -143,6 +142,7 @@ def _exchange_row(each: MeasuredExchange) -> Columns:
         "prompt_tokens": answer.usage.prompt if answer.usage else None,
         "output_tokens": answer.usage.output if answer.usage else None,
         "reasoning_tokens": answer.usage.reasoning if answer.usage else None,
+        "usage_why": None if answer.usage else measures.why["prompt_tokens"] or "no-usage",
         "connection": request.connection if request else None,
     }
 
@@ -207,7 +207,7 @@ def _billed_tokens(
     return _nullable(_spread(tokens, at, size), _spread(known, at, size) == 1)
 
 
-def _carried_names(carries: Ints) -> pd.Categorical:
+def _carried_names(carries: Ints) -> "pd.Categorical[str]":
     masks, codes = np.unique(carries, return_inverse=True)
     return pd.Categorical.from_codes(codes, categories=pd.Index([name_of(mask) for mask in masks.tolist()]))
 
