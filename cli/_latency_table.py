@@ -61,8 +61,8 @@ def _words(recording: "Recording") -> list[Text]:
 
 
 def _counts(column: Any) -> str:
-    counts = column.value_counts()
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+    counts = sorted(column.value_counts().items(), key=lambda each: (-each[1], each[0]))
+    return ", ".join(f"{count} {name}" for name, count in counts if count) or "none"
 
 
 def _number(value: float) -> Text:

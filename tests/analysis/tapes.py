@@ -92,12 +92,12 @@ def write(path: Path, *exchanges: Sequence[Any]) -> Path:
     return path
 
 
-def recording(path: Path, pieces: Iterable[tuple[int, bytes]], **options: Any) -> Recording:
+def recording(folder: Path, pieces: Iterable[tuple[int, bytes]], **options: Any) -> Recording:
     """What `load` makes of a cassette with one exchange of these pieces."""
-    return load(write(path / "one.tape", records(pieces, **options)))
+    return load(write(folder / "one.tape", records(pieces, **options)))
 
 
-def stream(path: Path, pieces: Iterable[tuple[int, bytes]], **options: Any) -> dict[str, Any]:
+def stream(folder: Path, pieces: Iterable[tuple[int, bytes]], **options: Any) -> dict[str, Any]:
     """The one stream of that cassette, as a row by column."""
-    (row,) = recording(path, pieces, **options).as_dict()["streams"]
+    (row,) = recording(folder, pieces, **options).as_dict()["streams"]
     return dict(row)
