@@ -5,7 +5,9 @@ always the arrival of a piece and never something made up later. Rows are kept a
 the tables are made of without another object for each row.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from tokentape.analysis.dialects import DONE, FINISH, PLAIN_SSE, Dialect, Usage, choose
 from tokentape.analysis.dialects._json import dict_of, parse, text_of
@@ -76,17 +78,13 @@ def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
     """
     headers = exchange.response.headers if exchange.response else ()
     pieces, undecodable = _decoded(exchange, header_of(headers, b"content-encoding"))
-    decoder = SSEDecoder()
-    events: list[ServerSentEvent] = []
-    for piece in pieces:
-        events += decoder.feed(piece)
-    if last := decoder.end():
-        events.append(last)
-    sizes = [len(piece) for piece in pieces]
-    path = path_of(exchange.request) if exchange.request else ""
-    if not events and not _is_event_stream(headers, pieces):
-        return _whole(b"".join(pieces), dialect or choose(path), sizes, undecodable)
-    return _streamed(events, dialect or choose(path, events), decoder.comments, sizes, undecodable)
+    if dialect is None:
+        path = path_of(exchange.request) if exchange.request else ""
+        dialect = choose(path, chain.from_iterable(_events_of(SSEDecoder(), pieces)))
+    answer = _streamed(pieces, dialect, undecodable)
+    if not answer.events and not _is_event_stream(headers, pieces):
+        return _whole(pieces, dialect, undecodable)
+    return answer
 
 
 def header_of(headers: Headers, name: bytes) -> str:
@@ -123,6 +121,13 @@ def _decoded(exchange: Exchange, encoding: str) -> tuple[list[bytes], str | None
     return decoded, None
 
 
+def _events_of(decoder: SSEDecoder, pieces: list[bytes]) -> Iterator[list[ServerSentEvent]]:
+    """Yield the events of each piece, then what the stream ended in the middle of."""
+    yield from map(decoder.feed, pieces)
+    if last := decoder.end():
+        yield [last]
+
+
 def _is_event_stream(headers: Headers, pieces: list[bytes]) -> bool:
     """Whether a body without a single event was meant to be a stream."""
     content_type = header_of(headers, b"content-type").lower()
@@ -131,9 +136,9 @@ def _is_event_stream(headers: Headers, pieces: list[bytes]) -> bool:
     return "ndjson" in content_type or not any(pieces)
 
 
-def _whole(body: bytes, dialect: Dialect, sizes: list[int], undecodable: str | None) -> Answer:
+def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
     """Return an answer that came in one: a JSON object, an error page."""
-    carried = dialect.read_answer(body)
+    carried = dialect.read_answer(b"".join(pieces))
     choices = {
         delta.choice: Choice(delta.finish, delta.usage, len(delta.text))
         for delta in (carried.deltas if carried else ())
@@ -143,7 +148,7 @@ def _whole(body: bytes, dialect: Dialect, sizes: list[int], undecodable: str | N
         dialect=dialect if carried and choices else None,
         rows=Rows(),
         choices=choices,
-        decoded_bytes=sizes,
+        decoded_bytes=[len(piece) for piece in pieces],
         usage=carried.usage if carried else None,
         model=carried.model if carried else None,
         error=carried.error if carried else None,
@@ -151,8 +156,8 @@ def _whole(body: bytes, dialect: Dialect, sizes: list[int], undecodable: str | N
     )
 
 
-def _streamed(  # noqa: C901  (the one loop over every event: a call for each costs more than the branch)
-    events: list[ServerSentEvent], dialect: Dialect, comments: int, sizes: list[int], undecodable: str | None
+def _streamed(  # noqa: C901  (the one loop over every event: a call for each costs more than a branch)
+    pieces: list[bytes], dialect: Dialect, undecodable: str | None
 ) -> Answer:
     rows = Rows()
     choices: dict[int, Choice] = {}
@@ -160,12 +165,14 @@ def _streamed(  # noqa: C901  (the one loop over every event: a call for each co
     usage_event = -1
     model = error = None
     ended = False
+    number = 0
+    decoder = SSEDecoder()
     read = dialect.reader()
     # This loop runs once for each event of a cassette; its methods are looked up once.
     add_event, add_read, add_choice = rows.event.append, rows.read.append, rows.choice.append
     add_carries, add_text = rows.carries.append, rows.text.append
     add_billed, add_bytes = rows.billed.append, rows.bytes.append
-    for number, event in enumerate(events):
+    for event in chain.from_iterable(_events_of(decoder, pieces)):
         carried = read(event)
         carries = carried.carries
         billed = NO_COUNT
@@ -201,14 +208,15 @@ def _streamed(  # noqa: C901  (the one loop over every event: a call for each co
             add_text("")
             add_billed(billed)
             add_bytes(len(event.data))
+        number += 1
     return Answer(
         is_stream=True,
-        dialect=dialect if events else (None if dialect is PLAIN_SSE else dialect),
+        dialect=dialect if number or dialect is not PLAIN_SSE else None,
         rows=rows,
         choices=choices,
-        events=len(events),
-        comments=comments,
-        decoded_bytes=sizes,
+        events=number,
+        comments=decoder.comments,
+        decoded_bytes=[len(piece) for piece in pieces],
         usage=usage,
         usage_event=usage_event,
         model=model,

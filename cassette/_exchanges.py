@@ -51,6 +51,9 @@ def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:
         return found
 
     for record in records:
+        if type(record) is Chunk and (current := open_exchanges.get(record.exchange)) is not None:
+            current.chunks.append(record)  # nearly all records are such
+            continue
         match record:
             case Chunk():
                 of(record.exchange).chunks.append(record)
