@@ -9,7 +9,19 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 
-from tokentape.analysis.dialects import DONE, FINISH, PLAIN_SSE, Dialect, Usage, choose
+from tokentape.analysis.dialects import (
+    DONE,
+    ERROR,
+    FINISH,
+    NO_CHOICE,
+    OWN_USAGE,
+    PLAIN_SSE,
+    USAGE,
+    Carried,
+    Dialect,
+    Usage,
+    choose,
+)
 from tokentape.analysis.dialects._json import dict_of, parse, text_of
 from tokentape.cassette import (
     ContentDecoder,
@@ -21,7 +33,6 @@ from tokentape.cassette import (
     UndecodableContent,
 )
 
-NO_CHOICE = -1
 NO_COUNT = -1
 
 
@@ -138,89 +149,86 @@ def _is_event_stream(headers: Headers, pieces: list[bytes]) -> bool:
 
 def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
     """Return an answer that came in one: a JSON object, an error page."""
-    carried = dialect.read_answer(b"".join(pieces))
-    choices = {
-        delta.choice: Choice(delta.finish, delta.usage, len(delta.text))
-        for delta in (carried.deltas if carried else ())
-    }
+    choices: dict[int, Choice] = {}
+    usage = model = error = None
+    for carried in dialect.read_answer(b"".join(pieces)):
+        usage, model, error = carried.usage, carried.model, carried.error
+        if carried.choice != NO_CHOICE:
+            choices[carried.choice] = Choice(carried.finish, carried.own_usage, len(carried.text))
     return Answer(
         is_stream=False,
-        dialect=dialect if carried and choices else None,
+        dialect=dialect if choices else None,
         rows=Rows(),
         choices=choices,
         decoded_bytes=[len(piece) for piece in pieces],
-        usage=carried.usage if carried else None,
-        model=carried.model if carried else None,
-        error=carried.error if carried else None,
+        usage=usage,
+        model=model,
+        error=error,
         undecodable=undecodable,
     )
 
 
-def _streamed(  # noqa: C901  (the one loop over every event: a call for each costs more than a branch)
-    pieces: list[bytes], dialect: Dialect, undecodable: str | None
-) -> Answer:
-    rows = Rows()
-    choices: dict[int, Choice] = {}
-    usage: Usage | None = None
-    usage_event = -1
-    model = error = None
-    ended = False
-    number = 0
+def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
     decoder = SSEDecoder()
     read = dialect.reader()
-    # This loop runs once for each event of a cassette; its methods are looked up once.
-    add_event, add_read, add_choice = rows.event.append, rows.read.append, rows.choice.append
-    add_carries, add_text = rows.carries.append, rows.text.append
-    add_billed, add_bytes = rows.billed.append, rows.bytes.append
+    carried: list[Carried] = []
+    event_of, read_of, size_of = [], [], []
+    number = 0
+    # This runs once for each event of a cassette. What can be found out afterwards, from whole columns,
+    # is not asked here.
     for event in chain.from_iterable(_events_of(decoder, pieces)):
-        carried = read(event)
-        carries = carried.carries
-        billed = NO_COUNT
-        if carries:
-            if carried.usage is not None:
-                usage, usage_event = carried.usage, number
-                if usage.output is not None:
-                    billed = usage.output
-            error = error or carried.error
-            ended = ended or bool(carries & DONE)
-        if model is None:
-            model = carried.model
-        for delta in carried.deltas:
-            choice = choices.get(delta.choice)
-            if choice is None:
-                choice = choices[delta.choice] = Choice()
-            if delta.carries & FINISH and choice.finish_reason is None:
-                choice.finish_reason = delta.finish
-            if delta.usage is not None:
-                choice.usage = delta.usage
-            add_event(number)
-            add_read(event.piece)
-            add_choice(delta.choice)
-            add_carries(delta.carries | carries)
-            add_text(delta.text)
-            add_billed(billed)
-            add_bytes(len(event.data))
-        if not carried.deltas:
-            add_event(number)
-            add_read(event.piece)
-            add_choice(NO_CHOICE)
-            add_carries(carries)
-            add_text("")
-            add_billed(billed)
-            add_bytes(len(event.data))
+        for row in read(event):
+            carried.append(row)
+            event_of.append(number)
+            read_of.append(event.piece)
+            size_of.append(len(event.data))
         number += 1
+    carries = [row.carries for row in carried]
+    seen = set(carries)
+    rows = Rows(
+        event=event_of,
+        read=read_of,
+        choice=[row.choice for row in carried],
+        carries=carries,
+        text=[row.text for row in carried],
+        billed=[_billed(row) for row in carried] if _any(seen, USAGE) else [NO_COUNT] * len(carried),
+        bytes=size_of,
+    )
+    usage, usage_event = None, -1
+    if _any(seen, USAGE):
+        last = max(row for row, mask in enumerate(carries) if mask & USAGE)
+        usage, usage_event = carried[last].usage, event_of[last]
     return Answer(
         is_stream=True,
         dialect=dialect if number or dialect is not PLAIN_SSE else None,
         rows=rows,
-        choices=choices,
+        choices=_choices(rows.choice, carried, seen),
         events=number,
         comments=decoder.comments,
         decoded_bytes=[len(piece) for piece in pieces],
         usage=usage,
         usage_event=usage_event,
-        model=model,
-        error=error,
-        ended=ended,
+        model=next((row.model for row in carried if row.model), None),
+        error=next((row.error for row in carried if row.error), None) if _any(seen, ERROR) else None,
+        ended=_any(seen, DONE),
         undecodable=undecodable,
     )
+
+
+def _any(masks: set[int], bits: int) -> bool:
+    return any(mask & bits for mask in masks)
+
+
+def _billed(row: Carried) -> int:
+    return NO_COUNT if row.usage is None or row.usage.output is None else row.usage.output
+
+
+def _choices(numbers: list[int], carried: list[Carried], seen: set[int]) -> dict[int, Choice]:
+    choices = {number: Choice() for number in set(numbers) if number != NO_CHOICE}
+    if _any(seen, FINISH | OWN_USAGE):
+        for row in carried:
+            if row.carries & FINISH and choices[row.choice].finish_reason is None:
+                choices[row.choice].finish_reason = row.finish
+            if row.carries & OWN_USAGE:
+                choices[row.choice].usage = row.own_usage
+    return choices

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._answer import NO_CHOICE, NO_COUNT, asked_of, header_of, path_of
+from tokentape.analysis._answer import NO_COUNT, asked_of, header_of, path_of
 from tokentape.analysis._exchange import MeasuredExchange
 from tokentape.analysis._metrics import NS_PER_MS
-from tokentape.analysis.dialects import TOKEN, name_of
+from tokentape.analysis.dialects import NO_CHOICE, TOKEN, name_of
 
 Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 Bools: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar
 
-from tokentape.analysis._answer import NO_CHOICE, NO_COUNT, Answer, Choice
-from tokentape.analysis.dialects import CONTENT, DONE, FINISH, REASONING, TOKEN, TOOL_CALL
+from tokentape.analysis._answer import NO_COUNT, Answer, Choice
+from tokentape.analysis.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL
 
 _T = TypeVar("_T")
 

@@ -33,7 +33,7 @@ class Exchange:
         return self.end.chunks - len(self.chunks) if self.end else 0
 
 
-def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:
+def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:  # noqa: C901  (a case for each record)
     """Yield exchanges as they end, then those that have no end record, in order of their numbers.
 
     Holds only the exchanges that are under way. An exchange without an end record was interrupted with

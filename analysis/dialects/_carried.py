@@ -1,12 +1,11 @@
 """What an event carries, in the words of no provider: the values every dialect turns its events into.
 
 A dialect reads one event at a time. It says, for each choice, which kinds of generated text the event
-brought and whether it finished the choice, and for the whole exchange what was billed, which model
-answered, and whether the event was an error or the end mark. What an event does not carry is absent,
-never zero.
+brought and whether it finished the choice; what was billed, which model answered, and whether the event
+was an error or the end mark. What an event does not carry is absent, never zero.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -25,6 +24,7 @@ FINISH = 32
 USAGE = 64
 DONE = 128
 ERROR = 256
+OWN_USAGE = 512
 
 NAMES = {
     REASONING: "reasoning",
@@ -36,6 +36,7 @@ NAMES = {
     USAGE: "usage",
     DONE: "done",
     ERROR: "error",
+    OWN_USAGE: "own-usage",
 }
 
 
@@ -55,31 +56,31 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     reasoning: int | None = None
 
 
-class Delta(msgspec.Struct, frozen=True, gc=False):
-    """What an event carries of one choice: a mask of kinds (with FINISH), and the text of all of them."""
+NO_CHOICE = -1
 
-    choice: int = 0
+
+class Carried(msgspec.Struct, frozen=True, gc=False):
+    """What one event carries of one choice, or of none (`NO_CHOICE`). These are the rows of the events table.
+
+    `carries` is a mask of the bits above; `text` has the generated text of all kinds in it. `usage` is
+    for the whole exchange, `own_usage` for this choice alone.
+    """
+
+    choice: int = NO_CHOICE
     carries: int = 0
     text: str = ""
-    finish: str | None = None
-    usage: Usage | None = None
-    """What was billed for this choice alone."""
-
-
-class Carried(msgspec.Struct, frozen=True):
-    """What one event carries. `carries` holds what is not a choice's: USAGE, DONE and ERROR."""
-
-    deltas: tuple[Delta, ...] = ()
-    carries: int = 0
-    usage: Usage | None = None
     model: str | None = None
+    usage: Usage | None = None
+    finish: str | None = None
+    own_usage: Usage | None = None
     error: str | None = None
 
 
-NOTHING = Carried()
-END_MARK = Carried(carries=DONE)
+NOTHING = (Carried(),)
+END_MARK = (Carried(carries=DONE),)
 
-Read = Callable[[ServerSentEvent], Carried]
+Read = Callable[[ServerSentEvent], Sequence[Carried]]
+"""Reads one event: a `Carried` for each choice in it, or a single one without a choice. Never empty."""
 
 
 class Dialect(Protocol):
@@ -102,5 +103,5 @@ class Dialect(Protocol):
     def reader(self) -> Read:
         """Return a function that reads one stream's events in order."""
 
-    def read_answer(self, body: bytes) -> Carried | None:
-        """Return what an answer that was not streamed carries; None if it is not one of the dialect's."""
+    def read_answer(self, body: bytes) -> Sequence[Carried]:
+        """Return what an answer that was not streamed carries."""

@@ -9,6 +9,7 @@ What is deliberately not read: `message` beside `delta` (Perplexity, Writer: the
 more), `text` beside `delta` (Together: the same text twice), encrypted reasoning, padding, logprobs.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -20,12 +21,12 @@ from tokentape.analysis.dialects._carried import (
     ERROR,
     FINISH,
     NOTHING,
+    OWN_USAGE,
     REASONING,
     REFUSAL,
     TOOL_CALL,
     USAGE,
     Carried,
-    Delta,
     Read,
     Usage,
 )
@@ -91,10 +92,8 @@ class OpenAIChat:
     def reader(self) -> Read:
         return _read
 
-    def read_answer(self, body: bytes) -> Carried | None:
-        answer = parse(body)
-        if type(answer) is not dict:
-            return None
+    def read_answer(self, body: bytes) -> Sequence[Carried]:
+        answer = dict_of(parse(body))
         whole = [
             {**choice, "delta": choice.get("message")}
             for choice in list_of(answer.get("choices"))
@@ -103,7 +102,7 @@ class OpenAIChat:
         return _carried(_fitted({**answer, "choices": whole}), is_error=False)
 
 
-def _read(event: ServerSentEvent) -> Carried:
+def _read(event: ServerSentEvent) -> Sequence[Carried]:
     data = event.data
     try:
         chunk = _decode(data)
@@ -129,8 +128,9 @@ def _read(event: ServerSentEvent) -> Carried:
             model = chunk.model
             if type(model) is not str or not model:
                 model = None
-            usage = None if chunk.usage is None else _usage(chunk.usage)
-            return Carried((Delta(index, CONTENT, text),), 0 if usage is None else USAGE, usage, model)
+            if chunk.usage is None or (usage := _usage(chunk.usage)) is None:
+                return (Carried(index, CONTENT, text, model),)
+            return (Carried(index, CONTENT | USAGE, text, model, usage),)
     return _carried(chunk, is_error=event.event == "error")
 
 
@@ -152,7 +152,7 @@ def _has_more(chunk: _Chunk, choice: _Choice, message: _Message) -> bool:
     )
 
 
-def _carried(chunk: _Chunk, *, is_error: bool) -> Carried:
+def _carried(chunk: _Chunk, *, is_error: bool) -> Sequence[Carried]:
     usage = None if chunk.usage is None else _usage(chunk.usage)
     fault = chunk.error
     if chunk.x_groq is not None:
@@ -164,39 +164,35 @@ def _carried(chunk: _Chunk, *, is_error: bool) -> Carried:
     if is_error or fault or chunk.object == "error":
         carries |= ERROR
         error = text_of(dict_of(fault).get("message") or fault) or text_of(chunk.message) or "no message"
-    deltas = []
-    for position, choice in enumerate(chunk.choices or ()):
-        delta = _delta(choice, position)
-        if delta is not None:
-            deltas.append(delta)
-            if delta.finish == "error" and not error:
-                carries |= ERROR
-                error = "finish_reason is 'error'"
-    if not deltas and not carries:
-        return NOTHING
     model = chunk.model if type(chunk.model) is str and chunk.model else None
-    return Carried(tuple(deltas), carries, usage, model, error)
+    found: list[Carried] = []
+    for position, choice in enumerate(chunk.choices or ()):
+        number = _index(choice.index, position)
+        if number is None:
+            continue
+        text, kinds = ("", 0)
+        if choice.delta is not None:
+            text, kinds = _generated(choice.delta)
+        elif text := text_of(choice.text):
+            kinds = CONTENT
+        finish = choice.finish_reason if _is_finish(choice.finish_reason) else None
+        if finish is not None:
+            kinds |= FINISH
+            if finish == "error" and error is None:
+                kinds |= ERROR
+                error = "finish_reason is 'error'"
+        own = None if choice.usage is None else _usage(_fitted_usage(choice.usage))
+        if own is not None:
+            kinds |= OWN_USAGE
+        found.append(Carried(number, kinds | carries, text, model, usage, finish, own, error))
+    if found:
+        return found
+    return (Carried(carries=carries, model=model, usage=usage, error=error),) if carries or model else NOTHING
 
 
-def _delta(choice: _Choice, position: int) -> Delta | None:
-    index = choice.index
-    if type(index) is not int or not 0 <= index < _MAX_CHOICE:
-        index = _index(index, position)
-        if index is None:
-            return None
-    message = choice.delta
-    if message is None:
-        text = text_of(choice.text)
-        carries = CONTENT if text else 0
-    else:
-        text, carries = _generated(message)
-    finish = choice.finish_reason
-    if type(finish) is str and finish and finish != "null":
-        carries |= FINISH
-    else:
-        finish = None
-    usage = None if choice.usage is None else _usage(_fitted_usage(choice.usage))
-    return Delta(index, carries, text, finish, usage)
+def _is_finish(reason: object) -> bool:
+    """Whether it is a reason: not null, nor the "" and "null" that some send until there is one."""
+    return type(reason) is str and reason not in ("", "null")
 
 
 def _generated(message: _Message) -> tuple[str, int]:
@@ -281,6 +277,8 @@ def _index(index: object, position: int) -> int | None:
 
     To take the wrong one would mix two streams.
     """
+    if type(index) is int and 0 <= index < _MAX_CHOICE:
+        return index
     if index is None:
         return position
     if type(index) is str and index.isascii() and index.isdigit() and len(index) < 6:

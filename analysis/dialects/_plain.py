@@ -1,5 +1,7 @@
 """`sse`: an event stream of an API that is not known. Its events have times and nothing else is claimed."""
 
+from collections.abc import Sequence
+
 from tokentape.analysis.dialects._carried import ERROR, NOTHING, Carried, Read
 from tokentape.cassette import ServerSentEvent
 
@@ -19,9 +21,9 @@ class PlainSSE:
     def reader(self) -> Read:
         return _read
 
-    def read_answer(self, body: bytes) -> Carried | None:  # noqa: ARG002
-        return None
+    def read_answer(self, body: bytes) -> Sequence[Carried]:  # noqa: ARG002
+        return NOTHING
 
 
-def _read(event: ServerSentEvent) -> Carried:
-    return Carried(carries=ERROR, error=event.text) if event.event == "error" else NOTHING
+def _read(event: ServerSentEvent) -> Sequence[Carried]:
+    return (Carried(carries=ERROR, error=event.text),) if event.event == "error" else NOTHING

@@ -13,12 +13,12 @@ from tokentape.analysis.dialects import (
     DONE,
     ERROR,
     FINISH,
+    OWN_USAGE,
     REASONING,
     REFUSAL,
     TOOL_CALL,
     USAGE,
     Carried,
-    Delta,
     Usage,
     choose,
     named,
@@ -29,14 +29,18 @@ from tokentape.cassette import ServerSentEvent
 DIALECT = named("openai-chat")
 
 
-def read(payload: Any, event: str = "message") -> Carried:
+def read(payload: Any, event: str = "message") -> list[Carried]:
     raw = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return DIALECT.reader()(ServerSentEvent(raw, 0, event))
+    return list(DIALECT.reader()(ServerSentEvent(raw, 0, event)))
 
 
-def one(delta: Any, finish: Any = None) -> Delta:
-    (found,) = read(chunk(delta, finish)).deltas
+def read_one(payload: Any, event: str = "message") -> Carried:
+    (found,) = read(payload, event)
     return found
+
+
+def one(delta: Any, finish: Any = None) -> Carried:
+    return read_one(chunk(delta, finish))
 
 
 @pytest.mark.parametrize(
@@ -78,15 +82,15 @@ def test_what_is_generated_text(delta, carries, text):
 
 
 def test_legacy_text_is_content_unless_a_delta_has_it_too():
-    assert read({"choices": [{"index": 0, "text": "a"}]}).deltas == (Delta(0, CONTENT, "a"),)
-    assert read({"choices": [{"index": 0, "text": "a", "delta": {"content": "a"}}]}).deltas == (
-        Delta(0, CONTENT, "a"),
-    )
+    assert read({"choices": [{"index": 0, "text": "a"}]}) == [Carried(0, CONTENT, "a")]
+    assert read({"choices": [{"index": 0, "text": "a", "delta": {"content": "a"}}]}) == [
+        Carried(0, CONTENT, "a")
+    ]
 
 
 def test_message_beside_a_delta_is_a_copy():
     choice = {"index": 0, "delta": {"content": "b"}, "message": {"content": "ab"}}
-    assert read({"choices": [choice]}).deltas == (Delta(0, CONTENT, "b"),)
+    assert read({"choices": [choice]}) == [Carried(0, CONTENT, "b")]
 
 
 @pytest.mark.parametrize("finish", [None, "", "null", 0, False, [], {}])
@@ -110,15 +114,14 @@ def test_finish(finish):
     ],
 )
 def test_usage_of_the_exchange(more):
-    found = read({"choices": [], **more})
+    found = read_one({"choices": [], **more})
     assert (found.carries, found.usage) == (USAGE, Usage(9, 5))
 
 
 def test_usage_inside_a_choice_is_that_choices():
     choice = {"index": 1, "delta": {}, "finish_reason": "stop", "usage": usage(9, 5)}
-    found = read({"choices": [choice]})
-    assert found.usage is None
-    assert found.deltas == (Delta(1, FINISH, "", "stop", Usage(9, 5)),)
+    found = read_one({"choices": [choice]})
+    assert found == Carried(1, FINISH | OWN_USAGE, finish="stop", own_usage=Usage(9, 5))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,7 @@ def test_usage_inside_a_choice_is_that_choices():
 def test_reasoning_is_always_within_the_output(output, reasoning, total, expected):
     details = {"reasoning_tokens": reasoning}
     bill = {"prompt_tokens": 90, "completion_tokens": output, "total_tokens": total}
-    found = read({"choices": [], "usage": {**bill, "completion_tokens_details": details}})
+    found = read_one({"choices": [], "usage": {**bill, "completion_tokens_details": details}})
     assert found.usage == Usage(90, expected, reasoning)
 
 
@@ -142,14 +145,14 @@ def test_reasoning_is_always_within_the_output(output, reasoning, total, expecte
     ["5", True, -1, 5.5, [5], {"n": 5}, None, 10**30],
 )
 def test_what_is_no_count_is_not_billed(bad):
-    assert read({"choices": [], "usage": {"completion_tokens": bad, "prompt_tokens": bad}}).usage is None
+    assert read({"choices": [], "usage": {"completion_tokens": bad, "prompt_tokens": bad}}) == [Carried()]
 
 
 @pytest.mark.parametrize(
     "bad", [b"", b"{", b"null", b"[]", b"7", b'"x"', b"\xff\xfe", b"[" * 100_000, b"DONE"]
 )
 def test_what_is_no_chunk_carries_nothing(bad):
-    assert read(bad) == Carried()
+    assert read(bad) == [Carried()]
 
 
 @pytest.mark.parametrize(
@@ -166,40 +169,40 @@ def test_what_is_no_chunk_carries_nothing(bad):
     ],
 )
 def test_chunks_of_a_wrong_shape_carry_nothing(bad):
-    assert read(bad) == Carried()
+    assert read(bad) == [Carried()]
 
 
 def test_the_rest_of_a_chunk_of_a_wrong_shape_is_read():
     found = read(
         {"choices": [3, {"index": 1, "delta": {"content": "a"}}], "usage": usage(9, 5), "model": "m"}
     )
-    assert found == Carried((Delta(1, CONTENT, "a"),), USAGE, Usage(9, 5), "m")
-    assert read({"choices": [{"index": 0, "delta": "a", "finish_reason": "stop"}]}).deltas[0].finish == "stop"
+    assert found == [Carried(1, CONTENT | USAGE, "a", "m", Usage(9, 5))]
+    assert read({"choices": [{"index": 0, "delta": "a", "finish_reason": "stop"}]})[0].finish == "stop"
 
 
 @pytest.mark.parametrize(("index", "choice"), [(None, 0), ("1", 1), (1.0, 1), (3, 3)])
 def test_index_of_a_choice(index, choice):
-    assert read(chunk({"content": "a"}, index=index)).deltas[0].choice == choice
+    assert read_one(chunk({"content": "a"}, index=index)).choice == choice
 
 
 @pytest.mark.parametrize("index", [-1, "x", [0], True, 2**40, 0.5])
 def test_a_choice_whose_index_cannot_be_known_is_no_other_choices(index):
-    assert read(chunk({"content": "a"}, index=index)).deltas == ()
+    assert read_one(chunk({"content": "a"}, index=index)) == Carried(model="m-1")
 
 
 def test_choices_without_index_are_told_apart_by_their_place():
     found = read({"choices": [{"delta": {"content": "a"}}, {"delta": {"content": "b"}}]})
-    assert [delta.choice for delta in found.deltas] == [0, 1]
+    assert [each.choice for each in found] == [0, 1]
 
 
 def test_halves_of_a_surrogate_pair_are_text_that_a_table_can_hold():
-    found = read(b'{"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}').deltas[0]
+    found = read(b'{"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}')[0]
     assert (found.carries, found.text) == (CONTENT, "\N{REPLACEMENT CHARACTER}")
 
 
 @pytest.mark.parametrize("end", [b"[DONE]", b" [DONE]", b"[DONE] "])
 def test_end_mark(end):
-    assert read(end).carries == DONE
+    assert read_one(end).carries == DONE
 
 
 @pytest.mark.parametrize(
@@ -215,12 +218,12 @@ def test_end_mark(end):
     ],
 )
 def test_errors(payload, event, message):
-    found = read(payload, event)
+    found = read_one(payload, event)
     assert (found.carries & ERROR, found.error) == (ERROR, message)
 
 
 def test_finish_reason_error_is_an_error():
-    assert read(chunk({}, "error")).carries & ERROR
+    assert read_one(chunk({}, "error")).carries & ERROR
 
 
 def test_dialect_is_told_by_the_path_and_else_by_the_events():
@@ -272,9 +275,9 @@ chunks = objects(
 def test_whatever_comes_is_read_as_without_the_fast_path_and_the_types(payload, event):
     raw = msgspec.json.encode(payload)
     expected = _carried(_fitted(msgspec.json.decode(raw)), is_error=event == "error")
-    assert read(raw, event) == expected
+    assert read(raw, event) == list(expected)
 
 
 @given(st.binary(max_size=60))
 def test_no_bytes_raise(raw):
-    assert isinstance(read(raw), Carried)
+    assert len(read(raw)) == 1
