@@ -11,7 +11,7 @@ between them to divide, so both are missing and not 0 and infinite.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from operator import sub
 
 from tokentape.analysis._outcome import Outcome
 from tokentape.analysis._token_stream import TokenStream
@@ -92,14 +92,14 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     put_ns("e2e_ms", None if cut else last, no_token)
 
     no_gap = "single-event" if tokens else no_token
-    gaps = sorted([after - before for before, after in pairwise(tokens)])
+    gaps = sorted(map(sub, tokens[1:], tokens))
     for percent in (50, 90, 99):
         put_ns(f"gap_p{percent}_ms", percentile(gaps, percent) if gaps else None, no_gap)
     put_ns("gap_max_ms", gaps[-1] if gaps else None, no_gap)
     if len(stream.read_ns) == len(tokens):
         read_gaps = gaps  # no read had two of the stream's events
     else:
-        read_gaps = sorted([after - before for before, after in pairwise(stream.read_ns)])
+        read_gaps = sorted(map(sub, stream.read_ns[1:], stream.read_ns))
     no_gap = "single-read" if tokens else no_token
     put_ns("read_gap_p50_ms", percentile(read_gaps, 50) if read_gaps else None, no_gap)
 

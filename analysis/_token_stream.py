@@ -5,6 +5,7 @@ Times are integer nanoseconds since the request was complete. A moment that neve
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 from typing import Literal, TypeAlias, TypeVar
 
 from tokentape.analysis._answer import NO_COUNT, Answer, Choice
@@ -58,16 +59,16 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Sequence[int])
         reads, masks, events = _taken(reads, own), _taken(masks, own), _taken(events, own)
         billed, texts = _taken(billed, own), _taken(texts, own)
     seen = set(masks)
-    tokens = [row for row, mask in enumerate(masks) if mask & TOKEN]
-    token_reads = [reads[row] for row in tokens]
+    is_token = [mask & TOKEN for mask in masks]
+    token_reads = list(compress(reads, is_token))
 
     def first(bits: int) -> int | None:
-        if not any(mask & bits for mask in seen):
-            return None
-        return next(read_ns[reads[row]] for row, mask in enumerate(masks) if mask & bits)
+        # Streams have few different masks and many rows: to look for a mask is the fast way round.
+        row = min((masks.index(mask) for mask in seen if mask & bits), default=None)
+        return None if row is None else read_ns[reads[row]]
 
     output, tokens_from = _output_tokens(
-        answer, choice, [billed[row] for row in tokens], events[tokens[-1]] if tokens else -1
+        answer, choice, list(compress(billed, is_token)), max(compress(events, is_token), default=-1)
     )
     return TokenStream(
         choice=number,

@@ -120,10 +120,23 @@ def _read(event: ServerSentEvent) -> Sequence[Carried]:
             message is not None
             and type(text := message.content) is str
             and text
-            and not _has_more(chunk, choice, message)
             and type(index) is int
             and 0 <= index < _MAX_CHOICE
-            and event.event != "error"
+            and not (
+                choice.finish_reason
+                or choice.usage
+                or message.reasoning_content
+                or message.reasoning
+                or message.reasoning_details
+                or message.tool_calls
+                or message.function_call
+                or message.refusal
+                or message.audio
+                or chunk.error
+                or chunk.x_groq
+                or chunk.object == "error"
+                or event.event == "error"
+            )
         ):
             model = chunk.model
             if type(model) is not str or not model:
@@ -134,25 +147,9 @@ def _read(event: ServerSentEvent) -> Sequence[Carried]:
     return _carried(chunk, is_error=event.event == "error")
 
 
-def _has_more(chunk: _Chunk, choice: _Choice, message: _Message) -> bool:
-    """Whether a chunk has anything to look at besides content, index, model and usage."""
-    return bool(
-        choice.finish_reason
-        or choice.usage
-        or message.reasoning_content
-        or message.reasoning
-        or message.reasoning_details
-        or message.tool_calls
-        or message.function_call
-        or message.refusal
-        or message.audio
-        or chunk.error
-        or chunk.x_groq
-        or chunk.object == "error"
-    )
-
-
-def _carried(chunk: _Chunk, *, is_error: bool) -> Sequence[Carried]:
+def _carried(  # noqa: C901  (one branch for each thing that a chunk can carry)
+    chunk: _Chunk, *, is_error: bool
+) -> Sequence[Carried]:
     usage = None if chunk.usage is None else _usage(chunk.usage)
     fault = chunk.error
     if chunk.x_groq is not None:
