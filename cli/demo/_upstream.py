@@ -32,7 +32,7 @@ _PROMPT_TOKENS = 83
 def chunks() -> list[str]:
     """Return the reply as the texts of its chunks, one to three characters each."""
     random = Random(8)  # noqa: S311  (the same cuts in every run)
-    ends = list(accumulate(random.choices((1, 2, 3), (4, 5, 2), k=len(REPLY))))
+    ends = list(accumulate(random.choices((1, 2, 3), (3, 5, 3), k=len(REPLY))))
     starts = [0, *ends]
     return [REPLY[start:end] for start, end in zip(starts, ends, strict=False) if start < len(REPLY)]
 

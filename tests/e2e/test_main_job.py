@@ -29,13 +29,16 @@ def test_openai_sees_the_same_completion_as_without_the_recorder(session: Sessio
 
 def test_the_cassette_holds_exactly_the_bytes_and_the_pieces(session: Session, stream: Stream):
     by_raw_client, by_openai = session.exchanges[stream.name]
+    assert by_raw_client.end
+    assert by_raw_client.end.reason == "complete"
+    assert by_raw_client.body == stream.body
     for exchange in (by_raw_client, by_openai):
-        assert exchange.end is not None
-        assert exchange.end.reason == "complete"
-        assert exchange.body == stream.body
-        assert (exchange.end.chunks, exchange.end.bytes) == (len(exchange.chunks), len(stream.body))
+        assert exchange.end
+        assert (exchange.end.chunks, exchange.end.bytes) == (len(exchange.chunks), len(exchange.body))
+        # `openai` hangs up at [DONE] or at an error: what comes after that is not there to be recorded
+        assert stream.body.startswith(exchange.body)
         if len(stream.body) < 60_000:  # what fits into one read of mitmproxy's is never cut by it
-            assert tuple(chunk.data for chunk in exchange.chunks) == stream.pieces
+            assert tuple(chunk.data for chunk in exchange.chunks) == stream.pieces[: len(exchange.chunks)]
 
 
 def test_times_in_the_cassette_rise_from_the_request_to_the_end(session: Session, stream: Stream):
@@ -75,7 +78,7 @@ def test_analysis_finds_the_first_token_at_the_right_event(session: Session, str
     assert not recording.lost
     (first, _) = session.exchanges[stream.name]
     events = recording.events[recording.events["exchange"] == first.number]
-    tokens = events[events["token"]]
+    tokens = events[events["is_token"]]
     found = {int(n): int(of.iloc[0]) for n, of in tokens.groupby("choice", observed=True)["event"]}
     assert found == stream.first_token
     streams = recording.streams[recording.streams["exchange"] == first.number].set_index("choice")
