@@ -27,9 +27,12 @@ class Process:
     `url` is where it listens. After the end, `returncode`, `stdout` and `stderr` are what it left.
     """
 
-    def __init__(self, *command: str | Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *command: str | Path, env: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> None:
         self._command = [str(part) for part in command]
         self._env = os.environ | (env or {})
+        self._cwd = cwd
         self.url = ""
         self.returncode: int | None = None
         self.stdout = ""
@@ -50,6 +53,7 @@ class Process:
             stderr=subprocess.STDOUT if "mitmdump" in self._command[0] else subprocess.PIPE,
             text=True,
             env=self._env,
+            cwd=self._cwd,
         )
         listening = threading.Event()
         source = self._process.stderr or self._process.stdout
