@@ -1,0 +1,18 @@
+"""The analyser: cassettes in, pandas tables of latency out.
+
+`docs/metrics.md` defines every number::
+
+    from tokentape.analysis import load
+
+    recording = load("session.tape")
+    print(recording.streams[["model", "ttft_ms", "itl_ms", "tokens_from", "outcome"]])
+    print(recording.summary(by="model"))
+"""
+
+from tokentape.analysis._load import load
+from tokentape.analysis._metrics import ITL_DEFINITION
+from tokentape.analysis._recording import Recording
+from tokentape.analysis._summary import GROUPINGS
+from tokentape.analysis.dialects import DIALECTS
+
+__all__ = ["DIALECTS", "GROUPINGS", "ITL_DEFINITION", "Recording", "load"]

@@ -33,7 +33,7 @@ class Exchange:
         return self.end.chunks - len(self.chunks) if self.end else 0
 
 
-def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:
+def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:  # noqa: C901  (a case for each record)
     """Yield exchanges as they end, then those that have no end record, in order of their numbers.
 
     Holds only the exchanges that are under way. An exchange without an end record was interrupted with
@@ -51,6 +51,9 @@ def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:
         return found
 
     for record in records:
+        if type(record) is Chunk and (current := open_exchanges.get(record.exchange)) is not None:
+            current.chunks.append(record)  # nearly all records are such
+            continue
         match record:
             case Chunk():
                 of(record.exchange).chunks.append(record)

@@ -1,0 +1,234 @@
+"""From an exchange to what its answer says, event by event: bytes in, values out, no times and no metrics.
+
+The invariant: every row names the read (the recorded piece) that completed its event, so that a time is
+always the arrival of a piece and never something made up later. Rows are kept as parallel lists, which
+the tables are made of without another object for each row.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+
+from tokentape.analysis.dialects import (
+    DONE,
+    ERROR,
+    FINISH,
+    NO_CHOICE,
+    OWN_USAGE,
+    PLAIN_SSE,
+    USAGE,
+    Carried,
+    Dialect,
+    Usage,
+    choose,
+)
+from tokentape.analysis.dialects._json import dict_of, parse, text_of
+from tokentape.cassette import (
+    ContentDecoder,
+    Exchange,
+    Headers,
+    Request,
+    ServerSentEvent,
+    SSEDecoder,
+    UndecodableContent,
+)
+
+NO_COUNT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """One row for each event and choice in it; an event without a choice has one with `NO_CHOICE`."""
+
+    event: list[int] = field(default_factory=list)
+    read: list[int] = field(default_factory=list)
+    choice: list[int] = field(default_factory=list)
+    carries: list[int] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
+    billed: list[int] = field(default_factory=list)
+    """Output tokens billed so far, as this event says, or `NO_COUNT`."""
+    bytes: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Choice:
+    """What is known of a choice at its end. A choice that a stream never named is not there."""
+
+    finish_reason: str | None = None
+    usage: Usage | None = None
+    text_chars: int = 0
+    """Counted here only for an answer that was not streamed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The answer of one exchange. `is_stream` is False for a body that is no event stream."""
+
+    is_stream: bool
+    dialect: Dialect | None
+    rows: Rows
+    choices: dict[int, Choice]
+    events: int = 0
+    comments: int = 0
+    decoded_bytes: list[int]
+    """How many bytes each read gave once its content-encoding was undone."""
+    usage: Usage | None = None
+    usage_event: int = -1
+    """The last event with a usage of the whole exchange."""
+    model: str | None = None
+    error: str | None = None
+    ended: bool = False
+    """Whether the end mark came."""
+    undecodable: str | None = None
+
+
+def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
+    """Decode the answer of an exchange, in the dialect given or else in the one that it looks like.
+
+    Nothing in the body makes it raise; what cannot be decoded is not there.
+    """
+    headers = exchange.response.headers if exchange.response else ()
+    pieces, undecodable = _decoded(exchange, header_of(headers, b"content-encoding"))
+    if dialect is None:
+        path = path_of(exchange.request) if exchange.request else ""
+        dialect = choose(path, chain.from_iterable(_events_of(SSEDecoder(), pieces)))
+    answer = _streamed(pieces, dialect, undecodable)
+    if not answer.events and not _is_event_stream(headers, pieces):
+        return _whole(pieces, dialect, undecodable)
+    return answer
+
+
+def header_of(headers: Headers, name: bytes) -> str:
+    """Return the values of a header, joined with commas as HTTP allows; "" if it is not there."""
+    return ",".join([value.decode("latin-1") for key, value in headers if key.lower() == name])
+
+
+def path_of(request: Request) -> str:
+    """Return the path of a request without its query, which may hold what should not be in a table."""
+    return request.path.partition(b"?")[0].decode("ascii", "backslashreplace")
+
+
+def asked_of(request: Request) -> str | None:
+    """Return the model that the request's body asks for, None if it names none."""
+    body = request.body
+    try:
+        body = ContentDecoder(header_of(request.headers, b"content-encoding")).feed(body)
+    except UndecodableContent:
+        return None
+    return text_of(dict_of(parse(body)).get("model")) or None
+
+
+def _decoded(exchange: Exchange, encoding: str) -> tuple[list[bytes], str | None]:
+    pieces = [chunk.data for chunk in exchange.chunks]
+    if not encoding:
+        return pieces, None
+    decoded: list[bytes] = []
+    try:
+        decode = ContentDecoder(encoding).feed
+        for piece in pieces:
+            decoded.append(decode(piece))  # noqa: PERF401  (what was decoded before an error is kept)
+    except UndecodableContent as error:
+        return decoded + [b""] * (len(pieces) - len(decoded)), str(error)
+    return decoded, None
+
+
+def _events_of(decoder: SSEDecoder, pieces: list[bytes]) -> Iterator[list[ServerSentEvent]]:
+    """Yield the events of each piece, then what the stream ended in the middle of."""
+    yield from map(decoder.feed, pieces)
+    if last := decoder.end():
+        yield [last]
+
+
+def _is_event_stream(headers: Headers, pieces: list[bytes]) -> bool:
+    """Whether a body without a single event was meant to be a stream."""
+    content_type = header_of(headers, b"content-type").lower()
+    if "event-stream" in content_type:
+        return not b"".join(pieces).lstrip().startswith((b"{", b"["))
+    return "ndjson" in content_type or not any(pieces)
+
+
+def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
+    """Return an answer that came in one: a JSON object, an error page."""
+    choices: dict[int, Choice] = {}
+    usage = model = error = None
+    for carried in dialect.read_answer(b"".join(pieces)):
+        usage, model, error = carried.usage, carried.model, carried.error
+        if carried.choice != NO_CHOICE:
+            choices[carried.choice] = Choice(carried.finish, carried.own_usage, len(carried.text))
+    return Answer(
+        is_stream=False,
+        dialect=dialect if choices else None,
+        rows=Rows(),
+        choices=choices,
+        decoded_bytes=[len(piece) for piece in pieces],
+        usage=usage,
+        model=model,
+        error=error,
+        undecodable=undecodable,
+    )
+
+
+def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
+    decoder = SSEDecoder()
+    read = dialect.reader()
+    carried: list[Carried] = []
+    event_of, read_of, size_of = [], [], []
+    number = 0
+    # This runs once for each event of a cassette. What can be found out afterwards, from whole columns,
+    # is not asked here.
+    for event in chain.from_iterable(_events_of(decoder, pieces)):
+        for row in read(event):
+            carried.append(row)
+            event_of.append(number)
+            read_of.append(event.piece)
+            size_of.append(len(event.data))
+        number += 1
+    carries = [row.carries for row in carried]
+    seen = set(carries)
+    rows = Rows(
+        event=event_of,
+        read=read_of,
+        choice=[row.choice for row in carried],
+        carries=carries,
+        text=[row.text for row in carried],
+        billed=[_billed(row) for row in carried] if _any(seen, USAGE) else [NO_COUNT] * len(carried),
+        bytes=size_of,
+    )
+    usage, usage_event = None, -1
+    if _any(seen, USAGE):
+        last = max(row for row, mask in enumerate(carries) if mask & USAGE)
+        usage, usage_event = carried[last].usage, event_of[last]
+    return Answer(
+        is_stream=True,
+        dialect=dialect if number or dialect is not PLAIN_SSE else None,
+        rows=rows,
+        choices=_choices(rows.choice, carried, seen),
+        events=number,
+        comments=decoder.comments,
+        decoded_bytes=[len(piece) for piece in pieces],
+        usage=usage,
+        usage_event=usage_event,
+        model=next((row.model for row in carried if row.model), None),
+        error=next((row.error for row in carried if row.error), None) if _any(seen, ERROR) else None,
+        ended=_any(seen, DONE),
+        undecodable=undecodable,
+    )
+
+
+def _any(masks: set[int], bits: int) -> bool:
+    return any(mask & bits for mask in masks)
+
+
+def _billed(row: Carried) -> int:
+    return NO_COUNT if row.usage is None or row.usage.output is None else row.usage.output
+
+
+def _choices(numbers: list[int], carried: list[Carried], seen: set[int]) -> dict[int, Choice]:
+    choices = {number: Choice() for number in set(numbers) if number != NO_CHOICE}
+    if _any(seen, FINISH | OWN_USAGE):
+        for row in carried:
+            if row.carries & FINISH and choices[row.choice].finish_reason is None:
+                choices[row.choice].finish_reason = row.finish
+            if row.carries & OWN_USAGE:
+                choices[row.choice].usage = row.own_usage
+    return choices

@@ -1,0 +1,106 @@
+"""One exchange measured: its answer, the times of its reads, and its streams. Pure: a value in, a value out.
+
+This is the unit that tables are made of, and what another process could compute by itself.
+"""
+
+from dataclasses import dataclass, replace
+
+from tokentape.analysis._answer import Answer, answer_of
+from tokentape.analysis._metrics import Around, Measures, measure
+from tokentape.analysis._outcome import Outcome, is_damaged, outcome_of
+from tokentape.analysis._token_stream import TokenStream, streams_of
+from tokentape.analysis.dialects import Dialect
+from tokentape.cassette import Exchange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredStream:
+    """One choice of an answer with its outcome and numbers."""
+
+    stream: TokenStream
+    outcome: Outcome
+    measures: Measures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredExchange:
+    """An exchange, what its answer says, and when each read came.
+
+    `exchange` is without its pieces, which would be most of the memory. `read_ns` is since the request
+    was complete. `unmeasured` says why no token can be known, if so.
+    """
+
+    cassette: str
+    exchange: Exchange
+    lost_chunks: int
+    answer: Answer
+    outcome: Outcome
+    unmeasured: str | None
+    zero_ns: int | None
+    read_ns: list[int]
+    read_bytes: list[int]
+    streams: list[MeasuredStream]
+
+
+def measured(
+    exchange: Exchange, *, cassette: str = "", dialect: Dialect | None = None, file_is_damaged: bool = False
+) -> MeasuredExchange:
+    """Return the numbers of one exchange; nothing that is in it makes this raise."""
+    request, response, end = exchange.request, exchange.response, exchange.end
+    answer = answer_of(exchange, dialect)
+    damaged = is_damaged(exchange, file_is_damaged=file_is_damaged)
+    zero = request.t_end if request else None
+    start = zero or 0
+    read_ns = [chunk.t - start for chunk in exchange.chunks]
+    status = response.status if response else None
+    streams: list[MeasuredStream] = []
+    unmeasured = _unmeasured(answer, damaged=damaged, status=status)
+    for stream in streams_of(answer, read_ns):
+        outcome = outcome_of(
+            status=status,
+            end_reason=end.reason if end else None,
+            damaged=damaged,
+            failed=answer.error is not None,
+            finished=answer.ended or stream.finish_reason is not None,
+            ends_itself=answer.is_stream and answer.dialect is not None and answer.dialect.counts_tokens,
+        )
+        prompt = stream_prompt = answer.usage.prompt if answer.usage else None
+        own = answer.choices.get(stream.choice)
+        if own and own.usage and own.usage.prompt is not None:
+            prompt = own.usage.prompt
+        around = Around(
+            outcome=outcome,
+            unmeasured=unmeasured,
+            headers_ns=response.t - start if response and not damaged else None,
+            first_byte_ns=read_ns[0] if read_ns and not damaged else None,
+            end_ns=end.t - start if end and not damaged else None,
+            prompt_tokens=prompt if prompt is not None else stream_prompt,
+        )
+        counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
+        streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measure(counted, around)))
+    return MeasuredExchange(
+        cassette=cassette,
+        exchange=replace(exchange, chunks=[]),
+        lost_chunks=exchange.lost_chunks,
+        answer=answer,
+        outcome=next((each.outcome for each in streams if each.outcome != "complete"), "complete"),
+        unmeasured=unmeasured,
+        zero_ns=zero,
+        read_ns=read_ns,
+        read_bytes=[len(chunk.data) for chunk in exchange.chunks],
+        streams=streams,
+    )
+
+
+def _unmeasured(answer: Answer, *, damaged: bool, status: int | None) -> str | None:
+    if damaged:
+        return "damaged"
+    if status is None or not 200 <= status < 300:
+        return None  # the outcome says it
+    if answer.undecodable is not None and not answer.events:
+        return "undecodable"
+    if not answer.is_stream:
+        return "not-a-stream"
+    if answer.events and not (answer.dialect and answer.dialect.counts_tokens):
+        return "unknown-dialect"
+    return None

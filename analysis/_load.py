@@ -1,0 +1,72 @@
+"""From files to a `Recording`: the only module of the package that reads anything."""
+
+from collections.abc import Iterable
+from os import PathLike, fspath
+
+from tokentape import cassette
+from tokentape.analysis._exchange import MeasuredExchange, measured
+from tokentape.analysis._recording import Recording
+from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
+from tokentape.analysis.dialects import Dialect, named
+
+Path = str | PathLike[str]
+
+
+def load(paths: Path | Iterable[Path], *, dialect: str | None = None) -> Recording:
+    """Read one cassette or several into tables, rows in the order of files, sections and exchanges.
+
+    `paths` may hold "-" for standard input. `dialect` names the API that all answers are read as (one of
+    `DIALECTS`); without it each exchange's path and first events tell.
+
+    Files are read leniently: what is whole is used, and what is not is listed in `Recording.lost`.
+    Raises the `CassetteError`s `Unreadable`, `NotACassette` and `UnsupportedVersion` for files of which
+    nothing can be used, and ValueError for a dialect that does not exist.
+    """
+    chosen = named(dialect) if dialect is not None else None
+    each_path = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    exchanges: list[MeasuredExchange] = []
+    lost: list[str] = []
+    for path in each_path:
+        found, missing = _load_one(fspath(path), chosen)
+        exchanges += found
+        lost += missing
+    return Recording(
+        exchanges=exchanges_table(exchanges),
+        streams=streams_table(exchanges),
+        events=events_table(exchanges),
+        reads=reads_table(exchanges),
+        lost=tuple(lost),
+    )
+
+
+def _load_one(path: str, dialect: Dialect | None) -> tuple[list[MeasuredExchange], list[str]]:
+    lost: list[str] = []
+    found: list[MeasuredExchange] = []
+    open_ended: list[cassette.Exchange] = []
+    with cassette.open(path, lenient=True) as tape:
+        for exchange in cassette.exchanges(tape):
+            if exchange.end is None:
+                # Whether these are whole depends on damage that may yet come.
+                open_ended.append(exchange)
+            else:
+                found.append(measured(exchange, cassette=path, dialect=dialect))
+        is_damaged = any(not damage.torn for damage in tape.damage)
+        found += [
+            measured(exchange, cassette=path, dialect=dialect, file_is_damaged=is_damaged)
+            for exchange in open_ended
+        ]
+        for damage in tape.damage:
+            what = "cut off" if damage.torn else f"{damage.length} bytes damaged"
+            lost.append(f"{path}: {what} at byte {damage.offset}: {damage.reason}")
+    found.sort(key=_position)
+    for each in found:
+        name = f"{path}: exchange {each.exchange.number} of section {each.exchange.section_index}"
+        if each.lost_chunks:
+            lost.append(f"{name}: {each.lost_chunks} of its pieces are missing; it is not measured")
+        if each.answer.undecodable:
+            lost.append(f"{name}: {each.answer.undecodable}")
+    return found, lost
+
+
+def _position(each: MeasuredExchange) -> tuple[int, int]:
+    return each.exchange.section_index, each.exchange.number

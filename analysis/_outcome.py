@@ -1,0 +1,80 @@
+"""How a stream ended, in one word, and what that word rests on.
+
+What the answer itself says comes first: an error in it is an error under whatever status, and a finish
+reason or an end mark makes it complete however the connection ended afterwards (many clients hang up at
+the finish). Only a stream that says nothing of its end has the exchange's end as its own.
+
+Beyond the outcomes of an answer there are two of the recording, so that neither passes for the
+provider's fault: `recorder-stopped` (the recorder ended first, or was killed: there is no end record)
+and `damaged` (parts of the exchange were lost from the cassette, so its numbers cannot be known).
+"""
+
+from typing import Literal, TypeAlias
+
+from tokentape.cassette import Exchange
+
+Outcome: TypeAlias = Literal[
+    "complete",
+    "error-in-stream",
+    "truncated",
+    "client-closed",
+    "upstream-error",
+    "http-error",
+    "recorder-stopped",
+    "damaged",
+]
+
+OUTCOMES: tuple[Outcome, ...] = (
+    "complete",
+    "error-in-stream",
+    "truncated",
+    "client-closed",
+    "upstream-error",
+    "http-error",
+    "recorder-stopped",
+    "damaged",
+)
+
+
+def outcome_of(
+    *,
+    status: int | None,
+    end_reason: str | None,
+    damaged: bool,
+    failed: bool,
+    finished: bool,
+    ends_itself: bool,
+) -> Outcome:
+    """Return the outcome of one stream.
+
+    `failed`: the answer carried an error. `finished`: it carried a finish reason or an end mark.
+    `ends_itself`: its dialect says when it is over, so that silence means that something is missing.
+    """
+    if damaged:
+        return "damaged"
+    if status is not None and not 200 <= status < 300:
+        return "http-error"
+    if failed:
+        return "error-in-stream"
+    if finished:
+        return "complete"
+    match end_reason:
+        case "client-closed" | "upstream-error":
+            return end_reason
+        case "complete":
+            return "truncated" if ends_itself or status is None else "complete"
+        case _:
+            return "recorder-stopped"
+
+
+def is_damaged(exchange: Exchange, *, file_is_damaged: bool) -> bool:
+    """Whether records of this exchange were lost, so that what is left may be mistaken for the whole.
+
+    `file_is_damaged`: something in the middle of the file was lost. Without an end record nobody knows
+    then whether it was a piece of this exchange.
+    """
+    if exchange.request is None or (exchange.response is None and bool(exchange.chunks)):
+        return True
+    if exchange.end is None:
+        return file_is_damaged
+    return exchange.lost_chunks != 0 or (exchange.response is None and exchange.end.reason == "complete")

@@ -1,0 +1,266 @@
+"""Measured exchanges to the four DataFrames, column by column.
+
+Nothing here runs once a row: the rows of all exchanges are chained into one list a column, and gaps are
+differences of whole integer columns. Nanoseconds become milliseconds in the last step and nowhere else.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from tokentape.analysis import _schema as schema
+from tokentape.analysis._answer import NO_COUNT, asked_of, header_of, path_of
+from tokentape.analysis._exchange import MeasuredExchange
+from tokentape.analysis._metrics import NS_PER_MS
+from tokentape.analysis.dialects import NO_CHOICE, TOKEN, name_of
+
+Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
+Bools: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
+Columns: TypeAlias = dict[str, Any]
+
+_NONE = np.iinfo(np.int64).min  # where a difference has nothing before it
+
+
+def exchanges_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
+    """Return a row for each exchange."""
+    rows = [_exchange_row(each) for each in measured]
+    return _frame({name: [row[name] for row in rows] for name in schema.EXCHANGES}, schema.EXCHANGES)
+
+
+def streams_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
+    """Return a row for each choice of each exchange; every exchange has one at least."""
+    rows = [row for each in measured for row in _stream_rows(each, _exchange_row(each))]
+    return _frame({name: [row[name] for row in rows] for name in schema.STREAMS}, schema.STREAMS)
+
+
+def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
+    """Return a row for each event and choice in it."""
+    sizes = [len(each.answer.rows.event) for each in measured]
+    rows = [each.answer.rows for each in measured]
+    read = _ints(each.read for each in rows)
+    choice = _ints(each.choice for each in rows)
+    carries = _ints(each.carries for each in rows)
+    t_ns = _ints([each.read_ns[number] for number in each.answer.rows.read] for each in measured)
+    is_token = (carries & TOKEN) != 0
+
+    # A stream's token rows stand together in `order`, by time; what is computed there goes back to `at`.
+    exchange = np.repeat(np.arange(len(measured)), sizes)
+    at = np.flatnonzero(is_token)
+    if (choice > 0).any():
+        at = at[np.lexsort((choice[at], exchange[at]))]
+    same_stream = _same_as_before(exchange[at], choice[at])
+    gap = _difference(t_ns[at], same_stream)
+    coalesced = same_stream & _same_as_before(read[at])
+    unknown = np.repeat(np.array([each.unmeasured == "damaged" for each in measured], bool), sizes)[at]
+    gap[unknown] = _NONE
+
+    size = len(carries)
+    columns = _keys(measured, sizes)
+    columns |= {
+        "choice": _nullable(choice, choice != NO_CHOICE),
+        "event": _ints(each.event for each in rows),
+        "read": read,
+        "t_ms": t_ns / NS_PER_MS,
+        "carries": _carried_names(carries),
+        "is_token": is_token,
+        "token_event": _nullable(_spread(_ordinals(same_stream), at, size), is_token),
+        "gap_ms": _ms(_spread(gap, at, size)),
+        "read_gap_ms": _ms(_spread(np.where(coalesced, _NONE, gap), at, size)),
+        "coalesced": _spread(coalesced, at, size) == 1,
+        "tokens": _billed_tokens(measured, at, same_stream, size),
+        "text": list(chain.from_iterable(each.text for each in rows)),
+        "bytes": _ints(each.bytes for each in rows),
+    }
+    return _frame(columns, schema.EVENTS)
+
+
+def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
+    """Return a row for each piece of a body as it arrived."""
+    sizes = [len(each.read_ns) for each in measured]
+    starts = np.cumsum([0, *sizes])[:-1].tolist()
+    t_ns = _ints(each.read_ns for each in measured)
+    events = np.zeros(len(t_ns), np.int64)
+    is_token = np.zeros(len(t_ns), np.bool_)
+    for start, each in zip(starts, measured, strict=True):
+        rows = each.answer.rows
+        if not rows.read:
+            continue
+        read = np.array(rows.read, np.int64) + start
+        is_first_row = ~_same_as_before(np.array(rows.event, np.int64))
+        np.add.at(events, read[is_first_row], 1)
+        is_token[read[(np.array(rows.carries, np.int64) & TOKEN) != 0]] = True
+    at = np.flatnonzero(is_token)
+    exchange = np.repeat(np.arange(len(measured)), sizes)[at]
+    unknown = np.repeat(np.array([each.unmeasured == "damaged" for each in measured], bool), sizes)[at]
+    gap = _difference(t_ns[at], _same_as_before(exchange))
+    gap[unknown] = _NONE
+    columns = _keys(measured, sizes)
+    columns |= {
+        "read": np.arange(len(t_ns)) - np.repeat(np.array(starts, np.int64), sizes),
+        "t_ms": t_ns / NS_PER_MS,
+        "bytes": _ints(each.read_bytes for each in measured),
+        "decoded_bytes": _ints(each.answer.decoded_bytes for each in measured),
+        "events": events,
+        "is_token": is_token,
+        "read_gap_ms": _ms(_spread(gap, at, len(t_ns))),
+    }
+    return _frame(columns, schema.READS)
+
+
+def _exchange_row(each: MeasuredExchange) -> Columns:
+    exchange, answer = each.exchange, each.answer
+    request, response, end = exchange.request, exchange.response, exchange.end
+    measures = each.streams[0].measures
+    headers = response.headers if response else ()
+    return {
+        **_key(each),
+        "started_at": _wall_ns(each),
+        "method": request.method if request else None,
+        "host": request.host if request else None,
+        "path": path_of(request) if request else None,
+        "status": response.status if response else None,
+        "content_type": header_of(headers, b"content-type") or None,
+        "content_encoding": header_of(headers, b"content-encoding") or None,
+        "dialect": answer.dialect.name if answer.dialect else None,
+        "model_requested": asked_of(request) if request else None,
+        "model": answer.model,
+        "outcome": each.outcome,
+        "error": answer.error,
+        "end_reason": end.reason if end else None,
+        "end_detail": end.detail if end else None,
+        **{name: measures.numbers[name] for name in ("headers_ms", "first_byte_ms", "end_ms")},
+        **{f"{name}_why": measures.why[name] for name in ("headers_ms", "first_byte_ms", "end_ms")},
+        "streams": len(each.streams),
+        "events": answer.events,
+        "comments": answer.comments,
+        "reads": len(each.read_ns),
+        "bytes": sum(each.read_bytes),
+        "lost_chunks": each.lost_chunks,
+        "prompt_tokens": answer.usage.prompt if answer.usage else None,
+        "output_tokens": answer.usage.output if answer.usage else None,
+        "reasoning_tokens": answer.usage.reasoning if answer.usage else None,
+        "usage_why": None if answer.usage else measures.why["prompt_tokens"] or "no-usage",
+        "connection": request.connection if request else None,
+    }
+
+
+def _stream_rows(each: MeasuredExchange, exchange: Columns) -> Iterable[Columns]:
+    shared = {name: exchange[name] for name in schema.STREAMS if name in exchange}
+    for measured in each.streams:
+        stream, measures = measured.stream, measured.measures
+        yield {
+            **shared,
+            "choice": stream.choice,
+            "outcome": measured.outcome,
+            "finish_reason": stream.finish_reason,
+            **measures.numbers,
+            **{f"{name}_why": reason for name, reason in measures.why.items()},
+            "tokens_from": stream.tokens_from,
+            "hidden_tokens": stream.hidden_tokens,
+            "token_events": len(stream.token_ns),
+            "text_chars": stream.text_chars,
+        }
+
+
+def _key(each: MeasuredExchange) -> Columns:
+    return {
+        "cassette": each.cassette,
+        "section": each.exchange.section_index,
+        "exchange": each.exchange.number,
+    }
+
+
+def _keys(measured: Sequence[MeasuredExchange], sizes: Sequence[int]) -> Columns:
+    names = list(dict.fromkeys(each.cassette for each in measured))
+    codes = np.array([names.index(each.cassette) for each in measured], np.int64)
+    return {
+        "cassette": pd.Categorical.from_codes(
+            np.repeat(codes, sizes), categories=pd.Index(names, dtype="str")
+        ),
+        "section": np.repeat(np.array([each.exchange.section_index for each in measured], np.int64), sizes),
+        "exchange": np.repeat(np.array([each.exchange.number for each in measured], np.int64), sizes),
+    }
+
+
+def _wall_ns(each: MeasuredExchange) -> int | None:
+    section = each.exchange.section
+    if section is None or each.zero_ns is None:
+        return None
+    wall_ns = section.wall_ns + each.zero_ns
+    return wall_ns if 0 <= wall_ns < 2**63 else None
+
+
+def _billed_tokens(
+    measured: Sequence[MeasuredExchange], at: Ints, same_stream: Bools, size: int
+) -> "pd.arrays.IntegerArray":
+    """Return the tokens of each event, from the differences of a usage that comes with every one."""
+    per_chunk = np.repeat(
+        np.array([each.streams[0].stream.tokens_from == "usage-per-chunk" for each in measured], bool),
+        [len(each.answer.rows.event) for each in measured],
+    )
+    billed = _ints(each.answer.rows.billed for each in measured)[at]
+    tokens = np.where(same_stream, np.diff(billed, prepend=0), billed)
+    known = per_chunk[at] & (billed != NO_COUNT) & (tokens >= 0)
+    return _nullable(_spread(tokens, at, size), _spread(known, at, size) == 1)
+
+
+def _carried_names(carries: Ints) -> "pd.Categorical[str]":
+    masks, codes = np.unique(carries, return_inverse=True)
+    return pd.Categorical.from_codes(codes, categories=pd.Index([name_of(mask) for mask in masks.tolist()]))
+
+
+def _ints(columns: Iterable[Sequence[int]]) -> Ints:
+    return np.fromiter(chain.from_iterable(columns), np.int64)
+
+
+def _same_as_before(*columns: Ints) -> Bools:
+    """Return, for each row, whether it agrees with the one before in all columns."""
+    same: Bools = np.ones(len(columns[0]), np.bool_)
+    same[:1] = False
+    for column in columns:
+        same[1:] &= column[1:] == column[:-1]
+    return same
+
+
+def _difference(values: Ints, same: Bools) -> Ints:
+    return np.where(same, np.diff(values, prepend=0), _NONE)
+
+
+def _ordinals(same_stream: Bools) -> Ints:
+    """Return each row's place in its run, from 0."""
+    places = np.arange(len(same_stream))
+    starts = np.maximum.accumulate(np.where(same_stream, 0, places)) if len(places) else places
+    return places - starts
+
+
+def _spread(values: "Ints | Bools", at: Ints, size: int) -> Ints:
+    spread = np.full(size, _NONE)
+    spread[at] = values
+    return spread
+
+
+def _ms(ns: Ints) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    return np.where(ns == _NONE, np.nan, ns / NS_PER_MS)
+
+
+def _nullable(values: Ints, known: Bools) -> "pd.arrays.IntegerArray":
+    return pd.arrays.IntegerArray(np.where(known, values, 0), ~known)
+
+
+def _frame(columns: Columns, types: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame({name: _typed(columns[name], dtype) for name, dtype in types.items()})
+
+
+def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
+    match dtype:
+        case schema.TIME:
+            missing = pd.NaT.value if hasattr(pd.NaT, "value") else _NONE
+            ns = np.array([missing if value is None else value for value in values], np.int64)
+            return pd.Series(pd.to_datetime(ns, unit="ns", utc=True)).astype(schema.TIME)
+        case schema.TEXT:
+            return pd.Series(values, dtype="str" if pd.__version__ >= "3" else "object")
+        case _:
+            return pd.Series(values, dtype=dtype)

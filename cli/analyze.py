@@ -1,0 +1,50 @@
+import click
+
+from tokentape.cli._extras import needs
+
+
+@click.command(short_help="Print the latency table of cassettes.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option("--by", metavar="COLUMN", help="A table for each value of this column, such as model.")
+@click.option("--json", "as_json", is_flag=True, help="Print exchanges, streams and summary as one object.")
+@click.option("--dialect", metavar="NAME", help="Read all answers as this API instead of finding out.")
+@click.pass_context
+def command(
+    ctx: click.Context, files: tuple[str, ...], by: str | None, as_json: bool, dialect: str | None
+) -> None:
+    """Print time to first token, gaps, ITL and tokens of the streams in one or more cassettes.
+
+    FILE may be - for standard input. What every number means is in docs/metrics.md. Exit code 3: a
+    cassette is damaged; the table is of what is whole, and stderr says what was lost.
+
+    \b
+    tokentape analyze session.tape
+    tokentape analyze before.tape after.tape --by cassette
+    tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
+    """
+    with needs("analysis"):
+        from tokentape.analysis import DIALECTS, GROUPINGS, load
+    if by is not None and by not in GROUPINGS:
+        raise click.BadParameter(f"expected one of {', '.join(GROUPINGS)}; found {by!r}", param_hint="--by")
+    if dialect is not None and dialect not in DIALECTS:
+        raise click.BadParameter(
+            f"expected one of {', '.join(DIALECTS)}; found {dialect!r}", param_hint="--dialect"
+        )
+    recording = load(files, dialect=dialect)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(recording.as_dict(by)).decode(), indent=2))
+    else:
+        from rich.console import Console
+
+        from tokentape.cli._latency_table import latency_table
+
+        console = Console()
+        if not console.is_terminal:
+            console.width = 160  # what goes into a file or a pipe is not folded at rich's 80
+        console.print(latency_table(recording, by))
+    for line in recording.lost:
+        click.echo(f"lost: {line}", err=True)
+    if recording.lost:
+        ctx.exit(3)

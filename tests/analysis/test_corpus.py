@@ -1,0 +1,171 @@
+"""Streams that real providers sent. The expected values were found by looking at the files."""
+
+import csv
+import json
+
+import pytest
+
+from tests.analysis.tapes import MS, recording
+
+# File, choice -> (index of the event that carries its first token, what that token is).
+FIRST_TOKEN = {
+    ("stepfun/SYNTHETIC-doc-shape.sse", 0): (0, "content"),
+    ("stepfun/SYNTHETIC-doc-shape-reasoning.sse", 0): (0, "reasoning"),
+    ("openai/chat-n2.sse", 0): (1, "content"),
+    ("openai/chat-n2.sse", 1): (3, "content"),
+    ("openai/chat-refusal.sse", 0): (1, "refusal"),
+    ("openai/chat-audio.sse", 0): (1, "audio"),
+    ("llamacpp/n2-normalised.sse", 0): (2, "content"),
+    ("llamacpp/n2-normalised.sse", 1): (3, "content"),
+    ("azure-openai/chat-mai-ds-r1-split-reads.sse", 0): (2, "reasoning"),
+    ("xai/grok4-fast-hidden-reasoning-75-empties.sse", 0): (75, "content"),
+    ("minimax/m2.5-finish-twice.sse", 0): (0, "reasoning"),
+    ("minimax/m2.7-tool.sse", 0): (2, "reasoning"),
+    ("mistral/magistral-content-list.sse", 0): (2, "reasoning"),
+    ("mistral/tool-no-index.sse", 0): (1, "tool_call"),
+    ("openrouter/r1-distill-logprobs.sse", 0): (6, "reasoning"),
+    ("openrouter/claude-35-lead-empty.sse", 0): (2, "content"),
+    ("vercel-gateway/gemini3-big-chunk.sse", 0): (1, "content"),
+    ("zai/glm-4.6-long-split-reads.sse", 0): (0, "reasoning"),
+    ("deepseek/tool.sse", 0): (1, "tool_call"),
+    ("xiaomi-mimo/web-search-lead-empty.sse", 0): (2, "content"),
+    ("openai-compatible/placeholder-first-chunk-handwritten.jsonl", 0): (1, "content"),
+}
+# File -> (output tokens, where they are from), as the last usage in the file says.
+BILLED = {
+    "stepfun/SYNTHETIC-doc-shape.sse": (6, "usage-per-chunk"),
+    "groq/llama3-xgroq-usage.sse": (3, "usage"),
+    "moonshot/kimi-k3-usage-inside-choice.jsonl": (50, "usage"),
+    "xai/grok-code-reasoning.sse": (2 + 198, "usage"),
+    "vercel-gateway/gemini3-big-chunk.sse": (35 + 267, "usage"),
+    "perplexity/sonar-chat-completion-done.sse": (97, "usage-per-chunk"),
+    "baseten/deepseek-content-after-finish.sse": (43, "usage"),
+    "vllm/opt125m-chat.sse": (20, "chunks"),
+}
+OUTCOMES = {
+    "groq/mid-stream-error-event.sse": "error-in-stream",
+    "openai/chat-audio-error.sse": "error-in-stream",
+    "openrouter/gemini-midstream-error.sse": "error-in-stream",
+    "moonshot/error-shapes-handwritten.jsonl": "error-in-stream",
+    "higress/ollama-log-no-blank-lines.sse": "truncated",
+}
+WITHOUT_CHUNKS = ("higress/ollama-log-no-blank-lines.sse", "moonshot/error-shapes-handwritten.jsonl")
+TEXTS = (
+    "stepfun/SYNTHETIC-doc-shape.sse",
+    "openai/chat-n2.sse",
+    "llamacpp/n2-normalised.sse",
+    "llamacpp/cjk-emoji.sse",
+    "deepseek/tool.sse",
+    "deepseek/logprobs.sse",
+    "azure-openai/chat-deepseek-r1-think-tags.sse",
+    "azure-openai/chat-mai-ds-r1-split-reads.sse",
+    "perplexity/sonar-crlf.sse",
+    "perplexity/sonar-chat-completion-done.sse",
+    "zai/glm-4.7-flash-parallel-tools.sse",
+    "avian/kimi-parallel-tools.sse",
+    "togetherai/deepseek-reasoning.sse",
+)
+
+
+def body_of(file):
+    body = file.read_bytes()
+    if file.suffix == ".jsonl":  # the source kept the chunks and lost their framing
+        return b"".join(b"data: " + line + b"\n\n" for line in body.splitlines() if line)
+    return body
+
+
+def loaded(corpus, tmp_path, name, pieces=None, **options):
+    body = body_of(corpus / name)
+    return recording(tmp_path, [(200 * MS, body)] if pieces is None else pieces, **options)
+
+
+def names(corpus, api):
+    with (corpus / "INDEX.tsv").open() as index:
+        return [row["file"] for row in csv.DictReader(index, delimiter="\t") if row["api"] == api]
+
+
+def test_every_chat_stream_is_read_and_ends_as_it_did(corpus, tmp_path):
+    files = names(corpus, "openai-chat")
+    assert len(files) > 40
+    for number, name in enumerate(files):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        has_chunks = name not in WITHOUT_CHUNKS
+        made = loaded(corpus, folder, name, path=b"/gateway" if has_chunks else b"/v1/chat/completions")
+        assert set(made.streams["dialect"]) == {"openai-chat"}, name
+        assert (made.streams["token_events"] > 0).tolist() == [has_chunks] * len(made.streams), name
+        assert set(made.streams["outcome"]) == {OUTCOMES.get(name, "complete")}, name
+
+
+@pytest.mark.parametrize(("name", "choice"), FIRST_TOKEN)
+def test_first_token_is_in_the_event_that_a_reader_finds(corpus, tmp_path, name, choice):
+    events = loaded(corpus, tmp_path, name).events
+    first = events[events["is_token"] & (events["choice"] == choice)].iloc[0]
+    index, kind = FIRST_TOKEN[name, choice]
+    assert first["event"] == index
+    assert first["carries"].split("+")[0] == kind
+
+
+@pytest.mark.parametrize("name", BILLED)
+def test_output_tokens_are_what_was_billed_last(corpus, tmp_path, name):
+    (row,) = loaded(corpus, tmp_path, name).as_dict()["streams"]
+    assert (row["output_tokens"], row["tokens_from"]) == BILLED[name]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_is_the_deltas_put_together(corpus, tmp_path, name):
+    """Independently: split at line ends, the standard library's JSON, every known key of a delta."""
+    texts: dict[int, str] = {}
+    for line in (corpus / name).read_bytes().replace(b"\r", b"").split(b"\n"):
+        if not line.startswith(b"data: {"):
+            continue
+        for choice in json.loads(line[6:])["choices"]:
+            delta = choice["delta"]
+            text = (delta.get("reasoning_content") or delta.get("reasoning") or "") + (
+                delta.get("content") or ""
+            )
+            for call in delta.get("tool_calls") or []:
+                text += call["function"].get("name") or ""
+                text += call["function"].get("arguments") or ""
+            texts[choice["index"]] = texts.get(choice["index"], "") + text
+    made = loaded(corpus, tmp_path, name)
+    tokens = made.events[made.events["is_token"]]
+    assert tokens.groupby("choice")["text"].agg("".join).to_dict() == {k: v for k, v in texts.items() if v}
+    assert made.streams["text_chars"].tolist() == [len(texts[choice]) for choice in sorted(texts)]
+
+
+def test_billed_tokens_of_each_stepfun_event_are_the_differences(corpus, tmp_path):
+    events = loaded(corpus, tmp_path, "stepfun/SYNTHETIC-doc-shape.sse").events
+    assert events.loc[events["is_token"], "tokens"].tolist() == [1, 1, 1, 1, 1]
+    assert events.loc[events["is_token"], "text"].str.len().max() == 1
+
+
+def test_reads_that_split_and_join_events_give_the_same_tokens(corpus, tmp_path):
+    name = "azure-openai/chat-mai-ds-r1-split-reads.sse"
+    sizes = json.loads((corpus / name).with_suffix(".reads.json").read_text())
+    body, start, pieces = body_of(corpus / name), 0, []
+    for number, size in enumerate(sizes):
+        pieces.append(((200 + number) * MS, body[start : start + size]))
+        start += size
+    assert start == len(body)
+    made = loaded(corpus, tmp_path, name, pieces)
+    (row,) = made.as_dict()["streams"]
+    assert (row["token_events"], row["reads"]) == (505, len(sizes))
+    assert made.reads["events"].sum() == row["events"]
+    assert made.reads["bytes"].tolist() == sizes
+    events = made.events
+    assert (events["t_ms"] == 200 + events["read"]).all()
+    assert events["coalesced"].any()
+
+
+def test_gzipped_stream_of_an_unknown_dialect_has_events_and_no_tokens(corpus, tmp_path):
+    name = "anthropic/messages-tool.raw.sse.gz"
+    body = (corpus / name).read_bytes()
+    pieces = [((200 + at) * MS, body[at : at + 1]) for at in range(len(body))]
+    made = loaded(corpus, tmp_path, name, pieces, encoding="gzip", path=b"/v1/messages")
+    (row,) = made.as_dict()["streams"]
+    assert (row["dialect"], row["outcome"], row["events"]) == ("sse", "complete", 7)
+    assert (row["ttft_ms"], row["ttft_ms_why"]) == (None, "unknown-dialect")
+    assert made.reads["bytes"].sum() == len(body)
+    assert made.reads["decoded_bytes"].sum() == len((corpus / "anthropic/messages-tool.sse").read_bytes())
+    assert row["first_event_ms"] > 200

@@ -1,0 +1,167 @@
+import json
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from tests.analysis.tapes import DONE, MS, chunk, data, records, write
+from tokentape import cassette
+from tokentape.cli import main
+from tokentape.cli.analyze import command
+
+PIECES = [
+    (200 * MS, data(chunk({"content": "a"}))),
+    (230 * MS, data(chunk({"content": "b"}, "stop"))),
+    (231 * MS, DONE),
+]
+
+
+def analyze(*arguments, **options):
+    return CliRunner().invoke(main, ["analyze", *map(str, arguments)], **options)
+
+
+@pytest.fixture
+def tape(tmp_path):
+    return write(
+        tmp_path / "a.tape",
+        records(PIECES, body='{"model":"千问"}'.encode()),
+        records(PIECES[:1], exchange=1, end="client-closed", body=b'{"model":"b"}'),
+    )
+
+
+def test_table_has_the_numbers_and_says_what_they_mean(tape):
+    result = analyze(tape)
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    ttft = next(line.split() for line in lines if "TTFT" in line)
+    assert ttft[-5:] == ["200.0", "200.0", "200.0", "200.0", "2"]
+    itl = next(line.split() for line in lines if "ITL ms" in line)
+    assert itl[-5:] == ["30.0", "30.0", "30.0", "30.0", "1"]
+    assert "(last token - first token) / (output tokens - 1)" in result.stdout
+    assert "streams: 2; 1 client-closed, 1 complete" in result.stdout
+    assert "tokens from: 2 chunks" in result.stdout
+    assert result.stderr == ""
+
+
+def test_missing_number_is_its_reason_in_the_table(tape):
+    result = analyze(tape, "--by", "model_requested")
+    rows = result.stdout.split("千问")[0]
+    assert "single-token" in rows
+    assert "client-closed" in rows
+
+
+def test_json_is_one_object_with_a_reason_beside_every_null(tape):
+    result = analyze(tape, "--json")
+    made = json.loads(result.stdout)
+    assert list(made) == ["exchanges", "streams", "summary"]
+    first, second = made["streams"]
+    assert (first["ttft_ms"], first["ttft_ms_why"], first["model_requested"]) == (200, None, "千问")
+    assert (second["itl_ms"], second["itl_ms_why"]) == (None, "single-token")
+    assert made["summary"]["ttft_p50_ms"] == 200
+    assert list(json.loads(analyze(tape, "--json", "--by", "outcome").stdout)["summary"]) == [
+        "client-closed",
+        "complete",
+    ]
+
+
+def test_standard_input_is_a_file(tape):
+    result = analyze("-", "--json", input=tape.read_bytes())
+    assert json.loads(result.stdout)["exchanges"][0]["cassette"] == "-"
+
+
+def test_damage_is_said_and_what_is_whole_is_used(tape):
+    raw = bytearray(tape.read_bytes())
+    raw[raw.index(b"[DONE]")] ^= 1
+    tape.write_bytes(bytes(raw))
+    result = analyze(tape)
+    assert result.exit_code == 3
+    assert "damaged at byte" in result.stderr
+    assert "1 of its pieces are missing" in result.stderr
+    assert "1 damaged" in result.stdout
+
+
+def test_cut_tail_is_said(tape):
+    tape.write_bytes(tape.read_bytes()[:-5])
+    result = analyze(tape, "--json")
+    assert result.exit_code == 3
+    assert "cut off at byte" in result.stderr
+    assert json.loads(result.stdout)["streams"][0]["ttft_ms"] == 200
+
+
+def bad_files(folder):
+    (folder / "empty").write_bytes(b"")
+    (folder / "text").write_bytes(b"hello, this is no cassette")
+    (folder / "folder").mkdir()
+    section = cassette.Section(version=99, wall_ns=0, mono_ns=0, writer="", proxy="", host="")
+    cassette.Writer(folder / "newer", section).close()
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("missing", "No such file"),
+        ("folder", "Is a directory"),
+        ("empty", "empty file"),
+        ("text", "expected a cassette"),
+        ("newer", "please upgrade"),
+    ],
+)
+def test_file_that_cannot_be_used_is_one_line_and_exit_1(tmp_path, name, says):
+    bad_files(tmp_path)
+    result = analyze(tmp_path / name)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert len(result.stderr.splitlines()) == 1
+    assert says in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--by", "ttft_ms"], "model_requested"),
+        (["--dialect", "nope"], "openai-chat"),
+        (["--nope"], "--nope"),
+    ],
+)
+def test_wrong_usage_is_exit_2_and_names_what_there_is(tape, arguments, says):
+    result = analyze(tape, *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_no_file_is_wrong_usage():
+    assert analyze().exit_code == 2
+
+
+def test_missing_pandas_says_how_to_add_it(tape, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("tokentape.analysis")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    result = analyze(tape)
+    assert result.exit_code == 1
+    assert "pip install 'tokentape[analysis]'" in result.stderr
+
+
+def test_name_in_a_recording_cannot_command_the_terminal(tmp_path):
+    body = json.dumps({"model": "\x1b[2Jx"}).encode()
+    result = analyze(write(tmp_path / "a.tape", records(PIECES, body=body)), "--by", "model_requested")
+    assert "\x1b" not in result.stdout
+    assert "x" in result.stdout
+
+
+def test_help_has_an_example():
+    result = analyze("--help")
+    assert "tokentape analyze session.tape" in result.stdout
+    assert isinstance(command, click.Command)
+
+
+def test_help_needs_no_pandas():
+    code = (
+        "import sys; from tokentape.cli import main;"
+        "main(['analyze', '--help'], standalone_mode=False);"
+        "sys.exit('pandas' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert (result.returncode, b"tokentape analyze" in result.stdout) == (0, True)
