@@ -16,8 +16,9 @@ _S = 1_000_000_000
 class LatenessSummary:
     """The lateness of `pieces` timed writes: heads, pieces of bodies and ends of answers.
 
-    All are 0 where nothing was written. A percentile is the smallest lateness (rounded down to 1 us; to
-    1 ms from a second on) that so many percent of the pieces do not exceed.
+    It is counted until the system has taken the bytes. All are 0 where nothing was written.
+    A percentile is the smallest lateness (rounded down to 1 us; to 1 ms from a second on) that so many
+    percent of the pieces do not exceed.
     """
 
     pieces: int

@@ -56,7 +56,8 @@ def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Recording:
     for name in names:
         recorded += _load_one(name, speed, lost, remarks)
     if not recorded:
-        reasons = "; ".join([*lost, *remarks]) or "it is empty"
+        found = [*lost, *remarks] or ["it is empty"]
+        reasons = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
         raise NothingToServe(
             f"{', '.join(names)}: expected at least one exchange with its answer, found none: {reasons}"
         )

@@ -99,6 +99,8 @@ def _open_timerfd() -> tuple[int, Callable[[int], None]]:
             os.timerfd_settime_ns(fd, flags=os.TFD_TIMER_ABSTIME, initial=when_ns)
 
         return fd, set_deadline
+    if sys.platform == "win32":
+        raise OSError("Windows has no timerfd")
     return _open_timerfd_with_ctypes()
 
 
