@@ -91,7 +91,7 @@ def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
     pieces, undecodable = _decoded(exchange, header_of(headers, b"content-encoding"))
     if dialect is None:
         path = path_of(exchange.request) if exchange.request else ""
-        dialect = choose(path, chain.from_iterable(_events_of(SSEDecoder(), pieces)))
+        dialect = choose(path, _events_of(SSEDecoder(), pieces))
     answer = _streamed(pieces, dialect, undecodable)
     if not answer.events and not _is_event_stream(headers, pieces):
         return _whole(pieces, dialect, undecodable)
@@ -132,9 +132,12 @@ def _decoded(exchange: Exchange, encoding: str) -> tuple[list[bytes], str | None
     return decoded, None
 
 
-def _events_of(decoder: SSEDecoder, pieces: list[bytes]) -> Iterator[list[ServerSentEvent]]:
-    """Yield the events of each piece, then what the stream ended in the middle of."""
-    yield from map(decoder.feed, pieces)
+def _events_of(decoder: SSEDecoder, pieces: list[bytes]) -> Iterator[ServerSentEvent]:
+    """Yield the events of all pieces, then what the stream ended in the middle of."""
+    return chain.from_iterable(chain(map(decoder.feed, pieces), _rest_of(decoder)))
+
+
+def _rest_of(decoder: SSEDecoder) -> Iterator[list[ServerSentEvent]]:
     if last := decoder.end():
         yield [last]
 
@@ -176,7 +179,7 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
     number = 0
     # This runs once for each event of a cassette. What can be found out afterwards, from whole columns,
     # is not asked here.
-    for event in chain.from_iterable(_events_of(decoder, pieces)):
+    for event in _events_of(decoder, pieces):
         for row in read(event):
             carried.append(row)
             event_of.append(number)
