@@ -47,7 +47,6 @@ class Rows:
     text: list[str] = field(default_factory=list)
     billed: list[int] = field(default_factory=list)
     """Output tokens billed so far, as this event says, or `NO_COUNT`."""
-    bytes: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -175,17 +174,15 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
     decoder = SSEDecoder()
     read = dialect.reader()
     carried: list[Carried] = []
-    event_of, read_of, size_of = [], [], []
-    number = 0
+    event_of, read_of = [], []
+    number = -1
     # This runs once for each event of a cassette. What can be found out afterwards, from whole columns,
     # is not asked here.
-    for event in _events_of(decoder, pieces):
+    for number, event in enumerate(_events_of(decoder, pieces)):
         for row in read(event):
             carried.append(row)
             event_of.append(number)
             read_of.append(event.piece)
-            size_of.append(len(event.data))
-        number += 1
     carries = [row.carries for row in carried]
     seen = set(carries)
     rows = Rows(
@@ -200,15 +197,14 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
         ]
         if _any(seen, USAGE)
         else [NO_COUNT] * len(carried),
-        bytes=size_of,
     )
     bills = list(compress(range(len(carried)), with_any(carries, seen, USAGE)))
     return Answer(
         is_stream=True,
-        dialect=dialect if number or dialect is not PLAIN_SSE else None,
+        dialect=dialect if number >= 0 or dialect is not PLAIN_SSE else None,
         rows=rows,
         choices=_choices(rows.choice, carried, carries, seen),
-        events=number,
+        events=number + 1,
         comments=decoder.comments,
         decoded_bytes=[len(piece) for piece in pieces],
         usage=carried[bills[-1]].usage if bills else None,

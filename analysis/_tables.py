@@ -72,7 +72,6 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
         "coalesced": _spread(coalesced, at, size) == 1,
         "tokens": _billed_tokens(measured, at, same_stream, size),
         "text": list(chain.from_iterable(each.text for each in rows)),
-        "bytes": _ints(each.bytes for each in rows),
     }
     return _frame(columns, schema.EVENTS)
 
