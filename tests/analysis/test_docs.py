@@ -16,6 +16,7 @@ def test_every_reason_is_defined_for_users():
         (Path(__file__).parents[2] / "analysis" / name).read_text(encoding="utf-8")
         for name in ("_metrics.py", "_exchange.py")
     )
-    reasons = ("role-only", "no-usage", "single-token", "single-event", "single-read", "no-finish",
-               "no-end-mark", "no-body", "no-events", "not-a-stream", "unknown-dialect", "undecodable")  # fmt: skip
+    reasons = ("role-only", "no-usage", "single-token", "single-event", "single-read",
+               "no-finish", "no-end-mark", "no-body", "no-events", "not-a-stream", "unknown-dialect",
+               "undecodable")  # fmt: skip
     assert [reason for reason in reasons if f'"{reason}"' not in sources or f"`{reason}`" not in TEXT] == []
