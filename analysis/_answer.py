@@ -7,7 +7,7 @@ the tables are made of without another object for each row.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, compress
 
 from tokentape.analysis.dialects import (
     DONE,
@@ -47,7 +47,6 @@ class Rows:
     text: list[str] = field(default_factory=list)
     billed: list[int] = field(default_factory=list)
     """Output tokens billed so far, as this event says, or `NO_COUNT`."""
-    bytes: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -91,7 +90,7 @@ def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
     pieces, undecodable = _decoded(exchange, header_of(headers, b"content-encoding"))
     if dialect is None:
         path = path_of(exchange.request) if exchange.request else ""
-        dialect = choose(path, chain.from_iterable(_events_of(SSEDecoder(), pieces)))
+        dialect = choose(path, _events_of(SSEDecoder(), pieces))
     answer = _streamed(pieces, dialect, undecodable)
     if not answer.events and not _is_event_stream(headers, pieces):
         return _whole(pieces, dialect, undecodable)
@@ -132,9 +131,12 @@ def _decoded(exchange: Exchange, encoding: str) -> tuple[list[bytes], str | None
     return decoded, None
 
 
-def _events_of(decoder: SSEDecoder, pieces: list[bytes]) -> Iterator[list[ServerSentEvent]]:
-    """Yield the events of each piece, then what the stream ended in the middle of."""
-    yield from map(decoder.feed, pieces)
+def _events_of(decoder: SSEDecoder, pieces: list[bytes]) -> Iterator[ServerSentEvent]:
+    """Yield the events of all pieces, then what the stream ended in the middle of."""
+    return chain.from_iterable(chain(map(decoder.feed, pieces), _rest_of(decoder)))
+
+
+def _rest_of(decoder: SSEDecoder) -> Iterator[list[ServerSentEvent]]:
     if last := decoder.end():
         yield [last]
 
@@ -172,17 +174,15 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
     decoder = SSEDecoder()
     read = dialect.reader()
     carried: list[Carried] = []
-    event_of, read_of, size_of = [], [], []
-    number = 0
+    event_of, read_of = [], []
+    number = -1
     # This runs once for each event of a cassette. What can be found out afterwards, from whole columns,
     # is not asked here.
-    for event in chain.from_iterable(_events_of(decoder, pieces)):
+    for number, event in enumerate(_events_of(decoder, pieces)):
         for row in read(event):
             carried.append(row)
             event_of.append(number)
             read_of.append(event.piece)
-            size_of.append(len(event.data))
-        number += 1
     carries = [row.carries for row in carried]
     seen = set(carries)
     rows = Rows(
@@ -191,23 +191,24 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
         choice=[row.choice for row in carried],
         carries=carries,
         text=[row.text for row in carried],
-        billed=[_billed(row) for row in carried] if _any(seen, USAGE) else [NO_COUNT] * len(carried),
-        bytes=size_of,
+        billed=[
+            NO_COUNT if (usage := row.usage) is None or (output := usage.output) is None else output
+            for row in carried
+        ]
+        if _any(seen, USAGE)
+        else [NO_COUNT] * len(carried),
     )
-    usage, usage_event = None, -1
-    if _any(seen, USAGE):
-        last = max(row for row, mask in enumerate(carries) if mask & USAGE)
-        usage, usage_event = carried[last].usage, event_of[last]
+    bills = list(compress(range(len(carried)), with_any(carries, seen, USAGE)))
     return Answer(
         is_stream=True,
-        dialect=dialect if number or dialect is not PLAIN_SSE else None,
+        dialect=dialect if number >= 0 or dialect is not PLAIN_SSE else None,
         rows=rows,
-        choices=_choices(rows.choice, carried, seen),
-        events=number,
+        choices=_choices(rows.choice, carried, carries, seen),
+        events=number + 1,
         comments=decoder.comments,
         decoded_bytes=[len(piece) for piece in pieces],
-        usage=usage,
-        usage_event=usage_event,
+        usage=carried[bills[-1]].usage if bills else None,
+        usage_event=event_of[bills[-1]] if bills else -1,
         model=next((row.model for row in carried if row.model), None),
         error=next((row.error for row in carried if row.error), None) if _any(seen, ERROR) else None,
         ended=_any(seen, DONE),
@@ -219,16 +220,21 @@ def _any(masks: set[int], bits: int) -> bool:
     return any(mask & bits for mask in masks)
 
 
-def _billed(row: Carried) -> int:
-    return NO_COUNT if row.usage is None or row.usage.output is None else row.usage.output
-
-
-def _choices(numbers: list[int], carried: list[Carried], seen: set[int]) -> dict[int, Choice]:
+def _choices(
+    numbers: list[int], carried: list[Carried], carries: list[int], seen: set[int]
+) -> dict[int, Choice]:
     choices = {number: Choice() for number in set(numbers) if number != NO_CHOICE}
-    if _any(seen, FINISH | OWN_USAGE):
-        for row in carried:
-            if row.carries & FINISH and choices[row.choice].finish_reason is None:
-                choices[row.choice].finish_reason = row.finish
-            if row.carries & OWN_USAGE:
-                choices[row.choice].usage = row.own_usage
+    for row in compress(carried, with_any(carries, seen, FINISH | OWN_USAGE)):
+        if row.carries & FINISH and choices[row.choice].finish_reason is None:
+            choices[row.choice].finish_reason = row.finish
+        if row.carries & OWN_USAGE:
+            choices[row.choice].usage = row.own_usage
     return choices
+
+
+def with_any(carries: list[int], seen: set[int], bits: int) -> Iterator[bool]:
+    """Return, for each mask, whether it has any of the bits. `seen` is the set of the masks.
+
+    There are few different masks, and to look one up in a set is the fastest there is.
+    """
+    return map({mask for mask in seen if mask & bits}.__contains__, carries)

@@ -72,7 +72,6 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
         "coalesced": _spread(coalesced, at, size) == 1,
         "tokens": _billed_tokens(measured, at, same_stream, size),
         "text": list(chain.from_iterable(each.text for each in rows)),
-        "bytes": _ints(each.bytes for each in rows),
     }
     return _frame(columns, schema.EVENTS)
 
@@ -80,18 +79,15 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
 def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     """Return a row for each piece of a body as it arrived."""
     sizes = [len(each.read_ns) for each in measured]
-    starts = np.cumsum([0, *sizes])[:-1].tolist()
+    starts = np.cumsum([0, *sizes])[:-1]
     t_ns = _ints(each.read_ns for each in measured)
-    events = np.zeros(len(t_ns), np.int64)
+    rows = [each.answer.rows for each in measured]
+    read = _ints(each.read for each in rows) + np.repeat(starts, [len(each.read) for each in rows])
+    # An event with several choices has several rows, and is still one event of its read.
+    is_first_row = ~_same_as_before(_ints(each.event for each in rows), read)
+    events = np.bincount(read[is_first_row], minlength=len(t_ns))
     is_token = np.zeros(len(t_ns), np.bool_)
-    for start, each in zip(starts, measured, strict=True):
-        rows = each.answer.rows
-        if not rows.read:
-            continue
-        read = np.array(rows.read, np.int64) + start
-        is_first_row = ~_same_as_before(np.array(rows.event, np.int64))
-        np.add.at(events, read[is_first_row], 1)
-        is_token[read[(np.array(rows.carries, np.int64) & TOKEN) != 0]] = True
+    is_token[read[(_ints(each.carries for each in rows) & TOKEN) != 0]] = True
     at = np.flatnonzero(is_token)
     exchange = np.repeat(np.arange(len(measured)), sizes)[at]
     unknown = np.repeat(np.array([each.unmeasured == "damaged" for each in measured], bool), sizes)[at]
@@ -99,7 +95,7 @@ def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     gap[unknown] = _NONE
     columns = _keys(measured, sizes)
     columns |= {
-        "read": np.arange(len(t_ns)) - np.repeat(np.array(starts, np.int64), sizes),
+        "read": np.arange(len(t_ns)) - np.repeat(starts, sizes),
         "t_ms": t_ns / NS_PER_MS,
         "bytes": _ints(each.read_bytes for each in measured),
         "decoded_bytes": _ints(each.answer.decoded_bytes for each in measured),
@@ -208,8 +204,12 @@ def _billed_tokens(
 
 
 def _carried_names(carries: Ints) -> "pd.Categorical[str]":
-    masks, codes = np.unique(carries, return_inverse=True)
-    return pd.Categorical.from_codes(codes, categories=pd.Index([name_of(mask) for mask in masks.tolist()]))
+    # Masks are small numbers: to count them finds those that occur without sorting all rows.
+    masks = np.flatnonzero(np.bincount(carries))
+    codes = np.zeros(int(masks.max(initial=0)) + 1, np.int16)
+    codes[masks] = np.arange(len(masks))
+    names = pd.Index([name_of(mask) for mask in masks.tolist()], dtype="str")
+    return pd.Categorical.from_codes(codes[carries], categories=names)
 
 
 def _ints(columns: Iterable[Sequence[int]]) -> Ints:

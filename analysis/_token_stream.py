@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import compress
 from typing import Literal, TypeAlias, TypeVar
 
-from tokentape.analysis._answer import NO_COUNT, Answer, Choice
+from tokentape.analysis._answer import NO_COUNT, Answer, Choice, with_any
 from tokentape.analysis.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL
 
 _T = TypeVar("_T")
@@ -59,7 +59,7 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Sequence[int])
         reads, masks, events = _taken(reads, own), _taken(masks, own), _taken(events, own)
         billed, texts = _taken(billed, own), _taken(texts, own)
     seen = set(masks)
-    is_token = [mask & TOKEN for mask in masks]
+    is_token = list(with_any(masks, seen, TOKEN))
     token_reads = list(compress(reads, is_token))
 
     def first(bits: int) -> int | None:

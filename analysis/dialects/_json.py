@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-_MAX_COUNT = 2**53
+MAX_COUNT = 2**53
 """Above this a JSON number may have been rounded on its way; no token count comes near it."""
 
 _decode = msgspec.json.Decoder().decode
@@ -31,7 +31,7 @@ def count_of(value: object) -> int | None:
     """Return a number of tokens, or None for whatever is not one: strings, booleans, negatives, fractions."""
     if type(value) is float and value.is_integer():
         value = int(value)
-    return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
+    return value if type(value) is int and 0 <= value <= MAX_COUNT else None
 
 
 def text_of(value: object) -> str:

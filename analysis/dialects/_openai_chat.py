@@ -30,7 +30,7 @@ from tokentape.analysis.dialects._carried import (
     Read,
     Usage,
 )
-from tokentape.analysis.dialects._json import count_of, dict_of, list_of, parse, text_of
+from tokentape.analysis.dialects._json import MAX_COUNT, count_of, dict_of, list_of, parse, text_of
 from tokentape.cassette import ServerSentEvent
 
 _MAX_CHOICE = 2**16
@@ -141,9 +141,18 @@ def _read(event: ServerSentEvent) -> Sequence[Carried]:
             model = chunk.model
             if type(model) is not str or not model:
                 model = None
-            if chunk.usage is None or (usage := _usage(chunk.usage)) is None:
+            bill = chunk.usage
+            if bill is None:
                 return (Carried(index, CONTENT, text, model),)
-            return (Carried(index, CONTENT | USAGE, text, model, usage),)
+            output, prompt = bill.completion_tokens, bill.prompt_tokens
+            if (
+                type(output) is int
+                and type(prompt) is int
+                and 0 <= output < MAX_COUNT
+                and 0 <= prompt < MAX_COUNT
+                and not bill.completion_tokens_details
+            ):
+                return (Carried(index, CONTENT | USAGE, text, model, Usage(prompt, output)),)
     return _carried(chunk, is_error=event.event == "error")
 
 
@@ -253,9 +262,8 @@ def _call_text(call: object) -> str:
 def _usage(usage: _Usage | None) -> Usage | None:
     if usage is None:
         return None
-    output, prompt, reasoning = usage.completion_tokens, usage.prompt_tokens, None
-    if not (type(output) is int and type(prompt) is int and 0 <= output < 2**31 and 0 <= prompt < 2**31):
-        output, prompt = count_of(output), count_of(prompt)
+    output, prompt = count_of(usage.completion_tokens), count_of(usage.prompt_tokens)
+    reasoning = None
     if usage.completion_tokens_details is not None:
         reasoning = count_of(dict_of(usage.completion_tokens_details).get("reasoning_tokens"))
         if reasoning and output is not None:
