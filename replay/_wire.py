@@ -15,7 +15,7 @@ for empty ones, which would end a chunked body), with the recorded body's bytes.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tokentape.cassette import Exchange, Headers
+from tokentape.cassette import ContentDecoder, Exchange, Headers, SSEDecoder, UndecodableContent
 from tokentape.replay._errors import Unservable
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Part
@@ -76,7 +76,7 @@ def prepare(exchange: Exchange, *, speed: Speed) -> Answer:
     if has_body and length is not None and size > length:
         length = None  # what was recorded is the truth; a length that is too short would cut it
     chunked = has_body and length is None
-    complete = end is not None and end.reason == "complete" and (length is None or size == length)
+    complete = _came_to_its_end(exchange) and (length is None or size == length)
     closes = has_body and not complete
 
     keep_length = response.status != 204 and (not has_body or length is not None)
@@ -95,6 +95,24 @@ def prepare(exchange: Exchange, *, speed: Speed) -> Answer:
     return Answer(
         parts=_in_two_writes(parts) if speed == "instant" else tuple(parts), closes=closes, framing=framing
     )
+
+
+def _came_to_its_end(exchange: Exchange) -> bool:
+    """Whether all that a client waits for is in the recording.
+
+    Clients hang up at `[DONE]`, some before the last chunk of the framing has come to them: such an
+    exchange ended as `client-closed`, and yet another client is to see the end of the answer.
+    """
+    end, response = exchange.end, exchange.response
+    if end is None or response is None or end.reason != "client-closed":
+        return end is not None and end.reason == "complete"
+    encodings = [value for name, value in response.headers if name.lower() == b"content-encoding"]
+    try:
+        body = ContentDecoder(b",".join(encodings).decode("latin-1")).feed(exchange.body)
+    except UndecodableContent:
+        return False
+    events = SSEDecoder().feed(body)
+    return bool(events) and events[-1].data == b"[DONE]"
 
 
 def _failure(exchange: Exchange, *, speed: Speed) -> Answer:

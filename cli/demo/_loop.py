@@ -37,10 +37,10 @@ class Watcher(Protocol):
     """Is told what goes on."""
 
     def begin(self, step: str, *, streams: bool = False) -> None:
-        """A step begins, in which a text is or is not streamed."""
+        """Show that a step begins, in which a text is streamed or not."""
 
     def text(self, part: str) -> None:
-        """A part of the text has arrived."""
+        """Show that a part of the text has arrived."""
 
 
 def run(folder: Path, watcher: Watcher) -> Loop:

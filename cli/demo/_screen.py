@@ -70,7 +70,7 @@ def comparison(rows: list[Row], loop: Loop) -> RenderableType:
         table.add_column("expected", justify="right", style="dim")
         table.add_column("")
     for row in rows:
-        timed = any(row.allowed)
+        timed = row.allowed is not None
         cells = [Text(row.name), _value(row.recorded)]
         for found, expected, agrees in zip(row.replayed, row.expected, row.agrees, strict=True):
             cells += [_value(found), _value(expected if timed else ""), Text(*_MARK[agrees])]
@@ -82,9 +82,7 @@ def comparison(rows: list[Row], loop: Loop) -> RenderableType:
     return Group(
         table,
         Text(f"lateness of the replayed pieces at {late}"),
-        Text(
-            f"times agree within the greatest lateness and {TRANSIT_MS:.0f} ms for the way to the second recorder"
-        ),
+        Text(f"times agree within the greatest lateness and {TRANSIT_MS:.0f} ms for the way to the recorder"),
     )
 
 

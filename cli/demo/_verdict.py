@@ -1,8 +1,10 @@
 """Whether the replays are the recording again: byte for byte, and in the numbers that the analysis finds."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tokentape import cassette
 from tokentape.cli.demo._loop import SPEEDS, Loop, exchanges
 
 if TYPE_CHECKING:
@@ -12,27 +14,30 @@ TRANSIT_MS = 25.0
 """What may come on top of the pacer's lateness: the way through sockets and a proxy to the second
 recorder and, on a busy machine, its waiting for a processor."""
 TIMES = ("ttft_ms", "gap_p50_ms", "gap_p99_ms", "itl_ms", "e2e_ms")
-EQUAL = ("outcome", "finish_reason", "output_tokens", "token_events", "text_chars", "bytes", "reads")
+EQUAL = ("outcome", "finish_reason", "output_tokens", "token_events", "text_chars", "reads", "bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One number of the recording beside those of the replays, each as found and each as expected.
 
-    `allowed` is how far found and expected may be apart, for each of SPEEDS.
+    The lists have an item for each of SPEEDS. `allowed` is how far found and expected may be apart; what
+    is not a time must be equal.
     """
 
     name: str
     recorded: Any
     replayed: list[Any]
     expected: list[Any]
-    allowed: list[float]
+    allowed: list[float] | None = None
 
     @property
     def agrees(self) -> list[bool]:
         """Whether each replay agrees with the recording."""
+        if self.allowed is None:
+            return [found == expected for found, expected in zip(self.replayed, self.expected, strict=True)]
         return [
-            found == expected if not allowed else abs(found - expected) <= allowed
+            abs(found - expected) <= allowed
             for found, expected, allowed in zip(self.replayed, self.expected, self.allowed, strict=True)
         ]
 
@@ -41,41 +46,29 @@ def compare(loop: Loop, recorded: "Recording", replayed: "Recording") -> list[Ro
     """Return the rows of the comparison: bytes and pieces first, then what must be equal, then times."""
     (original,) = exchanges(loop.recorded)
     again = exchanges(loop.replayed)
-    none = [0.0 for _ in SPEEDS]
-    rows = [
-        Row(
-            name=name,
-            recorded="" if name != "pieces" else len(original.chunks),
-            replayed=["identical" if same(each) else "different" for each in again],
-            expected=["identical" for _ in SPEEDS],
-            allowed=none,
-        )
-        for name, same in (
-            ("bytes", lambda each: each.body == original.body),
-            ("pieces", lambda each: [c.data for c in each.chunks] == [c.data for c in original.chunks]),
-        )
-    ]
     first = recorded.streams.iloc[0]
     streams = [replayed.streams.iloc[position] for position in range(len(SPEEDS))]
-    for name in EQUAL:
-        values = [stream[name] for stream in streams]
-        rows.append(
-            Row(
-                name=name,
-                recorded=first[name],
-                replayed=values,
-                expected=[first[name]] * len(SPEEDS),
-                allowed=none,
-            )
+
+    def identical(name: str, of: Callable[[cassette.Exchange], object]) -> Row:
+        found = ["identical" if of(each) == of(original) else "different" for each in again]
+        return Row(name=name, recorded="", replayed=found, expected=["identical"] * len(SPEEDS))
+
+    def equal(name: str) -> Row:
+        found = [stream[name] for stream in streams]
+        return Row(name=name, recorded=first[name], replayed=found, expected=[first[name]] * len(SPEEDS))
+
+    def scaled(name: str) -> Row:
+        return Row(
+            name=name,
+            recorded=first[name],
+            replayed=[stream[name] for stream in streams],
+            expected=[first[name] / speed for speed in SPEEDS],
+            allowed=[late["max"] + TRANSIT_MS for late in loop.lateness_ms],
         )
-    for name in TIMES:
-        rows.append(
-            Row(
-                name=name,
-                recorded=first[name],
-                replayed=[stream[name] for stream in streams],
-                expected=[first[name] / speed for speed in SPEEDS],
-                allowed=[late["max"] + TRANSIT_MS for late in loop.lateness_ms],
-            )
-        )
-    return rows
+
+    return [
+        identical("every byte", lambda exchange: exchange.body),
+        identical("every piece", lambda exchange: [chunk.data for chunk in exchange.chunks]),
+        *map(equal, EQUAL),
+        *map(scaled, TIMES),
+    ]

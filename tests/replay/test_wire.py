@@ -1,3 +1,5 @@
+import gzip
+
 import pytest
 
 from tests.replay.recordings import MS, SSE_HEADERS, as_exchange, exchange
@@ -117,11 +119,29 @@ def test_the_answer_to_head_keeps_the_length_of_the_body_that_it_leaves_out():
     assert not found.closes
 
 
+CUT = ((2, b"data: 1\n\n"), (3, b"data: 2\n\n"))
+
+
 @pytest.mark.parametrize("end_reason", ["upstream-error", "client-closed", "recorder-stopped"])
 def test_a_bad_end_comes_at_its_time_without_the_last_chunk(end_reason):
-    found = answer(end_reason=end_reason)
+    found = answer(end_reason=end_reason, pieces=CUT)
     assert found.closes
-    assert found.parts[-2:] == ((3 * MS, b"e\r\ndata: [DONE]\n\n\r\n"), (4 * MS, b""))
+    assert found.parts[-2:] == ((3 * MS, b"9\r\ndata: 2\n\n\r\n"), (4 * MS, b""))
+
+
+@pytest.mark.parametrize("encoding", [b"identity", b"gzip"])
+def test_a_client_that_hung_up_at_done_had_the_whole_answer(encoding):
+    body = b"data: 1\n\ndata: [DONE]\n\n"
+    pieces = ((2, gzip.compress(body) if encoding == b"gzip" else body),)
+    found = answer(
+        end_reason="client-closed", pieces=pieces, headers=(*SSE_HEADERS, (b"Content-Encoding", encoding))
+    )
+    assert not found.closes
+    assert found.parts[-1] == (4 * MS, b"0\r\n\r\n")
+
+
+def test_an_upstream_that_broke_off_after_done_breaks_off_again():
+    assert answer(end_reason="upstream-error").closes
 
 
 def test_without_an_end_record_the_answer_breaks_off_after_its_last_piece():
