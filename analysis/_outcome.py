@@ -9,7 +9,7 @@ provider's fault: `recorder-stopped` (the recorder ended first, or was killed: t
 and `damaged` (parts of the exchange were lost from the cassette, so its numbers cannot be known).
 """
 
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from tokentape.cassette import Exchange
 
@@ -24,16 +24,7 @@ Outcome: TypeAlias = Literal[
     "damaged",
 ]
 
-OUTCOMES: tuple[Outcome, ...] = (
-    "complete",
-    "error-in-stream",
-    "truncated",
-    "client-closed",
-    "upstream-error",
-    "http-error",
-    "recorder-stopped",
-    "damaged",
-)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 
 def outcome_of(

@@ -1,6 +1,7 @@
-"""The value of `--listen`: HOST:PORT."""
+"""Values of options that say where: HOST:PORT, and the URL of an API."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -21,6 +22,23 @@ class Address(click.ParamType[tuple[str, int]]):
                 f"expected HOST:PORT such as 127.0.0.1:8090 or 127.0.0.1:0, found {value!r}", param, ctx
             )
         return host.removeprefix("[").removesuffix("]"), int(port)
+
+
+class UpstreamUrl(click.ParamType[str]):
+    """The URL of an API, with its scheme; a path at its end is the API's prefix."""
+
+    name = "URL"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        expected = f"expected a URL such as https://api.openai.com, found {value!r}"
+        try:
+            parts = urlsplit(str(value))
+            parts.port  # noqa: B018  (raises if it is none)
+        except ValueError as error:
+            self.fail(f"{expected} ({error})", param, ctx)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            self.fail(expected, param, ctx)
+        return str(value).rstrip("/")
 
 
 def url_of(host: str, port: int) -> str:

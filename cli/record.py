@@ -4,21 +4,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from tokentape.cli._address import Address, url_of
+from tokentape.cli._address import Address, UpstreamUrl, url_of
 from tokentape.cli._extras import needs
 
 
-def _upstream(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:  # noqa: ARG001
-    if value is None:
-        return None
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-        raise click.BadParameter(f"expected a URL such as https://api.openai.com, found {value!r}")
-    return value.rstrip("/")
-
-
 @click.command(short_help="Record streams through mitmproxy to a cassette.")
-@click.option("--upstream", metavar="URL", callback=_upstream, help="Stand in front of this API.")
+@click.option("--upstream", type=UpstreamUrl(), help="Stand in front of this API.")
 @click.option("--proxy", is_flag=True, help="Be a forward proxy for any program instead.")
 @click.option("-o", "--output", "path", required=True, metavar="FILE", help="The cassette to write.")
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")

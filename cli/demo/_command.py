@@ -57,7 +57,7 @@ def command(keep: Path | None, svg: str | None) -> None:
     if keep is not None:
         click.echo(f"kept {loop.recorded} and {loop.replayed}", err=True)
     if svg is not None:
-        console.save_svg(svg, title="tokentape demo")
+        Path(svg).write_text(_screen.picture(console), encoding="utf-8")
     wrong = [row.name for row in rows if not all(row.agrees)]
     if len(set(loop.texts)) > 1:
         wrong.append("text")

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import click
+
 from tokentape import cassette
 from tokentape.cli.demo._upstream import MODEL, PROMPT, upstream
 from tokentape.cli.demo._verb import Verb
@@ -85,11 +87,14 @@ def _stream(base_url: str, proxy: str | None, on_part: Callable[[str], None]) ->
     client: Any = openai.DefaultHttpxClient(trust_env=False, proxy=proxy)
     text = ""
     with openai.OpenAI(base_url=base_url, api_key="none", http_client=client, max_retries=0) as api:
-        stream = api.chat.completions.create(
-            model=MODEL, messages=[{"role": "user", "content": PROMPT}], stream=True
-        )
-        for chunk in stream:
-            part = chunk.choices[0].delta.content or ""
-            text += part
-            on_part(part)
+        try:
+            stream = api.chat.completions.create(
+                model=MODEL, messages=[{"role": "user", "content": PROMPT}], stream=True
+            )
+            for chunk in stream:
+                part = chunk.choices[0].delta.content or ""
+                text += part
+                on_part(part)
+        except openai.OpenAIError as error:
+            raise click.ClickException(f"the client got no completion from {base_url}: {error}") from error
     return text

@@ -1,0 +1,151 @@
+"""What the demo calls the recording again, and what it does not."""
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests.analysis.tapes import DONE, MS, chunk, data, records, write
+from tests.e2e.processes import run
+from tokentape import cassette
+from tokentape.analysis import load
+from tokentape.cli import main
+from tokentape.cli.demo import _loop, _upstream
+from tokentape.cli.demo._loop import Loop
+from tokentape.cli.demo._verdict import TRANSIT_MS, compare
+
+Pieces = list[tuple[int, bytes]]
+PIECES: Pieces = [
+    *[((200 + 20 * n) * MS, data(chunk({"content": "x"}))) for n in range(50)],
+    (1_200 * MS, data(chunk({}, "stop"))),
+    (1_200 * MS + 8, DONE),
+]
+LATE = {"p50": 0.1, "p99": 0.4, "max": 1.0}
+
+
+def at_speed(pieces: Pieces, speed: float) -> Pieces:
+    return [(round(ns / speed), piece) for ns, piece in pieces]
+
+
+def loop_of(folder: Path, at_1x: Pieces, at_8x: Pieces) -> Loop:
+    return Loop(
+        recorded=write(folder / "recorded.tape", records(PIECES)),
+        replayed=write(folder / "replayed.tape", records(at_1x), records(at_8x, exchange=1)),
+        texts=["x" * 50] * 3,
+        lateness_ms=[LATE, LATE],
+    )
+
+
+def disagreeing(loop: Loop) -> set[tuple[str, int]]:
+    rows = compare(loop, load(loop.recorded), load(loop.replayed))
+    return {
+        (row.name, speed)
+        for row in rows
+        for speed, agrees in zip(_loop.SPEEDS, row.agrees, strict=True)
+        if not agrees
+    }
+
+
+def test_a_replay_at_the_recorded_times_agrees_in_everything(tmp_path: Path):
+    assert disagreeing(loop_of(tmp_path, PIECES, at_speed(PIECES, 8))) == set()
+
+
+def test_a_replay_that_is_late_by_what_the_pacer_admits_agrees(tmp_path: Path):
+    late = [(ns + int((LATE["max"] + TRANSIT_MS - 0.001) * MS), piece) for ns, piece in PIECES]
+    assert disagreeing(loop_of(tmp_path, late, at_speed(PIECES, 8))) == set()
+
+
+def test_a_replay_that_is_later_than_that_does_not(tmp_path: Path):
+    late = [(ns + int((LATE["max"] + TRANSIT_MS + 0.1) * MS), piece) for ns, piece in PIECES]
+    found = disagreeing(loop_of(tmp_path, late, at_speed(PIECES, 8)))
+    assert found == {("ttft_ms", 1), ("e2e_ms", 1)}
+
+
+def test_a_replay_at_another_speed_does_not_agree(tmp_path: Path):
+    assert ("e2e_ms", 8) in disagreeing(loop_of(tmp_path, PIECES, at_speed(PIECES, 4)))
+
+
+def test_one_other_byte_is_seen(tmp_path: Path):
+    changed = [*PIECES[:-1], (PIECES[-1][0], DONE.replace(b" ", b""))]
+    found = disagreeing(loop_of(tmp_path, changed, at_speed(PIECES, 8)))
+    assert {name for name, _ in found} == {"every byte", "every piece", "bytes"}
+
+
+def test_a_piece_that_was_cut_again_is_seen(tmp_path: Path):
+    ns, piece = PIECES[10]
+    cut = [*PIECES[:10], (ns, piece[:7]), (ns, piece[7:]), *PIECES[11:]]
+    found = disagreeing(loop_of(tmp_path, PIECES, at_speed(cut, 8)))
+    assert found == {("every piece", 8), ("reads", 8)}
+
+
+@pytest.mark.parametrize("spoil", ["bytes", "text"])
+def test_the_demo_fails_if_the_replay_is_not_the_recording(tmp_path: Path, monkeypatch, spoil: str):
+    changed = [*PIECES[:-1], (PIECES[-1][0], DONE.replace(b" ", b""))] if spoil == "bytes" else PIECES
+    loop = loop_of(tmp_path, changed, at_speed(PIECES, 8))
+    if spoil == "text":
+        loop = replace(loop, texts=["x" * 50, "x" * 50, "x" * 49])
+    monkeypatch.setattr(_loop, "run", lambda *_: loop)
+    result = CliRunner().invoke(main, ["demo"])
+    assert result.exit_code == 1
+    assert (
+        f"the replay is not the recording again: {'every byte' if spoil == 'bytes' else 'text'}"
+        in result.output
+    )
+
+
+def test_the_embedded_model_streams_in_the_shape_of_the_documentation():
+    texts = _upstream.chunks()
+    assert "".join(texts) == _upstream.REPLY
+    assert 130 <= len(texts) <= 180
+    gaps = [b - a for a, b in zip(_upstream._times_s(170), _upstream._times_s(170)[1:], strict=False)]
+    assert len({round(gap, 3) for gap in gaps}) > 10
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, run("demo", "--keep", folder / "tapes", "--svg", folder / "demo.svg")
+
+
+def test_the_demo_goes_through_the_whole_loop(demo):
+    folder, done = demo
+    assert _upstream.REPLY[:20] in done.stdout
+    assert "TTFT" in done.stdout
+    assert "usage-per-chunk" in done.stdout
+    assert "replayed at 8x" in done.stdout
+    assert "✗" not in done.stdout
+    (recorded,) = _loop.exchanges(folder / "tapes" / "recorded.tape")
+    replayed = _loop.exchanges(folder / "tapes" / "replayed.tape")
+    assert recorded.section
+    assert recorded.section.proxy.startswith("mitmproxy ")
+    assert [each.body for each in replayed] == [recorded.body] * 2
+    assert len(recorded.chunks) == len(_upstream.chunks()) + 2
+    streams = load(folder / "tapes" / "recorded.tape").streams
+    assert streams["output_tokens"].tolist() == [len(_upstream.chunks())]
+
+
+def test_the_demo_can_be_kept_as_a_picture(demo):
+    folder, _ = demo
+    picture = (folder / "demo.svg").read_text(encoding="utf-8")
+    assert picture.startswith("<svg")
+    assert "url(" not in picture.replace("url(#", "")  # it loads nothing from elsewhere
+
+
+def test_the_demo_does_not_write_over_what_was_kept(demo):
+    folder, _ = demo
+    before = (folder / "tapes" / "recorded.tape").read_bytes()
+    done = run("demo", "--keep", folder / "tapes", check=False)
+    assert done.returncode == 1
+    assert "exists" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert (folder / "tapes" / "recorded.tape").read_bytes() == before
+
+
+def test_the_cassettes_of_the_demo_are_whole(demo):
+    folder, _ = demo
+    for name in ("recorded.tape", "replayed.tape"):
+        with cassette.open(folder / "tapes" / name) as tape:
+            assert list(tape)
+            assert not tape.interrupted
