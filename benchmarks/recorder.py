@@ -34,7 +34,7 @@ import trustme
 STREAMS = 16
 PIECES_EACH = 1000
 BULK_PIECES = 20_000
-ROUNDS = 9
+ROUNDS = 16
 PIECE = b'data: {"id":"chatcmpl-1","object":"chat.completion.chunk"}'.ljust(188) + b"\n\n"
 FRAMED = b"%x\r\n%s\r\n" % (len(PIECE), PIECE)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -88,7 +88,8 @@ def _compare(
     rates: dict[tuple[int, int], list[float]] = {alone: [], recording: []}
     cpu_us: dict[tuple[int, int], list[float]] = {alone: [], recording: []}
     for round_number in range(ROUNDS + 1):
-        for proxy in (alone, recording):
+        # taking turns also in who goes first
+        for proxy in (alone, recording) if round_number % 2 else (recording, alone):
             pid, port = proxy
             before = _cpu_ns(pid)
             rate = pieces / measure(port, upstream)

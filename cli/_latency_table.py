@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 _METRICS = (
     ("ttft", "_ms", "TTFT", "ms"),
-    ("gap", "_ms", "gap between tokens' events", "ms"),
+    ("gap", "_ms", "gap", "ms"),
     ("gap_uncoalesced", "_ms", "gap, coalesced left out", "ms"),
     ("itl", "_ms", "ITL", "ms"),
     ("e2e", "_ms", "last token", "ms"),
     ("output_tokens", "", "output tokens", ""),
-    ("tokens_per_s", "", "tokens/s", "1/s"),
+    ("tokens_per_s", "", "tokens/s", ""),
 )
 _PLACES = ("p50", "p90", "p99", "max")
 

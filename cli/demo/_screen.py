@@ -76,13 +76,13 @@ def comparison(rows: list[Row], loop: Loop) -> RenderableType:
         for found, expected, agrees in zip(row.replayed, row.expected, row.agrees, strict=True):
             cells += [_value(found), _value(expected if timed else ""), Text(*_MARK[agrees])]
         table.add_row(*cells)
-    late = "; ".join(
-        f"{speed}x: p50 {ms['p50']:.2f}, p99 {ms['p99']:.2f}, max {ms['max']:.2f} ms"
+    late = [
+        Text(f"lateness at {speed}x: p50 {ms['p50']:.2f}, p99 {ms['p99']:.2f}, max {ms['max']:.2f} ms")
         for speed, ms in zip(SPEEDS, loop.lateness_ms, strict=True)
-    )
+    ]
     return Group(
         table,
-        Text(f"lateness of the replayed pieces at {late}"),
+        *late,
         Text(f"times agree within the greatest lateness and {TRANSIT_MS:.0f} ms for the way to the recorder"),
     )
 
