@@ -1,15 +1,15 @@
 """One session of recording and replaying, made once, which the tests look at from all sides."""
 
 import json
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.corpus import ABSENT, FOLDER, IS_HERE
 from tests.e2e.client import completion, raw_body
-from tests.e2e.processes import ROOT, Process
+from tests.e2e.processes import Process
 from tests.e2e.upstream import Upstream, upstream
 from tests.streams import STREAMS, Stream, cut, reads
 from tokentape import cassette
@@ -35,13 +35,9 @@ CORPUS_STREAMS: dict[str, dict[int, int | None]] = {
 }
 
 
-def corpus_folder() -> Path:
-    return Path(os.environ.get("TOKENTAPE_CORPUS") or ROOT.parent / "shared" / "corpus")
-
-
 def corpus_stream(name: str) -> Stream:
     """Return a recorded stream of the corpus, in the reads in which it came where they are known."""
-    path = corpus_folder() / name
+    path = FOLDER / name
     body = path.read_bytes()
     known = path.with_suffix(".reads.json")
     headers: tuple[tuple[str, str], ...] = (("content-type", "text/event-stream"),)
@@ -81,7 +77,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def session(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> Session:
     path = tmp_path_factory.mktemp("session") / "session.tape"
     streams = {stream.name: stream for stream in STREAMS}
-    if corpus_folder().is_dir():
+    if IS_HERE:
         streams |= {name: corpus_stream(name) for name in CORPUS_STREAMS}
     seen = {name: Seen() for name in streams}
 
@@ -108,10 +104,7 @@ def session(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> S
 
 
 def _stream_parameters() -> list[Any]:
-    here = corpus_folder().is_dir()
-    absent = pytest.mark.skipif(
-        not here, reason=f"no recorded streams at {corpus_folder()}; TOKENTAPE_CORPUS says where they are"
-    )
+    absent = pytest.mark.skipif(not IS_HERE, reason=ABSENT)
     return [stream.name for stream in STREAMS] + [
         pytest.param(name, marks=absent, id=name) for name in CORPUS_STREAMS
     ]
