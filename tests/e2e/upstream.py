@@ -15,13 +15,14 @@ from tests.streams import Stream
 class Upstream:
     """Answers with the stream that the request's `model` names, `gap_s` between its pieces.
 
-    `misbehave` maps a model to what is done with its connection instead of a proper end.
+    `misbehave` maps a model to what is done with its connection instead of a proper end; `seen` has the
+    headers of every request, by their names in lower case.
     """
 
     url: str = ""
     streams: dict[str, Stream] = field(default_factory=dict)
     misbehave: dict[str, Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=dict)
-    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    seen: list[dict[str, str]] = field(default_factory=list)
     gap_s: float = 0.002
 
 
@@ -47,7 +48,7 @@ def upstream() -> Iterator[Upstream]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
             model = json.loads(body)["model"]
-            state.seen.append((self.path, dict(self.headers.items())))
+            state.seen.append({name.lower(): value for name, value in self.headers.items()})
             stream = state.streams[model]
             self.send_response(200)
             for name, value in stream.headers:
