@@ -87,8 +87,8 @@ class _Start:
         addresses = self._master.addons.get("proxyserver").listen_addrs()
         if not addresses:
             host, port = self._listen
-            # mitmproxy says it at length; what the system said is at the end of it
-            why = (self.failure or "no address").rpartition(": ")[2]
+            # mitmproxy says it at length; what the system said is at the end of it, behind [Errno ...]
+            why = (self.failure or "no address").rpartition(": ")[2].rpartition("] ")[2]
             self.failure = (
                 f"cannot listen on {host}:{port}: {why}; choose another address (port 0 picks a free one)"
             )
