@@ -32,7 +32,7 @@ class ContentDecoder:
             try:
                 piece = stage(piece)
             except (zlib.error, brotli.error, zstandard.ZstdError) as error:
-                raise UndecodableContent(f"the body is not what its content-encoding says: {error}") from None
+                raise UndecodableContent(f"not what its encoding says: {error}") from None
         return piece
 
 

@@ -26,6 +26,7 @@ MAX_RECORD_BYTES = 256 * 1024 * 1024
 """Longest payload that is written, and that a reader accepts unless it is told otherwise."""
 
 _HEADER = struct.Struct(">BIBI")  # 0xC9, length, type, crc32
+HEADER_BYTES = _HEADER.size
 _LEAD = 0xC9
 _TYPE = 0x54
 _UNCOUNTED = 6  # the bytes of a frame that its length does not count: lead, length and type

@@ -6,20 +6,19 @@ is nothing whole to yield then.
 """
 
 import builtins
-import io
 import sys
 from collections.abc import Iterator
 from os import PathLike, fspath
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import BinaryIO, Self
 
-import zstandard
-
+from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable, UnsupportedVersion
-from tokentape.cassette._framing import MAGIC, MAX_RECORD_BYTES, Damage, read_frames
+from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, read_frames
 from tokentape.cassette._records import FORMAT_VERSION, Close, Record, Section, decode
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_ZSTD_STEP = 4096
 
 
 def open(  # noqa: A001  (as in gzip and bz2)
@@ -33,6 +32,8 @@ def open(  # noqa: A001  (as in gzip and bz2)
     Raises `Unreadable` if the file cannot be opened, `NotACassette` if it is something else.
     """
     name = fspath(path)
+    if name == "-" and (sys.stdin is None or sys.stdin.closed):
+        raise Unreadable("-: expected a cassette on standard input, which is closed or was read before")
     try:
         stream = sys.stdin.buffer if name == "-" else builtins.open(name, "rb")  # noqa: SIM115
     except OSError as error:
@@ -89,20 +90,24 @@ class Reader:
         head = self._source.peek(len(MAGIC))
         if head == MAGIC:
             self._source.read(len(MAGIC))
-        elif not head:
+        elif not head and not self._source.compressed:
             raise NotACassette(f"{self.name}: expected a cassette, found an empty file")
-        elif len(head) < len(MAGIC) and MAGIC.startswith(head):
+        elif len(head) < len(MAGIC) and MAGIC.startswith(head) and self._source.failure is None:
             self._source.read(len(head))
             self._found(Damage(0, len(head), "the file ends inside its first 11 bytes", torn=True))
         else:
+            found = self._source.failure or repr(head)
             raise NotACassette(
-                f"{self.name}: expected a cassette, which begins with {MAGIC!r}; found {head!r}"
+                f"{self.name}: expected a cassette, which begins with {MAGIC!r}; found {found}"
             )
 
     def _read(self) -> Iterator[Record]:
         first = True
+        end = len(MAGIC)
         for item in self._frames:
             if isinstance(item, Damage):
+                if self._source.failure is not None:
+                    item = item._replace(reason=self._source.failure, torn=False)  # noqa: PLW2901
                 self._found(item)
                 continue
             offset, payload = item
@@ -111,16 +116,19 @@ class Reader:
                 if first and not isinstance(record, Section) and not self.damage:
                     raise ValueError(f"expected a section record first, found {type(record).__name__}")  # noqa: TRY301
             except ValueError as error:
-                self._found(Damage(offset, len(payload) + 10, str(error)))
+                self._found(Damage(offset, HEADER_BYTES + len(payload), str(error)))
                 continue
-            if isinstance(record, Section) and record.version > FORMAT_VERSION:
+            if isinstance(record, Section) and record.version != FORMAT_VERSION:
                 raise UnsupportedVersion(
-                    f"{self.name}: this is format version {record.version}, and this tokentape reads up to "
+                    f"{self.name}: this is format version {record.version}, and this tokentape reads "
                     f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
                 )
             first = False
             self.interrupted = not isinstance(record, Close)
+            end = offset + HEADER_BYTES + len(payload)
             yield record
+        if self._source.failure is not None and not (self.damage and self.damage[-1].offset >= end):
+            self._found(Damage(end, 0, self._source.failure))
 
     def _found(self, damage: Damage) -> None:
         if not self._lenient:
@@ -130,50 +138,58 @@ class Reader:
 
 
 class _Source:
-    """Bytes of a file, decompressed if it begins like zstd; operating system errors become ours."""
+    """Bytes of a file, decompressed if it begins like zstd; operating system errors become ours.
+
+    Where the compression is damaged the bytes end, and `failure` says what was found.
+    """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
+        self.failure: str | None = None
+        self._stream = stream
         self._name = name
         self._head = b""
-        self._read_stream = stream.read
+        self._zstd: ContentDecoder | None = None
         if self.peek(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC:
-            raw = io.BufferedReader(_Prepended(self._head, stream))
-            self._read_stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True).read
-            self._head = b""
+            self._zstd = ContentDecoder("zstd")
+            self._head = self._decompress(self._head)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether what is read is not what is in the file."""
+        return self._zstd is not None
 
     def peek(self, size: int) -> bytes:
-        while len(self._head) < size and (more := self._get(size - len(self._head))):
+        """Return up to `size` bytes without going on."""
+        while len(self._head) < size and (more := self._get(size)):
             self._head += more
         return self._head[:size]
 
     def read(self, size: int) -> bytes:
+        """Return some bytes, about `size`; none at the end."""
         if self._head:
             taken, self._head = self._head[:size], self._head[size:]
             return taken
         return self._get(size)
 
     def _get(self, size: int) -> bytes:
+        if self._zstd is None:
+            return self._raw(size)
+        # In small steps, so that little of what came before damage goes with it.
+        while self.failure is None and (raw := self._raw(_ZSTD_STEP)):
+            if decompressed := self._decompress(raw):
+                return decompressed
+        return b""
+
+    def _raw(self, size: int) -> bytes:
         try:
-            return self._read_stream(size)
+            return self._stream.read(size)
         except OSError as error:
             raise Unreadable(f"{self._name}: expected a readable cassette: {error.strerror}") from None
-        except zstandard.ZstdError as error:
-            raise NotACassette(f"{self._name}: expected a cassette compressed with zstd: {error}") from None
 
-
-class _Prepended(io.RawIOBase):
-    """A stream with the bytes before it that were read from it already."""
-
-    def __init__(self, head: bytes, stream: BinaryIO) -> None:
-        self._head = head
-        self._stream = stream
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any, /) -> int:
-        view = memoryview(buffer)
-        data = self._head or self._stream.read(len(view))
-        taken, self._head = data[: len(view)], data[len(view) :]
-        view[: len(taken)] = taken
-        return len(taken)
+    def _decompress(self, raw: bytes) -> bytes:
+        assert self._zstd is not None  # noqa: S101
+        try:
+            return self._zstd.feed(raw)
+        except UndecodableContent as error:
+            self.failure = f"its compression is damaged: {error}"
+            return b""

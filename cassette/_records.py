@@ -11,13 +11,16 @@ msgspec decodes a payload straight into these types and checks them on the way, 
 with a plain msgpack library and dataclasses it is more than ten times that.
 """
 
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
+from msgspec import Meta
 
 FORMAT_VERSION = 1
 
 EndReason: TypeAlias = Literal["complete", "client-closed", "upstream-error", "recorder-stopped"]
+Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+"""What msgpack calls an integer may need 65 bits; what a cassette holds fits into 64 with a sign."""
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """Header fields in the order and spelling in which they came."""
 
@@ -29,10 +32,10 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
 class Section(_Record, tag=0, frozen=True, kw_only=True):
     """Begins a recording; a file to which a recording was appended has several."""
 
-    version: int
-    wall_ns: int
+    version: Int64
+    wall_ns: Int64
     """The wall clock at the start of the section, Unix time in ns; the only wall-clock time there is."""
-    mono_ns: int
+    mono_ns: Int64
     """The monotonic clock at the same moment, from which all times of the section are counted."""
     writer: str
     proxy: str
@@ -45,13 +48,13 @@ class Section(_Record, tag=0, frozen=True, kw_only=True):
 class Request(_Record, tag=1, frozen=True, kw_only=True):
     """A request, written when it is complete. `t` is when its headers were seen, `t_end` its last byte."""
 
-    exchange: int
-    t: int
-    t_end: int
+    exchange: Int64
+    t: Int64
+    t_end: Int64
     method: str
     scheme: str
     host: str
-    port: int
+    port: Int64
     path: bytes
     """The request target with its query, as sent."""
     http_version: str
@@ -59,66 +62,66 @@ class Request(_Record, tag=1, frozen=True, kw_only=True):
     body: bytes
     connection: str
     """Names the client's connection: equal for requests that came over the same one."""
-    redactions: int = 0
+    redactions: Int64 = 0
     """How many values were replaced before the record was written."""
 
 
 class Connect(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """When the connection to the upstream was opened. None where there was no such step."""
 
-    tcp_start: int | None = None
-    tcp_end: int | None = None
-    tls_end: int | None = None
+    tcp_start: Int64 | None = None
+    tcp_end: Int64 | None = None
+    tls_end: Int64 | None = None
 
 
 class Response(_Record, tag=2, frozen=True, kw_only=True):
     """Status and headers, written when they arrive. `connect` is there if a connection was opened for it."""
 
-    exchange: int
-    t: int
-    status: int
+    exchange: Int64
+    t: Int64
+    status: Annotated[int, Meta(ge=0, le=999)]
     reason: bytes
     http_version: str
     headers: Headers
     connect: Connect | None = None
-    redactions: int = 0
+    redactions: Int64 = 0
 
 
 class Chunk(_Record, tag=3, frozen=True, kw_only=True, gc=False):
     """One piece of the response's body, exactly as it arrived: still content-encoded, not re-cut."""
 
-    exchange: int
-    t: int
+    exchange: Int64
+    t: Int64
     data: bytes
 
 
 class End(_Record, tag=4, frozen=True, kw_only=True):
     """How and when the exchange ended, and what should have been read of it until here."""
 
-    exchange: int
-    t: int
+    exchange: Int64
+    t: Int64
     reason: EndReason
     detail: str = ""
     trailers: Headers | None = None
-    chunks: int = 0
-    bytes: int = 0
+    chunks: Int64 = 0
+    bytes: Int64 = 0
 
 
 class Note(_Record, tag=5, frozen=True, kw_only=True):
     """A remark made while recording, of one exchange or of the section."""
 
-    t: int
+    t: Int64
     text: str
-    exchange: int | None = None
+    exchange: Int64 | None = None
 
 
 class Close(_Record, tag=6, frozen=True, kw_only=True):
     """The recorder stopped cleanly, having written so many exchanges, chunks and body bytes."""
 
-    t: int
-    exchanges: int
-    chunks: int
-    bytes: int
+    t: Int64
+    exchanges: Int64
+    chunks: Int64
+    bytes: Int64
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,8 +155,8 @@ def decode(payload: bytes) -> Record:
             raise ValueError("expected a msgpack array that begins with the record's kind") from None
         if kind not in _KNOWN_KINDS:
             return Unknown(kind=kind, payload=payload)
-        if kind == 0 and version is not None and version > FORMAT_VERSION:
-            # A later format may have changed the section's other fields; this one stays where it is.
+        if kind == 0 and version is not None and version != FORMAT_VERSION:
+            # Another format may have other fields in its section; this one stays where it is.
             return Section(version=version, wall_ns=0, mono_ns=0, writer="", proxy="", host="")
         raise ValueError(f"record of kind {kind}: {error}") from None
 

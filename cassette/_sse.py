@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 _BOM = b"\xef\xbb\xbf"
 _new_event = tuple.__new__  # the constructor of a NamedTuple takes three times as long
+_MAX_RETRY_DIGITS = 18  # more do not fit 64 bits, and Python refuses to read some thousands
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
@@ -127,7 +128,7 @@ class SSEDecoder:
                 self._event = value.decode("utf-8", "replace")
             case b"id" if b"\0" not in value:
                 self._id = value.decode("utf-8", "replace")
-            case b"retry" if value.isdigit():
+            case b"retry" if value.isdigit() and len(value) <= _MAX_RETRY_DIGITS:
                 self._retry = int(value)
             case _:
                 pass

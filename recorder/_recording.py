@@ -39,6 +39,7 @@ class Recording:
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
         self.exchanges = 0
+        self._taken_up = 0
         self.chunks = 0
         self.bytes = 0
         self.failure: OSError | None = None
@@ -75,7 +76,8 @@ class Recording:
     def begin(self, request: cassette.Request) -> "LiveExchange":
         """Write a request (its number and redactions are set here) and return its exchange."""
         headers, redactions = redact(request.headers)
-        request = replace(request, exchange=self.exchanges, headers=headers, redactions=redactions)
+        request = replace(request, exchange=self._taken_up, headers=headers, redactions=redactions)
+        self._taken_up += 1
         exchange = LiveExchange(self, request)
         self.live[exchange.number] = exchange
         try:
@@ -151,6 +153,7 @@ class LiveExchange:
         "reason",
         "request",
         "status",
+        "whole",
     )
 
     def __init__(self, recording: Recording, request: cassette.Request) -> None:
@@ -161,6 +164,7 @@ class LiveExchange:
         self.number = request.exchange
         self.request = request
         self.status: int | None = None
+        self.whole = False  # all of it is in the file
         self.first_piece_ns: int | None = None
         self.end_ns: int | None = None
         self.reason: cassette.EndReason | None = None
@@ -203,7 +207,7 @@ class LiveExchange:
         recording.chunks += self.chunks
         recording.bytes += self.bytes
         self.reason, self.detail = reason, detail
-        recording.write(
+        self.whole = recording.write(
             cassette.End(
                 exchange=self.number,
                 t=self.end_ns,

@@ -6,6 +6,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from mitmproxy import addons, exceptions, http
 from mitmproxy.master import Master
@@ -53,6 +54,7 @@ async def run(
         for number in (signal.SIGINT, signal.SIGTERM):
             with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it there
                 loop.add_signal_handler(number, master.shutdown)
+        loop.set_exception_handler(_unless_cancelled)
         await master.run()
     except exceptions.OptionsError as error:
         raise ProxyError(str(error)) from None
@@ -60,6 +62,15 @@ async def run(
         logging.getLogger().removeHandler(log)
     if start.failure is not None:
         raise ProxyError(start.failure)
+
+
+def _unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Keep quiet about connections that are cancelled because the proxy ends.
+
+    Each client that is still connected has a task, whose end asyncio's streams report as an error.
+    """
+    if not isinstance(context.get("exception"), asyncio.CancelledError):
+        loop.default_exception_handler(context)
 
 
 class _PassThrough:

@@ -17,6 +17,8 @@ def ended(exchange: LiveExchange) -> str:
     if exchange.end_ns is not None:
         parts.append(f"{(exchange.end_ns - request.t_end) / 1e9:.2f} s")
     parts.append(f"{exchange.reason}: {exchange.detail}" if exchange.detail else str(exchange.reason))
+    if exchange.end_ns is not None and not exchange.whole:
+        parts.append("NOT WHOLLY RECORDED")
     return "  ".join(parts)
 
 

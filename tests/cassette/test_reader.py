@@ -1,6 +1,7 @@
 import io
 import os
 
+import msgspec
 import pytest
 import zstandard
 
@@ -81,6 +82,11 @@ def test_a_newer_version_asks_for_an_upgrade():
             read(newer, lenient=lenient)
 
 
+def test_a_version_that_never_was_is_refused():
+    with pytest.raises(cassette.UnsupportedVersion, match="version 0"):
+        read(MAGIC + frame(encode(msgspec.structs.replace(SECTION, version=0))))
+
+
 def test_a_cassette_that_does_not_begin_with_a_section_is_corrupt():
     with pytest.raises(cassette.Corrupt, match="section"):
         read(MAGIC + frame(encode(CLOSE)))
@@ -105,6 +111,36 @@ def test_a_compressed_cassette_in_several_zstd_frames_is_read_to_its_end():
     assert tuple(records) == RECORDS
 
 
+def compressed(records: int = 2000) -> tuple[bytes, int]:
+    """A compressed cassette with several zstd blocks, and how many records are in it."""
+    noise = [cassette.Chunk(exchange=0, t=n, data=os.urandom(400)) for n in range(records)]
+    whole = MAGIC + b"".join(frame(encode(record)) for record in (SECTION, REQUEST, *noise))
+    return zstandard.ZstdCompressor().compress(whole), records + 2
+
+
+def test_what_is_whole_before_damaged_compression_is_kept():
+    data, count = compressed()
+    damaged = data[: len(data) // 2] + b"\xff" * 200_000  # no block begins like this
+    records, reader = read(damaged, lenient=True)
+    assert 100 < len(records) < count
+    assert "compression" in reader.damage[-1].reason
+    assert not reader.damage[-1].torn
+    with pytest.raises(cassette.Corrupt, match="compression"):
+        read(damaged)
+
+
+@pytest.mark.parametrize("share", [0.0002, 0.3, 0.9])
+def test_a_cut_compressed_cassette_is_a_torn_tail(share):
+    data, count = compressed()
+    cut = data[: max(10, int(len(data) * share))]
+    records, reader = read(cut, lenient=True)
+    assert len(records) < count
+    assert reader.interrupted
+    assert [damage.torn for damage in reader.damage] == [True]
+    with pytest.raises(cassette.TornTail):
+        read(cut)
+
+
 def test_a_file_that_grows_gives_what_is_there_when_it_is_read(tmp_path):
     path = tmp_path / "a.tape"
     with cassette.Writer(path, SECTION) as writer, cassette.open(path) as reader:
@@ -126,6 +162,16 @@ def test_standard_input_is_a_cassette_too(monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(WHOLE)))
         assert tuple(cassette.open("-")) == RECORDS
+
+
+@pytest.mark.parametrize("state", ["closed", "none"])
+def test_a_standard_input_that_is_not_there_is_unreadable(state, monkeypatch):
+    stream = io.TextIOWrapper(io.BytesIO(WHOLE))
+    stream.close()
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdin", stream if state == "closed" else None)
+        with pytest.raises(cassette.Unreadable, match="standard input"):
+            cassette.open("-")
 
 
 def test_a_file_without_permission_is_unreadable(tmp_path):

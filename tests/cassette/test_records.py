@@ -55,6 +55,8 @@ def test_a_section_of_a_later_version_is_told_by_its_version_whatever_else_it_ho
         [3, 0, 1, "text"],
         [4, 0, 1, "no such reason"],
         [0, 1, "x"],
+        [3, 0, 2**63, b""],
+        [2, 0, 1, 1000, b"", "", []],
         7,
         {},
     ],

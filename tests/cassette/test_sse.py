@@ -83,6 +83,12 @@ def test_event_id_and_retry():
     assert third.id == ""
 
 
+@pytest.mark.parametrize("digits", [b"9" * 19, b"9" * 5000, b"1.5", b"-1", "٣".encode()])
+def test_a_retry_that_is_no_number_of_milliseconds_is_ignored(digits):
+    (event,) = decode(b"retry: " + digits + b"\ndata: a\n\n")
+    assert event.retry is None
+
+
 def test_an_event_type_without_data_is_forgotten():
     assert [event.event for event in decode(b"event: ping\n\ndata: a\n\n")] == ["message"]
 

@@ -322,12 +322,30 @@ def test_a_recorder_that_is_stopped_ends_what_is_under_way(
     assert recorder.returncode == 0
     assert "recorded 1 exchanges" in recorder.stderr
     assert "recorder-stopped" in recorder.stderr
+    assert "Traceback" not in recorder.stderr
     with cassette.open(path) as tape:
         (exchange,) = cassette.exchanges(tape)
         assert not tape.interrupted
     assert exchange.end
     assert exchange.end.reason == "recorder-stopped"
     assert exchange.end.chunks == len(exchange.chunks) >= 3
+
+
+def test_clients_that_are_still_connected_make_no_noise_when_the_recorder_stops(
+    server: Upstream, tmp_path: Path, home: dict[str, str]
+):
+    with record(server, tmp_path / "a.tape", home) as recorder:
+        parts = urlsplit(recorder.url)
+        connections = [http.client.HTTPConnection(parts.hostname or "", parts.port) for _ in range(3)]
+        for connection in connections:
+            connection.request("GET", "/v1/models")
+            connection.getresponse().read()
+        recorder.stop()
+        for connection in connections:
+            connection.close()
+    assert recorder.returncode == 0
+    (summary,) = recorder.stderr.splitlines()[2:]
+    assert summary.startswith("recorded 0 exchanges")
 
 
 def test_a_killed_recorder_leaves_every_piece_that_the_client_had(

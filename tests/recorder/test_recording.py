@@ -134,6 +134,11 @@ def test_a_write_that_fails_ends_the_recording_loudly_and_nothing_else(
     (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
     assert line.startswith(f"{recording.path}: THE RECORDING HAS STOPPED")
     assert line.endswith("No space left on device")
+    exchange.end("complete")
+    assert report.ended(exchange).endswith("complete  NOT WHOLLY RECORDED")
+    others = [recording.begin(REQUEST) for _ in range(2)]
+    assert [other.number for other in others] == [1, 2]
+    assert set(recording.live) == {1, 2}
     recording.close()
     assert Path(recording.path).read_bytes() == before
     assert (recording.chunks, recording.bytes) == (1, 4)
