@@ -1,4 +1,7 @@
-"""Run all benchmarks, or those named, and print their rows as a table and as JSON lines."""
+"""Run all benchmarks, or those named: JSON lines as they are measured, then a table of all.
+
+Exits with 1 if a limit was missed.
+"""
 
 import json
 import sys
@@ -13,17 +16,23 @@ _COLUMNS = ("benchmark", "what", "measured", "limit")
 
 
 def met(row: dict[str, Any]) -> bool:
-    """Whether a row's measured figure is on the right side of its limit."""
+    """Whether a row's measured figure is on the right side of its limit, if it has one."""
+    if row["limit"] is None:
+        return True
     above = row["measured"] >= row["limit"]
     return bool(above if row["better"] == "higher" else row["measured"] <= row["limit"])
 
 
-def main(names: list[str]) -> None:
+def main(names: list[str]) -> bool:
+    """Measure and print; return whether every limit was met."""
     console = Console(stderr=True)
     rows: list[dict[str, Any]] = []
     for name in names or BENCHMARKS:
         with console.status(f"measuring {name}"):
-            rows += import_module(f"benchmarks.{name}").run()
+            found = import_module(f"benchmarks.{name}").run()
+        for row in found:
+            print(json.dumps(row), flush=True)
+        rows += found
     table = Table(*_COLUMNS, "")
     for row in rows:
         unit = row.get("unit", "")
@@ -33,8 +42,8 @@ def main(names: list[str]) -> None:
             verdict = "met" if met(row) else "MISSED"
         table.add_row(row["benchmark"], row["what"], f"{row['measured']:.3g} {unit}", limit, verdict)
     Console().print(table)
-    for row in rows:
-        print(json.dumps(row))
+    return all(met(row) for row in rows)
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    sys.exit(0 if main(sys.argv[1:]) else 1)

@@ -1,0 +1,60 @@
+"""The command behind the figures: what it prints, and that every benchmark's rows fit it."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from benchmarks import __main__ as command
+
+ROW = {"benchmark": "b", "what": "w", "measured": 0.96, "limit": 0.95, "better": "higher"}
+
+
+def run_with(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, object]) -> bool:
+    monkeypatch.setattr(command, "import_module", lambda _: SimpleNamespace(run=lambda: list(rows)))
+    return command.main(["any"])
+
+
+@pytest.mark.parametrize(
+    ("row", "met"),
+    [
+        (ROW, True),
+        (ROW | {"measured": 0.949}, False),
+        (ROW | {"better": "lower"}, False),
+        (ROW | {"better": "lower", "measured": 0.9, "unit": "ms"}, True),
+        (ROW | {"limit": None}, True),
+    ],
+)
+def test_a_row_is_printed_as_json_and_in_the_table_with_its_verdict(monkeypatch, capsys, row, met):
+    assert run_with(monkeypatch, row) is met
+    first, *table = capsys.readouterr().out.splitlines()
+    assert json.loads(first) == row
+    shown = "\n".join(table)
+    assert ("MISSED" in shown) is not met
+    assert ("met" in shown) is (met and row["limit"] is not None)
+
+
+def test_the_analysis_measures_what_the_command_shows(monkeypatch):
+    from benchmarks import analysis
+
+    monkeypatch.setattr(analysis, "EXCHANGES", 2)
+    monkeypatch.setattr(analysis, "EVENTS", 20)
+    monkeypatch.setattr(analysis, "REPETITIONS", 1)
+    rows = analysis.run()
+    assert rows
+    for row in rows:
+        assert isinstance(command.met(row), bool)
+        assert row["measured"] > 0
+
+
+def test_the_recorder_measures_what_the_command_shows(monkeypatch):
+    from benchmarks import recorder
+
+    monkeypatch.setattr(recorder, "STREAMS", 2)
+    monkeypatch.setattr(recorder, "PIECES_EACH", 5)
+    monkeypatch.setattr(recorder, "BULK_PIECES", 50)
+    monkeypatch.setattr(recorder, "ROUNDS", 1)
+    rows = recorder.run()
+    assert len(rows) == 8
+    for row in rows:
+        assert isinstance(command.met(row), bool)
