@@ -4,6 +4,9 @@
 stderr.
 """
 
+import errno
+import io
+import sys
 from importlib import import_module
 
 import click
@@ -26,10 +29,18 @@ class _Verbs(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows its code
+                stream.reconfigure(errors="backslashreplace")
         try:
             return super().invoke(ctx)
         except CassetteError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # whoever reads has enough: click ends quietly
+            where = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(f"{where}{error.strerror or error}") from error
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,3 +1,5 @@
+import signal
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +17,12 @@ from tokentape.cli._extras import needs
     help="Keep the cassettes there.",
 )
 @click.option(
-    "--svg", type=click.Path(dir_okay=False), metavar="FILE", help="Save what the screen shows as a picture."
+    "--svg",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Save what the screen shows as a picture.",
 )
-def command(keep: Path | None, svg: str | None) -> None:
+def command(keep: Path | None, svg: Path | None) -> None:
     """Show the whole loop in about ten seconds, with no network and no key.
 
     A model in this process streams a reply; mitmproxy records it; the cassette is replayed at 1x and 8x
@@ -37,6 +42,10 @@ def command(keep: Path | None, svg: str | None) -> None:
         from tokentape.cli._latency_table import latency_table
         from tokentape.cli.demo import _loop, _screen, _verdict
 
+    if svg is not None and not svg.parent.is_dir():
+        raise click.BadParameter(f"expected a file in a folder that exists, found {svg}", param_hint="--svg")
+    # What was started is stopped also when this is told to stop in another way than by Ctrl-C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console = Console(record=svg is not None)
     if not console.is_terminal:
         console.width = 100
@@ -57,7 +66,7 @@ def command(keep: Path | None, svg: str | None) -> None:
     if keep is not None:
         click.echo(f"kept {loop.recorded} and {loop.replayed}", err=True)
     if svg is not None:
-        Path(svg).write_text(_screen.picture(console), encoding="utf-8")
+        svg.write_text(_screen.picture(console), encoding="utf-8")
     wrong = [row.name for row in rows if not all(row.agrees)]
     if len(set(loop.texts)) > 1:
         wrong.append("text")

@@ -63,27 +63,30 @@ def text_panel(text: str) -> RenderableType:
 
 def comparison(rows: list[Row], loop: Loop) -> RenderableType:
     """Return recorded and replayed side by side, each replayed number with whether it agrees."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    table.add_column("recorded", justify="right")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("", no_wrap=True)
+    table.add_column("recorded", justify="right", no_wrap=True)
     for speed in SPEEDS:
-        table.add_column(f"replayed at {speed}x", justify="right")
-        table.add_column("expected", justify="right", style="dim")
+        table.add_column(f"at {speed}x", justify="right", no_wrap=True)
+        table.add_column("expected", justify="right", style="dim", no_wrap=True)
         table.add_column("")
     for row in rows:
-        timed = row.allowed is not None
         cells = [Text(row.name), _value(row.recorded)]
-        for found, expected, agrees in zip(row.replayed, row.expected, row.agrees, strict=True):
-            cells += [_value(found), _value(expected if timed else ""), Text(*_MARK[agrees])]
+        for position, agrees in enumerate(row.agrees):
+            expected = Text()
+            if row.allowed is not None:
+                expected = Text(f"{row.expected[position]:,.1f} ±{row.allowed[position]:.1f}")
+            cells += [_value(row.replayed[position]), expected, Text(*_MARK[agrees])]
         table.add_row(*cells)
     late = [
         Text(f"lateness at {speed}x: p50 {ms['p50']:.2f}, p99 {ms['p99']:.2f}, max {ms['max']:.2f} ms")
         for speed, ms in zip(SPEEDS, loop.lateness_ms, strict=True)
     ]
     return Group(
+        Text("recorded, and replayed"),
         table,
         *late,
-        Text(f"times agree within the greatest lateness and {TRANSIT_MS:.0f} ms for the way to the recorder"),
+        Text(f"±: that lateness, and up to {TRANSIT_MS:.0f} ms for a moment's way to the recorder"),
     )
 
 

@@ -4,6 +4,7 @@ Every chunk has `role: ""`, `finish_reason: ""` until the last, and a cumulative
 chunks are uneven, as they are where a model works. Text and gaps are the same in every run.
 """
 
+import contextlib
 import json
 import threading
 import time
@@ -93,6 +94,10 @@ def upstream() -> Iterator[str]:
                     self.end_headers()
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
             self.wfile.write(b"0\r\n\r\n")
+
+        def handle(self) -> None:
+            with contextlib.suppress(ConnectionError):  # the demo was interrupted
+                super().handle()
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Model)
     server.daemon_threads = True

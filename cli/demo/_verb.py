@@ -28,6 +28,8 @@ class Verb:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            errors="replace",
+            start_new_session=True,  # Ctrl-C is for the demo, which then stops this
         )
         self._url: str | None = None
         self._said: list[str] = []
@@ -48,7 +50,8 @@ class Verb:
         """Where it listens."""
         self._listening.wait(60)
         if self._url is None:
-            raise click.ClickException(f"{self._name} did not start: {''.join(self._said[-3:]).strip()}")
+            last = self._said[-1].strip() if self._said else "it said nothing"
+            raise click.ClickException(f"{self._name} did not start: {last.removeprefix('Error: ')}")
         return self._url
 
     def stop(self) -> str:

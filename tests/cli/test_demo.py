@@ -1,6 +1,8 @@
 """What the demo calls the recording again, and what it does not."""
 
+import signal
 import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.analysis.tapes import DONE, MS, chunk, data, records, write
-from tests.e2e.processes import run
+from tests.e2e.processes import TOKENTAPE, run
 from tokentape import cassette
 from tokentape.analysis import load
 from tokentape.cli import main
@@ -67,6 +69,14 @@ def test_a_replay_at_another_speed_does_not_agree(tmp_path: Path):
     assert ("e2e_ms", 8) in disagreeing(loop_of(tmp_path, PIECES, at_speed(PIECES, 4)))
 
 
+@pytest.mark.parametrize("speed", [1, 8])
+def test_a_replay_whose_pieces_come_at_once_does_not_agree_in_its_gaps(tmp_path: Path, speed: int):
+    at_once = [(PIECES[0][0] // speed + n, piece) for n, (_, piece) in enumerate(PIECES)]
+    replays = (at_once, at_speed(PIECES, 8)) if speed == 1 else (PIECES, at_once)
+    found = {name for name, of in disagreeing(loop_of(tmp_path, *replays)) if of == speed}
+    assert {"gap_p50_ms", "itl_ms", "e2e_ms"} <= found
+
+
 def test_one_other_byte_is_seen(tmp_path: Path):
     changed = [*PIECES[:-1], (PIECES[-1][0], DONE.replace(b" ", b""))]
     found = disagreeing(loop_of(tmp_path, changed, at_speed(PIECES, 8)))
@@ -114,7 +124,7 @@ def test_the_demo_goes_through_the_whole_loop(demo):
     assert _upstream.REPLY[:20] in done.stdout
     assert "TTFT" in done.stdout
     assert "usage-per-chunk" in done.stdout
-    assert "replayed at 8x" in done.stdout
+    assert "at 8x" in done.stdout
     assert "✗" not in done.stdout
     (recorded,) = _loop.exchanges(folder / "tapes" / "recorded.tape")
     replayed = _loop.exchanges(folder / "tapes" / "replayed.tape")
@@ -124,6 +134,45 @@ def test_the_demo_goes_through_the_whole_loop(demo):
     assert len(recorded.chunks) == len(_upstream.chunks()) + 2
     streams = load(folder / "tapes" / "recorded.tape").streams
     assert streams["output_tokens"].tolist() == [len(_upstream.chunks())]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_stopped_stops_what_it_has_started(tmp_path: Path, how: signal.Signals):
+    command = [*TOKENTAPE, "demo", "--keep", tmp_path / "tapes"]
+    with subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        recorded = tmp_path / "tapes" / "recorded.tape"
+        while not recorded.exists() or recorded.stat().st_size < 2_000:  # the stream is under way
+            assert process.poll() is None
+            time.sleep(0.01)
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(how)
+        _, stderr = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert "Traceback" not in stderr
+    assert len(children) >= 2
+    assert not any(Path(f"/proc/{child}").exists() for child in children)
+    with cassette.open(recorded) as tape:
+        assert list(tape)
+        assert not tape.interrupted
+
+
+@pytest.mark.parametrize("option", ["--svg", "--keep"])
+def test_a_place_that_cannot_be_written_is_said_in_one_line(tmp_path: Path, option: str):
+    (tmp_path / "file").write_text("")
+    done = run("demo", option, tmp_path / "file" / "x.svg", check=False)
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    assert "file" in done.stderr.splitlines()[-1]
+
+
+def test_a_terminal_of_ascii_shows_codes(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    loop = loop_of(tmp_path, PIECES, at_speed(PIECES, 8))
+    done = run("analyze", loop.recorded)
+    assert done.stdout.isascii()
+    assert "TTFT" in done.stdout
 
 
 def test_the_demo_can_be_kept_as_a_picture(demo):
