@@ -38,6 +38,8 @@ class UpstreamUrl(click.ParamType[str]):
             self.fail(f"{expected} ({error})", param, ctx)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             self.fail(expected, param, ctx)
+        if parts.query or parts.fragment:
+            self.fail(f"{expected}; a query belongs to the client's requests", param, ctx)
         return str(value).rstrip("/")
 
 

@@ -36,28 +36,26 @@ def command(
     """
     if proxy == (upstream is not None):
         raise click.UsageError("expected either --upstream URL or --proxy")
+    _check_output(path, overwrite=overwrite)
     with needs("record"):
         from tokentape.recorder import report
         from tokentape.recorder.addon import TapeAddon
         from tokentape.recorder.proxy import ProxyError, run
-    if os.path.exists(path) and not overwrite:
-        raise click.ClickException(f"{path} exists; choose another name, or add --overwrite")
 
     def say(line: str) -> None:
         click.echo(line, err=True)
 
     def on_listening(host: str, port: int) -> None:
-        say(f"listening on {url_of(host, port)}")
-        for line in _what_to_set(upstream, url_of(host, port)):
-            say(f"  {line}")
+        url = url_of(host, port)
+        say("\n  ".join([f"listening on {url}", *_what_to_set(upstream, url)]))
 
-    specs = [*settings, f"tape_overwrite={str(overwrite).lower()}"]
-    if expression:
-        specs.append(f"tape_filter={expression}")
+    own = [f"tape_overwrite={str(overwrite).lower()}", *([f"tape_filter={expression}"] if expression else [])]
     mode = "reverse:{0.scheme}://{0.netloc}".format(urlsplit(upstream)) if upstream else "regular"
     addon = TapeAddon(on_end=lambda exchange: say(report.ended(exchange)))
     try:
-        asyncio.run(run(addon, path, mode=mode, listen=listen, settings=specs, on_listening=on_listening))
+        asyncio.run(
+            run(addon, path, mode=mode, listen=listen, settings=[*settings, *own], on_listening=on_listening)
+        )
     except ProxyError as error:
         raise click.ClickException(str(error)) from None
     if addon.recording is None:
@@ -67,12 +65,21 @@ def command(
         raise click.ClickException(f"{path} is incomplete: {addon.recording.failure}")
 
 
+def _check_output(path: str, *, overwrite: bool) -> None:
+    if path == "-":
+        raise click.UsageError(
+            "expected the name of a file for --output: a cassette is not written to a pipe"
+        )
+    if os.path.exists(path) and not overwrite:
+        raise click.ClickException(f"{path} exists; choose another name, or add --overwrite")
+
+
 def _what_to_set(upstream: str | None, url: str) -> list[str]:
     """Return what a client's environment needs, a line each."""
     if upstream is not None:
         return [f"export OPENAI_BASE_URL={url}{urlsplit(upstream).path or '/v1'}"]
-    certificate = os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem")
+    authority = os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem")
     return [
         f"export HTTPS_PROXY={url} HTTP_PROXY={url}",
-        f"export SSL_CERT_FILE={certificate} NODE_EXTRA_CA_CERTS={certificate}",
+        f"export SSL_CERT_FILE={authority} NODE_EXTRA_CA_CERTS={authority}",
     ]

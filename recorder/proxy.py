@@ -99,7 +99,8 @@ class _Start:
         if not addresses:
             host, port = self._listen
             # mitmproxy says it at length; what the system said is at the end of it, behind [Errno ...]
-            why = (self.failure or "no address").rpartition(": ")[2].rpartition("] ")[2]
+            why = (self.failure or "no address").rpartition(" with ")[2].rpartition(": ")[2]
+            why = why.rpartition("] ")[2]
             self.failure = (
                 f"cannot listen on {host}:{port}: {why}; choose another address (port 0 picks a free one)"
             )

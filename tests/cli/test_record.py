@@ -15,7 +15,16 @@ def line_of(done: subprocess.CompletedProcess[str]) -> str:
 
 
 @pytest.mark.parametrize(
-    "url", ["api.openai.com", "127.0.0.1:8000", "ftp://host", "http://", "https://k@host"]
+    "url",
+    [
+        "api.openai.com",
+        "127.0.0.1:8000",
+        "ftp://host",
+        "http://",
+        "https://k@host",
+        "http://h:x",
+        "http://h/v1?key=1",
+    ],
 )
 def test_an_upstream_without_scheme_or_host_is_a_usage_error(url, tmp_path):
     done = run("record", "--upstream", url, "-o", tmp_path / "a.tape", check=False)
@@ -59,6 +68,20 @@ def test_a_port_in_use_is_said_and_costs_no_old_recording(tmp_path):
         f"Error: cannot listen on {listen}: address already in use; choose another"
     )
     assert path.read_text() == "precious"
+
+
+def test_an_address_of_another_machine_is_said(tmp_path):
+    path = tmp_path / "a.tape"
+    done = run("record", "--proxy", "-o", path, "--listen", "192.0.2.1:0", check=False)
+    assert done.returncode == 1
+    assert line_of(done).startswith("Error: cannot listen on 192.0.2.1:0: cannot assign requested address;")
+    assert not path.exists()
+
+
+def test_a_pipe_is_no_output(tmp_path):
+    done = run("record", "--proxy", "-o", "-", check=False)
+    assert done.returncode == 2
+    assert "name of a file" in line_of(done)
 
 
 def test_an_output_that_cannot_be_written_is_said(tmp_path):

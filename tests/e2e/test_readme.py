@@ -13,27 +13,18 @@ import pytest
 
 from tests.e2e.processes import ROOT, TOKENTAPE, Process
 from tests.e2e.upstream import Upstream, upstream
-from tests.streams import stepfun
+from tests.streams import openai_usage
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 MAKE = ("demo", "test")
 API = "https://api.openai.com"
 
-PROGRAM = """
-import openai
-client = openai.OpenAI(base_url=BASE_URL)
-stream = client.chat.completions.create(
-    model="step-1-8k", messages=[{"role": "user", "content": "Say something."}], stream=True
-)
-print("".join(chunk.choices[0].delta.content or "" for chunk in stream if chunk.choices))
-"""
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Upstream]:
     with upstream() as server:
-        server.streams["step-1-8k"] = stepfun()
+        server.streams["gpt-4o-mini"] = openai_usage()
         yield server
 
 
@@ -93,19 +84,20 @@ class Reader:
         self.serving = []
 
     def my_program(self) -> None:
-        """Run a program: through the base URL where one is set, else through the proxy to the API."""
-        base_url = self.env.pop("OPENAI_BASE_URL", f"{self.server.url}/v1")
-        program = PROGRAM.replace("BASE_URL", repr(base_url))
-        assert self.run(sys.executable, "-c", program).strip() == stepfun().texts[0]
+        """Run the program; where no base URL was exported, what `openai` goes to by default is our API."""
+        self.env.setdefault("OPENAI_BASE_URL", f"{self.server.url}/v1")
+        assert self.run(sys.executable, "my_program.py") == openai_usage().texts[0]
+        del self.env["OPENAI_BASE_URL"]
         self.stop_all()
 
     def python(self, code: str) -> None:
-        name = re.match(r"# (test_\w+\.py)\n", code)
-        if name:
-            (self.folder / name[1]).write_text(code)
-            self.outputs[name[1]] = self.run(sys.executable, "-m", "pytest", "-q", name[1])
-        else:
+        name = re.match(r"# (\w+\.py)\n", code)
+        if name is None:
             self.outputs["python"] = self.run(sys.executable, "-c", code)
+            return
+        (self.folder / name[1]).write_text(code)
+        if name[1].startswith("test_"):
+            self.outputs[name[1]] = self.run(sys.executable, "-m", "pytest", "-q", name[1])
 
     def run(self, *command: str | Path) -> str:
         env = {
@@ -132,7 +124,8 @@ def test_every_command_works_as_printed(server: Upstream, tmp_path: Path, home: 
         reader.stop_all()
     assert sorted(path.name for path in tmp_path.glob("*.tape")) == ["any.tape", "dump.tape", "session.tape"]
     assert "1 passed" in reader.outputs["test_my_client.py"]
-    assert "usage-per-chunk" in reader.outputs["python"]
+    assert "usage" in reader.outputs["python"]
+    assert "usage-per-chunk" in reader.outputs["tokentape analyze tapes/recorded.tape"]
     assert "TTFT" in reader.outputs["tokentape analyze session.tape"]
 
 
