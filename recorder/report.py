@@ -13,7 +13,7 @@ def ended(exchange: LiveExchange) -> str:
     ]
     if exchange.first_piece_ns is not None:
         parts.append(f"first byte {(exchange.first_piece_ns - request.t_end) / 1e6:,.0f} ms")
-    parts.append(f"{exchange.chunks:,} pieces, {exchange.bytes:,} bytes")
+    parts.append(f"{_count(exchange.chunks, 'piece')}, {_count(exchange.bytes, 'byte')}")
     if exchange.end_ns is not None:
         parts.append(f"{(exchange.end_ns - request.t_end) / 1e9:.2f} s")
     parts.append(f"{exchange.reason}: {exchange.detail}" if exchange.detail else str(exchange.reason))
@@ -25,11 +25,15 @@ def ended(exchange: LiveExchange) -> str:
 def summary(recording: Recording, passed_over: int) -> str:
     """Return the line for a recording that has ended."""
     line = (
-        f"recorded {recording.exchanges:,} exchanges, {recording.chunks:,} pieces, "
-        f"{recording.bytes:,} bytes to {recording.path}"
+        f"recorded {_count(recording.exchanges, 'exchange')}, {_count(recording.chunks, 'piece')}, "
+        f"{_count(recording.bytes, 'byte')} to {recording.path}"
     )
     if passed_over:
         line += f"; passed over {passed_over:,} that the filter does not match"
     if recording.failure is not None:
         line += "; INCOMPLETE, the file could not be written any more"
     return line
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -84,7 +84,7 @@ def test_the_addon_works_in_mitmdump(server: Upstream, tmp_path: Path, home: dic
         assert completion(recorder.url, "stepfun") == direct
     assert recorder.returncode == 0
     assert only(path).body == server.streams["stepfun"].body
-    assert "recorded 1 exchanges" in recorder.stdout
+    assert "recorded 1 exchange" in recorder.stdout
 
 
 def test_asking_mitmdump_for_its_options_makes_no_file(tmp_path: Path, home: dict[str, str]):
@@ -320,7 +320,7 @@ def test_a_recorder_that_is_stopped_ends_what_is_under_way(
         wait_for_pieces(path, 3)
         recorder.stop(how)
     assert recorder.returncode == 0
-    assert "recorded 1 exchanges" in recorder.stderr
+    assert "recorded 1 exchange" in recorder.stderr
     assert "recorder-stopped" in recorder.stderr
     assert "Traceback" not in recorder.stderr
     with cassette.open(path) as tape:

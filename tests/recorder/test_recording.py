@@ -155,10 +155,10 @@ def test_the_line_of_an_exchange_says_what_came_and_how_it_ended(recording: Reco
     clock.ns += 1_000_000_000
     exchange.end("upstream-error", "server closed connection")
     assert report.ended(exchange) == (
-        "#0 POST api.example/v1/chat/completions  200  first byte 250 ms  1 pieces, 3 bytes  1.25 s  "
+        "#0 POST api.example/v1/chat/completions  200  first byte 250 ms  1 piece, 3 bytes  1.25 s  "
         "upstream-error: server closed connection"
     )
     assert report.summary(recording, 2) == (
-        f"recorded 1 exchanges, 1 pieces, 3 bytes to {recording.path}; "
+        f"recorded 1 exchange, 1 piece, 3 bytes to {recording.path}; "
         "passed over 2 that the filter does not match"
     )
