@@ -56,7 +56,8 @@ def _load_one(path: str, dialect: Dialect | None) -> tuple[list[MeasuredExchange
             for exchange in open_ended
         ]
         for damage in tape.damage:
-            what = "cut off" if damage.torn else f"{damage.length} bytes damaged"
+            size = f"{damage.length} byte{'s' if damage.length != 1 else ''}"
+            what = "cut off" if damage.torn else f"{size} damaged"
             lost.append(f"{path}: {what} at byte {damage.offset}: {damage.reason}")
     found.sort(key=_position)
     for each in found:
