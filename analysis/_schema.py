@@ -72,6 +72,7 @@ EXCHANGES = {
     "streams": NUMBER,
     "events": NUMBER,
     "comments": NUMBER,
+    "unparsed": NUMBER,
     "reads": NUMBER,
     "bytes": NUMBER,
     "lost_chunks": NUMBER,

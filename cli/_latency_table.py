@@ -7,6 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tokentape.cli._plural import counted
+from tokentape.cli._safe_text import safe_text
+
 if TYPE_CHECKING:
     from tokentape.analysis import Recording
 
@@ -38,7 +41,9 @@ def latency_table(recording: "Recording", by: str | None = None) -> RenderableTy
     for name, row in zip(summary.index, summary.to_dict("records"), strict=True):
         for position, (metric, unit, label, shown) in enumerate(_METRICS):
             group = (
-                [_text("" if name is None else name) if position == 0 else Text()] if by is not None else []
+                [Text(safe_text("" if name is None else name)) if position == 0 else Text()]
+                if by is not None
+                else []
             )
             cells = [_number(row[f"{metric}_{place}{unit}"]) for place in _PLACES]
             if not row[f"{metric}_n"]:
@@ -52,9 +57,15 @@ def _words(recording: "Recording") -> list[Text]:
     from tokentape.analysis import ITL_DEFINITION
 
     streams = recording.streams
+    unparsed = int(recording.exchanges["unparsed"].sum())
+    are = "is" if unparsed == 1 else "are"
     return [
         Text(f"streams: {len(streams)}; {_counts(streams['outcome'])}"),
         Text(f"tokens from: {_counts(streams['tokens_from'])}"),
+        *(
+            [Text(f"unparsed: {counted(unparsed, 'event')} {are} not the JSON of their dialect")]
+            * (unparsed > 0)
+        ),
         Text(f"ITL: {ITL_DEFINITION}"),
         Text("times are from the moment at which the request was complete"),
     ]
@@ -67,10 +78,3 @@ def _counts(column: Any) -> str:
 
 def _number(value: float) -> Text:
     return Text("" if value != value else f"{value:,.1f}")  # noqa: PLR0124  (NaN is what does not equal itself)
-
-
-def _text(value: object) -> Text:
-    """Return a name from the recording, in which a terminal finds nothing to obey."""
-    return Text(
-        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
-    )

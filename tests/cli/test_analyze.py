@@ -78,7 +78,7 @@ def test_damage_is_said_and_what_is_whole_is_used(tape):
     result = analyze(tape)
     assert result.exit_code == 3
     assert "damaged at byte" in result.stderr
-    assert "1 of its pieces are missing" in result.stderr
+    assert "1 of its pieces is missing" in result.stderr
     assert "1 damaged" in result.stdout
 
 
@@ -129,6 +129,18 @@ def test_wrong_usage_is_exit_2_and_names_what_there_is(tape, arguments, says):
     result = analyze(tape, *arguments)
     assert result.exit_code == 2
     assert says in result.stderr
+
+
+def test_standard_input_twice_is_wrong_usage():
+    result = analyze("-", "-", input=b"")
+    assert result.exit_code == 2
+    assert "expected - once" in result.stderr
+
+
+def test_events_that_could_not_be_read_are_told_below_the_table(tmp_path):
+    pieces = [(200 * MS, b"data: {broken\n\n")] * 20
+    result = analyze(write(tmp_path / "a.tape", records(pieces)))
+    assert "unparsed: 20 events are not the JSON of their dialect" in result.stdout
 
 
 def test_no_file_is_wrong_usage():
