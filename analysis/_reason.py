@@ -24,7 +24,6 @@ Reason: TypeAlias = Literal[
     "not-a-stream",
     "unknown-dialect",
     "undecodable",
-    "damaged",
     "no-streams",
 ]
 
