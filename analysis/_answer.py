@@ -209,7 +209,7 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
         choices=_choices(rows.choice, carried, carries, seen),
         events=number + 1,
         comments=decoder.comments,
-        unparsed=sum(with_any(carries, seen, UNPARSED)),
+        unparsed=sum(with_any(carries, seen, UNPARSED)) if _any(seen, UNPARSED) else 0,
         decoded_bytes=[len(piece) for piece in pieces],
         usage=carried[bills[-1]].usage if bills else None,
         usage_event=event_of[bills[-1]] if bills else -1,

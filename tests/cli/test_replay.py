@@ -7,14 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 
 import pytest
 from click.testing import CliRunner
 
 from tests.cassette.tapes import SECTION, write
-from tests.replay.recordings import connected, exchange, post, read_all, read_until, tape
+from tests.replay.recordings import connected, exchange, post, read_until, tape
 from tokentape.cli import main
 from tokentape.cli.replay import command
 
@@ -148,21 +148,26 @@ def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path,
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    told = []
+    ended = []
 
     def client():
-        while not told:
+        while not ended:
             try:
                 with connected(f"http://127.0.0.1:{port}") as connection:
                     connection.sendall(post())
                     read_until(connection, b"\r\n\r\n")
-                    told.append(os.kill(os.getpid(), signal.SIGINT))
-                    while b"1 answer has" not in capsys.readouterr().err.encode():
-                        time.sleep(0.01)
-                    os.kill(os.getpid(), signal.SIGINT)
-                    read_all(connection)
+                    connection.settimeout(0.1)
+                    interrupt_until_it_ends(connection)
             except ConnectionRefusedError:
                 time.sleep(0.01)
+            except ConnectionError as error:
+                ended.append(error)
+
+    def interrupt_until_it_ends(connection):
+        while not ended:
+            os.kill(os.getpid(), signal.SIGINT)
+            with suppress(TimeoutError):
+                ended.append(ConnectionError(connection.recv(1)))
 
     asking = threading.Thread(target=client)
     asking.start()
@@ -172,7 +177,8 @@ def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path,
         asking.join()
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
+    assert "stopping: 1 answer has 3600 s to end" in err
     assert "served 1, missed 0" in out
     assert "1 cut off by the stop" in out
 
