@@ -6,7 +6,8 @@
 
     recording = load("session.tape")
     print(recording.streams[["model", "ttft_ms", "itl_ms", "tokens_from", "outcome"]])
-    print(recording.summary(by="model"))
+    print(recording.summary(by="model").round(1))
+    print(recording.summary().loc["ttft_ms", "p50"])
 """
 
 from tokentape.analysis._load import load

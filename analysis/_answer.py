@@ -16,6 +16,7 @@ from tokentape.analysis.dialects import (
     NO_CHOICE,
     OWN_USAGE,
     PLAIN_SSE,
+    UNPARSED,
     USAGE,
     Carried,
     Dialect,
@@ -69,6 +70,8 @@ class Answer:
     choices: dict[int, Choice]
     events: int = 0
     comments: int = 0
+    unparsed: int = 0
+    """How many events were not the JSON that the dialect speaks."""
     decoded_bytes: list[int]
     """How many bytes each read gave once its content-encoding was undone."""
     usage: Usage | None = None
@@ -206,6 +209,7 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
         choices=_choices(rows.choice, carried, carries, seen),
         events=number + 1,
         comments=decoder.comments,
+        unparsed=sum(with_any(carries, seen, UNPARSED)) if _any(seen, UNPARSED) else 0,
         decoded_bytes=[len(piece) for piece in pieces],
         usage=carried[bills[-1]].usage if bills else None,
         usage_event=event_of[bills[-1]] if bills else -1,

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 
 from tokentape.analysis._answer import Answer, answer_of
 from tokentape.analysis._metrics import Around, Measures, measure
-from tokentape.analysis._outcome import Outcome, is_damaged, outcome_of
+from tokentape.analysis._outcome import Outcome, has_no_body, is_damaged, is_success, outcome_of
+from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream, streams_of
 from tokentape.analysis.dialects import Dialect
 from tokentape.cassette import Exchange
@@ -35,7 +36,7 @@ class MeasuredExchange:
     lost_chunks: int
     answer: Answer
     outcome: Outcome
-    unmeasured: str | None
+    unmeasured: Why | None
     zero_ns: int | None
     read_ns: list[int]
     read_bytes: list[int]
@@ -43,18 +44,27 @@ class MeasuredExchange:
 
 
 def measured(
-    exchange: Exchange, *, cassette: str = "", dialect: Dialect | None = None, file_is_damaged: bool = False
+    exchange: Exchange,
+    *,
+    cassette: str = "",
+    dialect: Dialect | None = None,
+    file_is_damaged: bool = False,
+    parts_lost: bool = False,
 ) -> MeasuredExchange:
-    """Return the numbers of one exchange; nothing that is in it makes this raise."""
+    """Return the numbers of one exchange; nothing that is `fitted` makes this raise.
+
+    `parts_lost`: records of this exchange were taken out. `file_is_damaged`: some of it may be lost.
+    """
     request, response, end = exchange.request, exchange.response, exchange.end
     answer = answer_of(exchange, dialect)
-    damaged = is_damaged(exchange, file_is_damaged=file_is_damaged)
+    damaged = parts_lost or is_damaged(exchange, file_is_damaged=file_is_damaged)
     zero = request.t_end if request else None
     start = zero or 0
     read_ns = [chunk.t - start for chunk in exchange.chunks]
     status = response.status if response else None
     streams: list[MeasuredStream] = []
-    unmeasured = _unmeasured(answer, damaged=damaged, status=status)
+    no_body = has_no_body(exchange)
+    unmeasured = _unmeasured(answer, damaged=damaged, status=status, no_body=no_body)
     for stream in streams_of(answer, read_ns):
         outcome = outcome_of(
             status=status,
@@ -62,7 +72,10 @@ def measured(
             damaged=damaged,
             failed=answer.error is not None,
             finished=answer.ended or stream.finish_reason is not None,
-            ends_itself=answer.is_stream and answer.dialect is not None and answer.dialect.counts_tokens,
+            ends_itself=not no_body
+            and answer.is_stream
+            and answer.dialect is not None
+            and answer.dialect.counts_tokens,
         )
         prompt = stream_prompt = answer.usage.prompt if answer.usage else None
         own = answer.choices.get(stream.choice)
@@ -70,7 +83,7 @@ def measured(
             prompt = own.usage.prompt
         around = Around(
             outcome=outcome,
-            unmeasured=unmeasured,
+            unmeasured=unmeasured or _unparsed(answer, stream, outcome),
             headers_ns=response.t - start if response and not damaged else None,
             first_byte_ns=read_ns[0] if read_ns and not damaged else None,
             end_ns=end.t - start if end and not damaged else None,
@@ -92,15 +105,27 @@ def measured(
     )
 
 
-def _unmeasured(answer: Answer, *, damaged: bool, status: int | None) -> str | None:
+def _unmeasured(answer: Answer, *, damaged: bool, status: int | None, no_body: bool) -> Why | None:
     if damaged:
         return "damaged"
-    if status is None or not 200 <= status < 300:
+    if status is None or not is_success(status):
         return None  # the outcome says it
+    if no_body:
+        return "not-a-stream"
     if answer.undecodable is not None and not answer.events:
         return "undecodable"
     if not answer.is_stream:
         return "not-a-stream"
     if answer.events and not (answer.dialect and answer.dialect.counts_tokens):
         return "unknown-dialect"
+    return None
+
+
+def _unparsed(answer: Answer, stream: TokenStream, outcome: Outcome) -> Why | None:
+    """Return the reason if tokens, and also a finish, may have been in events that could not be read.
+
+    Where the connection broke, the last event is often half of one: then the outcome is what explains.
+    """
+    if answer.unparsed and not stream.token_ns and outcome in ("complete", "truncated"):
+        return "unparsed"
     return None

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from os import PathLike, fspath
+from os.path import realpath
 
 from tokentape import cassette
 from tokentape.analysis._exchange import MeasuredExchange, measured
+from tokentape.analysis._fitted import fitted
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
 from tokentape.analysis.dialects import Dialect, named
@@ -18,16 +20,18 @@ def load(paths: Path | Iterable[Path], *, dialect: str | None = None) -> Recordi
     `paths` may hold "-" for standard input. `dialect` names the API that all answers are read as (one of
     `DIALECTS`); without it each exchange's path and first events tell.
 
+    A file that is given twice is read once, under the name that came first: each exchange is one row.
+
     Files are read leniently: what is whole is used, and what is not is listed in `Recording.lost`.
     Raises the `CassetteError`s `Unreadable`, `NotACassette` and `UnsupportedVersion` for files of which
-    nothing can be used, and ValueError for a dialect that does not exist.
+    nothing can be used, and ValueError for a dialect that does not exist and for "-" twice.
     """
     chosen = named(dialect) if dialect is not None else None
     each_path = [paths] if isinstance(paths, str | PathLike) else list(paths)
     exchanges: list[MeasuredExchange] = []
     lost: list[str] = []
-    for path in each_path:
-        found, missing = _load_one(fspath(path), chosen)
+    for path in _once([fspath(path) for path in each_path]):
+        found, missing = _load_one(path, chosen)
         exchanges += found
         lost += missing
     return Recording(
@@ -39,13 +43,30 @@ def load(paths: Path | Iterable[Path], *, dialect: str | None = None) -> Recordi
     )
 
 
+def _once(paths: list[str]) -> list[str]:
+    """Return the paths without those that lead to a file that came before."""
+    if paths.count("-") > 1:
+        raise ValueError('expected "-" once, since standard input can be read once')
+    files: dict[str, str] = {}
+    for path in paths:
+        files.setdefault(path if path == "-" else realpath(path), path)
+    return list(files.values())
+
+
 def _load_one(path: str, dialect: Dialect | None) -> tuple[list[MeasuredExchange], list[str]]:
     lost: list[str] = []
     found: list[MeasuredExchange] = []
     open_ended: list[cassette.Exchange] = []
     with cassette.open(path, lenient=True) as tape:
-        for exchange in cassette.exchanges(tape):
-            if exchange.end is None:
+        for recorded in cassette.exchanges(tape):
+            exchange, wrong = fitted(recorded)
+            name = _name(path, recorded.section_index, recorded.number)
+            lost += [f"{name}: {reason}" for reason in wrong]
+            if exchange is None:
+                continue
+            if wrong:
+                found.append(measured(exchange, cassette=path, dialect=dialect, parts_lost=True))
+            elif exchange.end is None:
                 # Whether these are whole depends on damage that may yet come.
                 open_ended.append(exchange)
             else:
@@ -56,16 +77,24 @@ def _load_one(path: str, dialect: Dialect | None) -> tuple[list[MeasuredExchange
             for exchange in open_ended
         ]
         for damage in tape.damage:
-            what = "cut off" if damage.torn else f"{damage.length} bytes damaged"
+            size = f"{damage.length} byte{'s' if damage.length != 1 else ''}"
+            what = "cut off" if damage.torn else f"{size} damaged"
             lost.append(f"{path}: {what} at byte {damage.offset}: {damage.reason}")
     found.sort(key=_position)
     for each in found:
-        name = f"{path}: exchange {each.exchange.number} of section {each.exchange.section_index}"
-        if each.lost_chunks:
-            lost.append(f"{name}: {each.lost_chunks} of its pieces are missing; it is not measured")
+        name = _name(path, each.exchange.section_index, each.exchange.number)
+        if each.lost_chunks > 0:
+            are = "is" if each.lost_chunks == 1 else "are"
+            lost.append(f"{name}: {each.lost_chunks} of its pieces {are} missing; it is not measured")
+        elif each.lost_chunks < 0:
+            lost.append(f"{name}: it has more pieces than its end record says; it is not measured")
         if each.answer.undecodable:
             lost.append(f"{name}: {each.answer.undecodable}")
     return found, lost
+
+
+def _name(path: str, section: int, number: int) -> str:
+    return f"{path}: exchange {number} of section {section}"
 
 
 def _position(each: MeasuredExchange) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from operator import sub
 
 from tokentape.analysis._outcome import Outcome
+from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream
 
 NS_PER_MS = 1_000_000
@@ -27,8 +28,8 @@ class Around:
     """What is known of the exchange around its streams. Times are ns since the request was complete."""
 
     outcome: Outcome
-    unmeasured: str | None = None
-    """Why no token of this exchange can be known at all: not a stream, not a known dialect, damaged."""
+    unmeasured: Why | None = None
+    """Why no token of this stream can be known: not a stream, no known dialect, unparsed, damaged."""
     headers_ns: int | None = None
     first_byte_ns: int | None = None
     end_ns: int | None = None
@@ -40,7 +41,7 @@ class Measures:
     """The metrics of a stream by column name; the reason stands in `why` for each that is None."""
 
     numbers: dict[str, float | int | None]
-    why: dict[str, str | None]
+    why: dict[str, Why | None]
 
 
 def percentile(ordered: Sequence[int], percent: int) -> float:
@@ -58,19 +59,19 @@ def percentile(ordered: Sequence[int], percent: int) -> float:
 def measure(stream: TokenStream, around: Around) -> Measures:
     """Return every metric of one stream."""
     values: dict[str, float | int | None] = {}
-    why: dict[str, str | None] = {}
+    why: dict[str, Why | None] = {}
 
-    def put(name: str, value: float | None, reason: str) -> None:
+    def put(name: str, value: float | None, reason: Why) -> None:
         values[name] = value
         why[name] = reason if value is None else None
 
-    def put_ns(name: str, value: float | None, reason: str) -> None:
+    def put_ns(name: str, value: float | None, reason: Why) -> None:
         put(name, None if value is None else value / NS_PER_MS, reason)
 
     outcome = around.outcome
     cut = None if outcome == "complete" else outcome
     not_a_stream = around.unmeasured == "not-a-stream"
-    no_token = around.unmeasured or cut or "role-only"
+    no_token: Why = around.unmeasured or cut or "role-only"
     tokens = stream.token_ns
     ttft = tokens[0] if tokens else None
     last = tokens[-1] if tokens else None
@@ -79,19 +80,16 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     put_ns("first_byte_ms", around.first_byte_ns, cut or "no-body")
     put_ns("first_event_ms", stream.first_event_ns, around.unmeasured or cut or "no-events")
     put_ns("ttft_ms", ttft, no_token)
-    for kind, first in (
-        ("reasoning", stream.first_reasoning_ns),
-        ("content", stream.first_content_ns),
-        ("tool_call", stream.first_tool_call_ns),
-    ):
-        put_ns(f"first_{kind}_ms", first, f"no-{kind.replace('_', '-')}" if tokens else no_token)
+    put_ns("first_reasoning_ms", stream.first_reasoning_ns, "no-reasoning" if tokens else no_token)
+    put_ns("first_content_ms", stream.first_content_ns, "no-content" if tokens else no_token)
+    put_ns("first_tool_call_ms", stream.first_tool_call_ns, "no-tool-call" if tokens else no_token)
     put_ns("last_token_ms", last, no_token)
     put_ns("finish_ms", stream.finish_ns, around.unmeasured or cut or "no-finish")
     put_ns("done_ms", stream.done_ns, around.unmeasured or cut or "no-end-mark")
     put_ns("end_ms", around.end_ns, "recorder-stopped" if outcome != "damaged" else "damaged")
     put_ns("e2e_ms", None if cut else last, no_token)
 
-    no_gap = "single-event" if tokens else no_token
+    no_gap: Why = "single-event" if tokens else no_token
     gaps = sorted(map(sub, tokens[1:], tokens))
     for percent in (50, 90, 99):
         put_ns(f"gap_p{percent}_ms", percentile(gaps, percent) if gaps else None, no_gap)
@@ -109,10 +107,10 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     return Measures(values, why)
 
 
-def _put_rates(put: Callable[[str, float | None, str], None], stream: TokenStream, no_token: str) -> None:
+def _put_rates(put: Callable[[str, float | None, Why], None], stream: TokenStream, no_token: Why) -> None:
     tokens = stream.token_ns
     itl = rate = None
-    reason = no_token
+    reason: Why = no_token
     if tokens:
         steps = (stream.output_tokens or 0) - stream.hidden_tokens - 1
         span = tokens[-1] - tokens[0]
@@ -128,7 +126,7 @@ def _put_rates(put: Callable[[str, float | None, str], None], stream: TokenStrea
     put("tokens_per_s", rate, reason)
 
 
-def _no_usage(around: Around) -> str:
+def _no_usage(around: Around) -> Why:
     if around.unmeasured and around.unmeasured != "not-a-stream":
         return around.unmeasured
     return "no-usage" if around.outcome == "complete" else around.outcome

@@ -43,7 +43,7 @@ def outcome_of(
     """
     if damaged:
         return "damaged"
-    if status is not None and not 200 <= status < 300:
+    if status is not None and not is_success(status):
         return "http-error"
     if failed:
         return "error-in-stream"
@@ -56,6 +56,19 @@ def outcome_of(
             return "truncated" if ends_itself or status is None else "complete"
         case _:
             return "recorder-stopped"
+
+
+def is_success(status: int) -> bool:
+    """Whether the server gave what was asked for; 304 says that the client has it already."""
+    return 200 <= status < 300 or status == 304
+
+
+def has_no_body(exchange: Exchange) -> bool:
+    """Whether the answer has no body because HTTP gives it none (RFC 9110, 6.4.1 and 15.3.6)."""
+    request, response = exchange.request, exchange.response
+    if response is None or any(chunk.data for chunk in exchange.chunks):
+        return False
+    return response.status in (204, 205, 304) or (request is not None and request.method == "HEAD")
 
 
 def is_damaged(exchange: Exchange, *, file_is_damaged: bool) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tokentape.analysis._summary import summarise
+from tokentape.analysis._summary import count_outcomes, groups, metrics_of, outcomes_of, summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,32 +28,50 @@ class Recording:
     lost: tuple[str, ...] = ()
 
     def summary(self, by: str | None = None) -> pd.DataFrame:
-        """Return exact percentiles (linear interpolation) and counts of outcomes, a row for each group.
+        """Return exact percentiles (linear interpolation): a row for each metric.
 
-        Without `by` there is one row, `all`. The columns are always the same: `streams`,
-        `outcome_complete` and so on, then for each of `ttft`, `gap`, `gap_uncoalesced`, `read_gap`,
-        `itl`, `e2e` (in ms), `output_tokens` and `tokens_per_s`: `ttft_n`, `ttft_p50_ms`, `ttft_p90_ms`,
-        `ttft_p99_ms`, `ttft_max_ms` and, where there is no value, the commonest reason in `ttft_why`.
+        ::
 
-        Gaps are pooled over all token events of a group. `gap_uncoalesced` leaves out the gaps of 0
-        between events of one read; what is left are the gaps between reads, `read_gap`.
+            print(recording.summary(by="model").round(1))
+        recording.summary().loc["ttft_ms", "p50"]
+            recording.summary(by="model").loc[("gpt-4o", "ttft_ms"), "p50"]
+
+        The rows are `ttft_ms`, `gap_ms`, `read_gap_ms`, `itl_ms`, `e2e_ms`, `output_tokens` and
+        `tokens_per_s`; the columns `n` (how many values), `p50`, `p90`, `p99`, `max` and, where there is
+        no value, the commonest reason in `why`. With `by`, a column of `streams`, each group has all
+        rows, and is the outer level of the index.
+
+        Gaps are pooled over all token events of a group. `read_gap_ms` leaves out the gaps of 0 between
+        events of one read, which `gap_ms` has.
 
         Raises ValueError if streams cannot be grouped by that column; it names those that can.
         """
         return summarise(self.streams, self.events, by)
 
+    def outcomes(self, by: str | None = None) -> pd.DataFrame:
+        """Return how streams ended: a row for each outcome, the column `streams` with how many had it.
+
+        All outcomes are there, also those that no stream had. `by` as in `summary`.
+        """
+        return count_outcomes(self.streams, self.events, by)
+
     def as_dict(self, by: str | None = None) -> dict[str, Any]:
         """Return `{"exchanges": [...], "streams": [...], "summary": {...}}`, ready to be JSON.
 
         Rows are objects under the tables' column names; a missing value is None, with its reason beside
-        it. `summary` is the row of `summary()` or, with `by`, an object of rows by the group's value.
+        it. `summary` has `streams` (how many), `outcomes` (how many of each) and, for each metric, an
+        object of `n`, `p50`, `p90`, `p99`, `max` and `why`. With `by` it is an object of these by the
+        group's name, "" for streams without one. Tokens that are whole numbers are integers.
         Times of day are ISO 8601 in UTC, to the nanosecond.
         """
-        groups = {str(name): row for name, row in zip(*_named_rows(self.summary(by)), strict=True)}
+        found = {
+            "" if name is None else str(name): _summary_of(streams, gaps)
+            for name, streams, gaps in groups(self.streams, self.events, by)
+        }
         return {
             "exchanges": _rows(self.exchanges),
             "streams": _rows(self.streams),
-            "summary": groups["all"] if by is None else groups,
+            "summary": found["all"] if by is None else found,
         }
 
     def stalls(self, above_ms: float) -> pd.DataFrame:
@@ -73,5 +91,11 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return plain.where(table.notna(), None).to_dict("records")  # type: ignore[return-value]
 
 
-def _named_rows(table: pd.DataFrame) -> tuple[list[Any], list[dict[str, Any]]]:
-    return ["" if pd.isna(name) else name for name in table.index], _rows(table)
+def _summary_of(streams: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, Any]:
+    metrics = metrics_of(streams, gaps)
+    metrics["output_tokens"] = {name: _whole(value) for name, value in metrics["output_tokens"].items()}
+    return {"streams": len(streams), "outcomes": outcomes_of(streams), **metrics}
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value

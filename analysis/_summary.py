@@ -1,34 +1,27 @@
 """Percentiles over many streams: exact, and saying over how much and why what is missing is missing.
 
-A summary has a row for each group (one, named `all`, without a grouping) and always the same columns:
-`streams`, one `outcome_...` for each outcome, and for each metric `..._n` (how many values), `_p50`,
-`_p90`, `_p99` and `_max` in the metric's unit, and `..._why`: the commonest reason where there is no value.
+A summary has a row for each metric and the columns `n` (how many values), `p50`, `p90`, `p99`, `max` and
+`why`: the commonest reason where there is no value. The unit is in the metric's name. With a grouping
+each group has all rows, so that a group, a metric and a column always name one cell.
 Gaps are pooled over the events of the group; everything else is one value a stream.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._outcome import OUTCOMES
+from tokentape.analysis._reason import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 PERCENTS = (50, 90, 99)
-METRICS = {
-    "ttft": "_ms",
-    "gap": "_ms",
-    "gap_uncoalesced": "_ms",
-    "read_gap": "_ms",
-    "itl": "_ms",
-    "e2e": "_ms",
-    "output_tokens": "",
-    "tokens_per_s": "",
-}
-"""The metrics of a summary, with the unit that their columns end in."""
-_POOLED = ("gap", "gap_uncoalesced", "read_gap")
+METRICS = ("ttft_ms", "gap_ms", "read_gap_ms", "itl_ms", "e2e_ms", "output_tokens", "tokens_per_s")
+"""The rows of a summary: columns of `streams` and `events`."""
+COLUMNS = ("n", *(f"p{percent}" for percent in PERCENTS), "max", "why")
 GROUPINGS = tuple(
     name
     for name, dtype in schema.STREAMS.items()
@@ -36,66 +29,111 @@ GROUPINGS = tuple(
     or (dtype == schema.CATEGORY and not name.endswith("_why"))
 )
 """The columns of `streams` by which a summary can be grouped: names, not measurements."""
+_NO_STREAMS: Reason = "no-streams"
 _STREAM_KEY = ["cassette", "section", "exchange", "choice"]
 
+Group: TypeAlias = "tuple[Hashable, pd.DataFrame, pd.DataFrame]"
+"""A group's name (None for streams without one), its streams, and its events that have a gap."""
 
-def summarise(streams: pd.DataFrame, events: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
-    """Return a row for each value of the column `by` of `streams`, or the one row `all`.
+
+def groups(streams: pd.DataFrame, events: pd.DataFrame, by: str | None = None) -> Iterator[Group]:
+    """Yield each value of the column `by` of `streams` in order, or everything as the one group `all`.
 
     Raises ValueError, with the columns there are, for a column by which streams cannot be grouped.
     """
+    gaps = events.loc[events["gap_ms"].notna(), [*_STREAM_KEY, "gap_ms", "read_gap_ms"]]
     if by is None:
-        return pd.DataFrame([_row(streams, _gaps(events))], index=pd.Index(["all"], name="group"))
+        yield "all", streams, gaps
+        return
+    check_grouping(by)
+    # A cassette made by hand may use a number twice: its gaps are still counted once.
+    names = streams.loc[~streams.duplicated(_STREAM_KEY), list(dict.fromkeys([*_STREAM_KEY, by]))]
+    keyed = gaps.astype({"choice": "int64"}).merge(names, on=_STREAM_KEY, how="left", validate="m:1")
+    for name, group in streams.groupby(by, dropna=False, observed=True, sort=True):
+        if pd.isna(name):
+            yield None, group, keyed[keyed[by].isna()]
+        else:
+            yield name, group, keyed[keyed[by] == name]
+
+
+def check_grouping(by: str) -> None:
+    """Raise ValueError, with the columns there are, for a column by which streams cannot be grouped."""
     if by not in GROUPINGS:
         raise ValueError(f"expected a column to group by ({', '.join(GROUPINGS)}), found {by!r}")
-    rows: list[dict[str, Any]] = []
-    names: list[Hashable] = []
-    gaps = _gaps(events)
-    keyed = gaps.merge(streams[list(dict.fromkeys([*_STREAM_KEY, by]))], on=_STREAM_KEY, how="left")
-    for name, group in streams.groupby(by, dropna=False, observed=True, sort=True):
-        pooled = keyed[keyed[by].isna()] if pd.isna(name) else keyed[keyed[by] == name]
-        names.append(None if pd.isna(name) else name)
-        rows.append(_row(group, pooled))
-    empty = None if rows else list(_row(streams, gaps))
-    return pd.DataFrame(rows, index=pd.Index(names, name=by, dtype="object"), columns=empty)
 
 
-def _gaps(events: pd.DataFrame) -> pd.DataFrame:
-    """Return the events that have a gap, keyed as streams are."""
-    gaps = events.loc[events["gap_ms"].notna(), [*_STREAM_KEY, "gap_ms", "read_gap_ms", "coalesced"]]
-    return gaps.astype({"choice": "int64"})
+def metrics_of(streams: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """Return the rows of a group's summary by metric; what is missing is None."""
+    found: dict[str, dict[str, Any]] = {}
+    for metric in METRICS:
+        values, reasons = _values(metric, streams, gaps)
+        row: dict[str, Any] = dict.fromkeys(COLUMNS)
+        row["n"] = len(values)
+        if len(values):
+            points = values.quantile([percent / 100 for percent in PERCENTS]).tolist()
+            row |= {f"p{percent}": value for percent, value in zip(PERCENTS, points, strict=True)}
+            row["max"] = float(values.max())
+        else:
+            row["why"] = _commonest(reasons)
+        found[metric] = row
+    return found
 
 
-def _row(streams: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, Any]:
-    outcomes = streams["outcome"].value_counts()
-    row: dict[str, Any] = {"streams": len(streams)}
-    row |= {f"outcome_{name}": int(outcomes.get(name, 0)) for name in OUTCOMES}
-    for metric, unit in METRICS.items():
-        values, reasons = _values(metric, unit, streams, gaps)
-        row[f"{metric}_n"] = len(values)
-        found = values.quantile([percent / 100 for percent in PERCENTS]).tolist() if len(values) else None
-        for place, percent in enumerate(PERCENTS):
-            row[f"{metric}_p{percent}{unit}"] = found[place] if found else float("nan")
-        row[f"{metric}_max{unit}"] = float(values.max()) if len(values) else float("nan")
-        row[f"{metric}_why"] = None if len(values) else _commonest(reasons)
-    return row
+def outcomes_of(streams: pd.DataFrame) -> dict[str, int]:
+    """Return how many streams had each outcome, also those that none had."""
+    counts = streams["outcome"].value_counts()
+    return {name: int(counts.get(name, 0)) for name in OUTCOMES}
+
+
+def summarise(streams: pd.DataFrame, events: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
+    """Return the metrics of each group, as at the head of this module."""
+    return _table(
+        [(name, metrics_of(group, gaps)) for name, group, gaps in groups(streams, events, by)],
+        by,
+        "metric",
+        {"n": "int64", **dict.fromkeys(COLUMNS[1:-1], "float64"), "why": "object"},
+    )
+
+
+def count_outcomes(streams: pd.DataFrame, events: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
+    """Return how many streams of each group had each outcome."""
+    rows = [
+        (name, {outcome: {"streams": count} for outcome, count in outcomes_of(group).items()})
+        for name, group, _ in groups(streams, events, by)
+    ]
+    return _table(rows, by, "outcome", {"streams": "int64"})
+
+
+def _table(
+    rows: "Sequence[tuple[Hashable, dict[str, dict[str, Any]]]]",
+    by: str | None,
+    inner: str,
+    types: dict[str, str],
+) -> pd.DataFrame:
+    """Return a row for each inner name of each group; the group is the outer level of the index, if any."""
+    names = [name for _, group in rows for name in group]
+    index: pd.Index[Any]
+    if by is None:
+        index = pd.Index(names, name=inner)
+    else:
+        outer = [name for name, group in rows for _ in group]
+        index = pd.MultiIndex.from_arrays([pd.Index(outer, dtype="object"), names], names=[by, inner])
+    cells = [row for _, group in rows for row in group.values()]
+    return pd.DataFrame(
+        {column: pd.Series([row[column] for row in cells], dtype=dtype) for column, dtype in types.items()}
+    ).set_axis(index)
 
 
 def _values(
-    metric: str, unit: str, streams: pd.DataFrame, gaps: pd.DataFrame
+    metric: str, streams: pd.DataFrame, gaps: pd.DataFrame
 ) -> tuple["pd.Series[float]", "pd.Series[Any]"]:
     match metric:
-        case "gap":
-            return gaps["gap_ms"], streams["gap_p50_ms_why"]
-        case "gap_uncoalesced":
-            return gaps.loc[~gaps["coalesced"], "gap_ms"], streams["read_gap_p50_ms_why"]
-        case "read_gap":
-            return gaps["read_gap_ms"].dropna(), streams["read_gap_p50_ms_why"]
+        case "gap_ms" | "read_gap_ms":
+            return gaps[metric].dropna(), streams[f"{metric.removesuffix('_ms')}_p50_ms_why"]
         case _:
-            column = f"{metric}{unit}"
-            return streams[column].dropna().astype("float64"), streams[f"{column}_why"]
+            return streams[metric].dropna().astype("float64"), streams[f"{metric}_why"]
 
 
 def _commonest(reasons: "pd.Series[Any]") -> str:
     counts: Sequence[Any] = reasons.dropna().value_counts().index.tolist()
-    return str(counts[0]) if counts else "no-streams"
+    return str(counts[0]) if counts else _NO_STREAMS

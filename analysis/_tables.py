@@ -132,6 +132,7 @@ def _exchange_row(each: MeasuredExchange) -> Columns:
         "streams": len(each.streams),
         "events": answer.events,
         "comments": answer.comments,
+        "unparsed": answer.unparsed,
         "reads": len(each.read_ns),
         "bytes": sum(each.read_bytes),
         "lost_chunks": each.lost_chunks,

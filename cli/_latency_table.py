@@ -1,5 +1,6 @@
 """The latency table of a recording, for a terminal. It computes nothing: all numbers are the summary's."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -7,18 +8,22 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tokentape.cli._plural import counted
+from tokentape.cli._safe_text import safe_text
+
 if TYPE_CHECKING:
     from tokentape.analysis import Recording
 
-_METRICS = (
-    ("ttft", "_ms", "TTFT", "ms"),
-    ("gap", "_ms", "gap", "ms"),
-    ("gap_uncoalesced", "_ms", "gap, coalesced left out", "ms"),
-    ("itl", "_ms", "ITL", "ms"),
-    ("e2e", "_ms", "last token", "ms"),
-    ("output_tokens", "", "output tokens", ""),
-    ("tokens_per_s", "", "tokens/s", ""),
-)
+_METRICS = {
+    "ttft_ms": "TTFT ms",
+    "gap_ms": "gap ms",
+    "read_gap_ms": "gap, coalesced left out ms",
+    "itl_ms": "ITL ms",
+    "e2e_ms": "last token ms",
+    "output_tokens": "output tokens",
+    "tokens_per_s": "tokens/s",
+}
+_COUNTS = ("output_tokens",)
 _PLACES = ("p50", "p90", "p99", "max")
 
 
@@ -27,6 +32,8 @@ def latency_table(recording: "Recording", by: str | None = None) -> RenderableTy
 
     `by` groups it by a column of `streams`; raises ValueError if that cannot be.
     """
+    import pandas as pd
+
     summary = recording.summary(by)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     if by is not None:
@@ -35,15 +42,17 @@ def latency_table(recording: "Recording", by: str | None = None) -> RenderableTy
     for place in _PLACES:
         table.add_column(place, justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    for name, row in zip(summary.index, summary.to_dict("records"), strict=True):
-        for position, (metric, unit, label, shown) in enumerate(_METRICS):
-            group = (
-                [_text("" if name is None else name) if position == 0 else Text()] if by is not None else []
-            )
-            cells = [_number(row[f"{metric}_{place}{unit}"]) for place in _PLACES]
-            if not row[f"{metric}_n"]:
-                cells[0] = Text(str(row[f"{metric}_why"]), style="yellow")
-            table.add_row(*group, Text(f"{label} {shown}".rstrip()), *cells, Text(f"{row[f'{metric}_n']}"))
+    groups: Any = [(None, summary)] if by is None else summary.groupby(level=0, sort=False, dropna=False)
+    for name, rows in groups:
+        metrics = rows if by is None else rows.droplevel(0)
+        shown = "" if pd.isna(name) else safe_text(name)
+        for position, (metric, label) in enumerate(_METRICS.items()):
+            row: Any = metrics.loc[metric]
+            group = [] if by is None else [Text("" if position else shown)]
+            numbers = [_number(row[place], is_count=metric in _COUNTS) for place in _PLACES]
+            if not row["n"]:
+                numbers[0] = Text(str(row["why"]), style="yellow")
+            table.add_row(*group, Text(label), *numbers, Text(f"{row['n']}"))
         table.add_section()
     return Group(table, *_words(recording))
 
@@ -52,9 +61,11 @@ def _words(recording: "Recording") -> list[Text]:
     from tokentape.analysis import ITL_DEFINITION
 
     streams = recording.streams
+    unparsed = int(recording.exchanges["unparsed"].sum())
     return [
         Text(f"streams: {len(streams)}; {_counts(streams['outcome'])}"),
         Text(f"tokens from: {_counts(streams['tokens_from'])}"),
+        *([Text(f"unparsed: {counted(unparsed, 'event')} that could not be read")] * (unparsed > 0)),
         Text(f"ITL: {ITL_DEFINITION}"),
         Text("times are from the moment at which the request was complete"),
     ]
@@ -65,12 +76,7 @@ def _counts(column: Any) -> str:
     return ", ".join(f"{count} {name}" for name, count in counts if count) or "none"
 
 
-def _number(value: float) -> Text:
-    return Text("" if value != value else f"{value:,.1f}")  # noqa: PLR0124  (NaN is what does not equal itself)
-
-
-def _text(value: object) -> Text:
-    """Return a name from the recording, in which a terminal finds nothing to obey."""
-    return Text(
-        "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in str(value))
-    )
+def _number(value: float, *, is_count: bool) -> Text:
+    if math.isnan(value):
+        return Text()
+    return Text(f"{value:,.0f}" if is_count and value.is_integer() else f"{value:,.1f}")

@@ -3,11 +3,16 @@
 import json
 from dataclasses import asdict
 
+from tokentape.cli._plural import counted
+from tokentape.cli._safe_text import safe_text
 from tokentape.replay import LatenessSummary, Stats
 
 
 def served_json(stats: Stats) -> str:
-    """Return one JSON object: what was served and missed as lists, and `lateness_ms` by percentile."""
+    """Return one JSON object: what was served and missed as lists, and `lateness_ms` by percentile.
+
+    Without pieces the percentiles are null.
+    """
     found = asdict(stats)
     found["lateness_ms"] = _milliseconds(stats.lateness)
     found["pieces"] = found.pop("lateness")["pieces"]
@@ -21,12 +26,15 @@ def served_table(stats: Stats) -> str:
         (
             str(item.times) if item.times else "never",
             str(item.status) if item.status is not None else "failed",
-            f"{item.method} {item.path}",
-            item.source,
+            safe_text(f"{item.method} {item.path}"),
+            safe_text(item.source),
         )
         for item in stats.served
     ]
-    rows += [(str(item.times), "404", f"{item.method} {item.path}", "not recorded") for item in stats.missed]
+    rows += [
+        (str(item.times), "404", safe_text(f"{item.method} {item.path}"), "not recorded")
+        for item in stats.missed
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = [
         f"{times:>{widths[0]}}  {status:<{widths[1]}}  {request:<{widths[2]}}  {source}"
@@ -36,9 +44,16 @@ def served_table(stats: Stats) -> str:
     counts = f"served {stats.hits}, missed {stats.misses}; {never} of {len(stats.served)} never played"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
-    late = ", ".join(f"{name} {ms:.3f} ms" for name, ms in _milliseconds(stats.lateness).items())
-    return "\n".join([*lines, "", counts, f"lateness of {stats.lateness.pieces} pieces: {late}"])
+    return "\n".join([*lines, "", counts, _lateness(stats.lateness)])
 
 
-def _milliseconds(lateness: LatenessSummary) -> dict[str, float]:
-    return {"p50": lateness.p50_ns / 1e6, "p99": lateness.p99_ns / 1e6, "max": lateness.max_ns / 1e6}
+def _lateness(lateness: LatenessSummary) -> str:
+    found = [f"{name} {ms:.3f} ms" for name, ms in _milliseconds(lateness).items() if ms is not None]
+    if not found:
+        return "no pieces were sent"
+    return f"lateness of {counted(lateness.pieces, 'piece')}: {', '.join(found)}"
+
+
+def _milliseconds(lateness: LatenessSummary) -> dict[str, float | None]:
+    times = {"p50": lateness.p50_ns, "p99": lateness.p99_ns, "max": lateness.max_ns}
+    return {name: None if ns is None else ns / 1e6 for name, ns in times.items()}

@@ -1,10 +1,12 @@
 import click
 
 from tokentape.cli._extras import needs
+from tokentape.cli._files import once_from_stdin
+from tokentape.cli._safe_text import safe_text
 
 
 @click.command(short_help="Print the latency table of cassettes.")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=once_from_stdin)
 @click.option("--by", metavar="COLUMN", help="A table for each value of this column, such as model.")
 @click.option("--json", "as_json", is_flag=True, help="Print exchanges, streams and summary as one object.")
 @click.option("--dialect", metavar="NAME", help="Read all answers as this API instead of finding out.")
@@ -34,7 +36,7 @@ def command(
     if as_json:
         import msgspec
 
-        click.echo(msgspec.json.format(msgspec.json.encode(recording.as_dict(by)).decode(), indent=2))
+        click.echo(msgspec.json.format(msgspec.json.encode(recording.as_dict(by)), indent=2))
     else:
         from rich.console import Console
 
@@ -45,6 +47,6 @@ def command(
             console.width = 160  # what goes into a file or a pipe is not folded at rich's 80
         console.print(latency_table(recording, by))
     for line in recording.lost:
-        click.echo(f"lost: {line}", err=True)
+        click.echo(f"lost: {safe_text(line)}", err=True)
     if recording.lost:
         ctx.exit(3)

@@ -12,7 +12,7 @@
 
 from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
 from tokentape.replay._lateness import LatenessSummary
-from tokentape.replay._load import Recorded, Recording, load
+from tokentape.replay._load import Recorded, Repertoire, load
 from tokentape.replay._schedule import Speed, parse_speed
 from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
@@ -24,7 +24,7 @@ __all__ = [
     "Missed",
     "NothingToServe",
     "Recorded",
-    "Recording",
+    "Repertoire",
     "Replay",
     "ReplayError",
     "Served",

@@ -40,7 +40,7 @@ def _differences(place: str, recorded: Any, asked: Any) -> Iterator[str]:
             for index, (one, other) in enumerate(zip(recorded, asked, strict=False)):
                 yield from _differences(f"{place}[{index}]", one, other)
             if len(recorded) != len(asked):
-                yield f"{place}: recorded {len(recorded)} items, the request has {len(asked)}"
+                yield f"{place}: recorded {_counted(len(recorded), 'item')}, the request has {len(asked)}"
         case str(), str() if recorded != asked:
             start = _common(recorded, asked)
             where = f"{place} (from character {start})" if start >= _SHOWN else place
@@ -56,9 +56,13 @@ def _bytes_difference(recorded: bytes, asked: bytes) -> str:
         min(len(recorded), len(asked)),
     )
     return (
-        f"body (not JSON): recorded {len(recorded)} bytes, the request has {len(asked)}; "
+        f"body (not JSON): recorded {_counted(len(recorded), 'byte')}, the request has {len(asked)}; "
         f"they differ from byte {start}"
     )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _common(one: str, other: str) -> int:

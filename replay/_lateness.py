@@ -16,15 +16,15 @@ _S = 1_000_000_000
 class LatenessSummary:
     """The lateness of `pieces` timed writes: heads, pieces of bodies and ends of answers.
 
-    It is counted until the system has taken the bytes. All are 0 where nothing was written.
+    It is counted until the system has taken the bytes. Where nothing was written, all are None.
     A percentile is the smallest lateness (rounded down to 1 us; to 1 ms from a second on) that so many
     percent of the pieces do not exceed.
     """
 
     pieces: int
-    p50_ns: int
-    p99_ns: int
-    max_ns: int
+    p50_ns: int | None
+    p99_ns: int | None
+    max_ns: int | None
 
 
 class Lateness:
@@ -48,14 +48,14 @@ class Lateness:
             pieces=pieces,
             p50_ns=_percentile(buckets, pieces, 50),
             p99_ns=_percentile(buckets, pieces, 99),
-            max_ns=self._max_ns,
+            max_ns=self._max_ns if pieces else None,
         )
 
 
-def _percentile(buckets: list[tuple[int, int]], pieces: int, percent: int) -> int:
+def _percentile(buckets: list[tuple[int, int]], pieces: int, percent: int) -> int | None:
     rank = -(-pieces * percent // 100)
     for bound, count in buckets:
         rank -= count
         if rank <= 0:
             return bound
-    return 0
+    return None

@@ -29,7 +29,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recording:
+class Repertoire:
     """What cassettes hold to be served, in order of recording, at one speed.
 
     `lost` are lines about what was damaged and could not be used; `remarks` are lines about what is
@@ -41,15 +41,17 @@ class Recording:
     remarks: tuple[str, ...] = ()
 
 
-def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Recording:
+def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Repertoire:
     """Read one cassette or several, and prepare all answers for `speed`.
 
     The order of recording is that of the paths, then of sections, then of the times at which requests
     were complete. Raises `CassetteError` for what is no readable cassette, `NothingToServe` if no
-    exchange is left, ValueError for a speed that is none.
+    exchange is left, ValueError for a speed that is none and for standard input ("-") twice.
     """
     speed = parse_speed(speed)
     names = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    if names.count("-") > 1:
+        raise ValueError('expected "-" once, since standard input can be read once')
     recorded: list[Recorded] = []
     lost: list[str] = []
     remarks: list[str] = []
@@ -61,21 +63,26 @@ def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Recording:
         raise NothingToServe(
             f"{', '.join(names)}: expected at least one exchange with its answer, found none: {reasons}"
         )
-    return Recording(recorded=tuple(recorded), lost=tuple(lost), remarks=tuple(remarks))
+    return Repertoire(recorded=tuple(recorded), lost=tuple(lost), remarks=tuple(remarks))
 
 
 def _load_one(name: str, speed: Speed, lost: list[str], remarks: list[str]) -> list[Recorded]:
     with cassette.open(name, lenient=True) as tape:
         found = list(_prepared(name, tape, speed, lost, remarks))
         lost += [
-            f"{name}: {'cut off' if damage.torn else 'damaged'} at byte {damage.offset} "
-            f"({damage.length} bytes lost): {damage.reason}"
+            f"{name}: {_what_happened(damage)} at byte {damage.offset}: {damage.reason}"
             for damage in tape.damage
         ]
         if tape.interrupted and not tape.damage:
             remarks.append(f"{name}: the recording was interrupted (it has no close record)")
     found.sort(key=lambda pair: pair[0])
     return [recorded for _, recorded in found]
+
+
+def _what_happened(damage: cassette.Damage) -> str:
+    if damage.torn:
+        return "cut off"
+    return f"{damage.length} byte{'s' if damage.length != 1 else ''} damaged"
 
 
 def _prepared(

@@ -27,11 +27,11 @@ class RequestKey:
 
     @property
     def shown_path(self) -> str:
-        """The path as text for people."""
-        return self.path.decode("utf-8", "backslashreplace")
+        """The path as text for people, in whose terminal it does nothing."""
+        return _shown(self.path.decode("utf-8", "backslashreplace"))
 
     def __str__(self) -> str:
-        return f"{self.method} {self.shown_path}"
+        return f"{_shown(self.method)} {self.shown_path}"
 
 
 def request_key(method: str, target: bytes, body: bytes) -> RequestKey:
@@ -108,6 +108,12 @@ class Matcher(Generic[R]):
         return chosen
 
 
+def _shown(text: str) -> str:
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
+
+
 def _digest(key: RequestKey) -> bytes:
     parts = (key.method.encode(), key.path, canonical(key.body))
     digest = blake2b(digest_size=16)
@@ -119,7 +125,7 @@ def _digest(key: RequestKey) -> bytes:
 def _request_differences(recorded: RequestKey, asked: RequestKey) -> list[str]:
     lines = []
     if recorded.method != asked.method:
-        lines.append(f"method: recorded {recorded.method}, the request has {asked.method}")
+        lines.append(f"method: recorded {_shown(recorded.method)}, the request has {_shown(asked.method)}")
     if recorded.path != asked.path:
         lines.append(f"path: recorded {recorded.shown_path}, the request has {asked.shown_path}")
     if len(recorded.body) + len(asked.body) > _MAX_COMPARED_BYTES:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
 
-from tokentape.replay._load import Path, Recording, load
+from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._schedule import Speed
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
@@ -18,9 +18,9 @@ from tokentape.replay._stats import Stats
 class Replay:
     """A server that runs in another thread. `stats` may be read also when it has stopped."""
 
-    def __init__(self, server: Server, recording: Recording) -> None:
+    def __init__(self, server: Server, repertoire: Repertoire) -> None:
         self._server = server
-        self.recording = recording
+        self.repertoire = repertoire
         """What is served, and what was lost or left out (`lost`, `remarks`)."""
         self.url = server.url
         """The root, such as http://127.0.0.1:41233."""
@@ -47,14 +47,14 @@ def serve(
     `speed` is a positive number or "instant"; port 0 takes a free one. Answers that are on their way when
     the block ends are cut off. Raises as `load` and `Server.start` do.
     """
-    recording = load(paths, speed=speed)
+    repertoire = load(paths, speed=speed)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = Thread(target=_run, args=(recording, host, port, started), name="tokentape replay", daemon=True)
+    thread = Thread(target=_run, args=(repertoire, host, port, started), name="tokentape replay", daemon=True)
     thread.start()
     try:
         server, loop, stop = started.result()
         try:
-            yield Replay(server, recording)
+            yield Replay(server, repertoire)
         finally:
             loop.call_soon_threadsafe(stop.set)
     finally:
@@ -62,14 +62,14 @@ def serve(
 
 
 def _run(
-    recording: Recording,
+    repertoire: Repertoire,
     host: str,
     port: int,
     started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with Server(recording) as server:
+        async with Server(repertoire) as server:
             await server.start(host, port)
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()

@@ -1,4 +1,4 @@
-"""The server: a recording, a port and a pacer, on the event loop that is running.
+"""The server: a repertoire, a port and a pacer, on the event loop that is running.
 
 It answers every request that it can read: from the recording, or with a 404 that says what came nearest.
 404 because SDKs retry 408, 409, 429 and 5xx, which would hide a miss behind waiting.
@@ -15,7 +15,7 @@ from tokentape.replay._base_path import base_path
 from tokentape.replay._connection import Connection, Reply
 from tokentape.replay._errors import CannotListen
 from tokentape.replay._lateness import Lateness
-from tokentape.replay._load import Recorded, Recording
+from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matching import Matcher, RequestKey, request_key
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Clock, Pacer
@@ -28,15 +28,15 @@ _BACKLOG = 1_024  # a load test opens its connections all at once
 
 
 class Server:
-    """Serves a recording; an async context manager that stops at the end.
+    """Serves a repertoire; an async context manager that stops at the end.
 
     `start` and `stop` belong to one event loop; the properties may be read from any thread.
     """
 
-    def __init__(self, recording: Recording, *, clock: Clock = time.monotonic_ns) -> None:
+    def __init__(self, repertoire: Repertoire, *, clock: Clock = time.monotonic_ns) -> None:
         self._clock = clock
-        self._matcher: Matcher[Recorded] = Matcher(recording.recorded)
-        self._base_path = base_path(recorded.key.path for recorded in recording.recorded)
+        self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded)
+        self._base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         self._misses = 0
         self._missed: Counter[tuple[str, str]] = Counter()
         self._cut_off = 0

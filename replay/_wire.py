@@ -67,7 +67,8 @@ def prepare(exchange: Exchange, *, speed: Speed) -> Answer:
     if response.status < 200:
         raise Unservable(f"it switched protocols (status {response.status})")
     if exchange.lost_chunks > 0:
-        raise Unservable(f"{exchange.lost_chunks} of its pieces were lost")
+        lost = exchange.lost_chunks
+        raise Unservable(f"{lost} of its pieces {'was' if lost == 1 else 'were'} lost")
 
     has_body = request.method != "HEAD" and response.status not in (204, 304)
     pieces = [chunk for chunk in exchange.chunks if chunk.data] if has_body else []

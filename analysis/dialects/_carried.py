@@ -25,6 +25,8 @@ USAGE = 64
 DONE = 128
 ERROR = 256
 OWN_USAGE = 512
+UNPARSED = 1024
+"""The event's data is not what the dialect speaks: whatever it brought is not known."""
 
 NAMES = {
     REASONING: "reasoning",
@@ -37,6 +39,7 @@ NAMES = {
     DONE: "done",
     ERROR: "error",
     OWN_USAGE: "own-usage",
+    UNPARSED: "unparsed",
 }
 
 

@@ -25,6 +25,7 @@ from tokentape.analysis.dialects._carried import (
     REASONING,
     REFUSAL,
     TOOL_CALL,
+    UNPARSED,
     USAGE,
     Carried,
     Read,
@@ -109,7 +110,10 @@ def _read(event: ServerSentEvent) -> Sequence[Carried]:
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         if data.strip() == b"[DONE]":
             return END_MARK
-        return _carried(_fitted(parse(data)), is_error=event.event == "error")
+        value = parse(data)
+        if type(value) is not dict:
+            return _not_a_chunk(event)
+        return _carried(_fitted(value), is_error=event.event == "error")
     choices = chunk.choices
     if choices is not None and len(choices) == 1:
         # The commonest chunk, one piece of content of one choice, in a third of the time. What comes out
@@ -154,6 +158,14 @@ def _read(event: ServerSentEvent) -> Sequence[Carried]:
             ):
                 return (Carried(index, CONTENT | USAGE, text, model, Usage(prompt, output)),)
     return _carried(chunk, is_error=event.event == "error")
+
+
+def _not_a_chunk(event: ServerSentEvent) -> Sequence[Carried]:
+    """Return what is known of an event without a JSON object; blank data says nothing, on purpose."""
+    is_error = event.event == "error"
+    text = event.text.strip()
+    carries = (ERROR if is_error else 0) | (UNPARSED if text else 0)
+    return (Carried(carries=carries, error=(text or "no message") if is_error else None),)
 
 
 def _carried(  # noqa: C901  (one branch for each thing that a chunk can carry)

@@ -54,12 +54,13 @@ def records(
     path: bytes = b"/v1/chat/completions?key=secret",
     body: bytes = b'{"model":"asked-for","stream":true}',
     headers_ns: int = 30 * MS,
+    method: str = "POST",
 ) -> list[cassette.Record]:
     """The records of one exchange; `end` is None for a recorder that was killed."""
     pieces = list(pieces)
     made: list[Any] = [
         cassette.Request(
-            exchange=exchange, t=ZERO - 55, t_end=ZERO, method="POST", scheme="https", host="api.example",
+            exchange=exchange, t=ZERO - 55, t_end=ZERO, method=method, scheme="https", host="api.example",
             port=443, path=path, http_version="HTTP/1.1", headers=(), body=body, connection="c1",
         )
     ]  # fmt: skip

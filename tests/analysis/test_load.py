@@ -4,6 +4,7 @@ import re
 import zlib
 
 import brotli
+import msgspec
 import pandas as pd
 import pytest
 import zstandard
@@ -259,6 +260,86 @@ def test_exchange_that_lost_a_piece_is_not_measured_and_the_others_are(tmp_path)
     assert (second["outcome"], second["ttft_ms"], second["gap_p50_ms"]) == ("complete", 200, 20)
     assert made.exchanges["lost_chunks"].tolist() == [1, 0]
     assert [bool(re.search("damaged at byte|1 of its pieces", line)) for line in made.lost] == [True, True]
+
+
+BROKEN = [(n * MS, b'data: {"choices": [{"delta": {"content": "a"\n\n') for n in range(20)]
+
+
+@pytest.mark.parametrize(("last", "outcome"), [([], "truncated"), ([(30 * MS, DONE)], "complete")])
+def test_events_that_are_no_json_are_counted_and_are_why_there_is_no_token(tmp_path, last, outcome):
+    made = recording(tmp_path, [*BROKEN, *last])
+    (row,) = made.as_dict()["streams"]
+    assert (row["outcome"], row["ttft_ms"], row["ttft_ms_why"]) == (outcome, None, "unparsed")
+    assert (row["finish_ms_why"], row["prompt_tokens_why"], row["e2e_ms_why"]) == ("unparsed",) * 3
+    assert made.exchanges["unparsed"].tolist() == [20]
+    assert made.events["carries"].tolist() == ["unparsed"] * 20 + ["done"] * len(last)
+
+
+def test_events_that_are_no_json_among_tokens_are_counted(tmp_path):
+    made = recording(tmp_path, [*BROKEN, *HELLO])
+    assert made.exchanges["unparsed"].tolist() == [20]
+    assert (made.streams["ttft_ms"].tolist(), made.streams["outcome"].tolist()) == ([200], ["complete"])
+
+
+def test_half_an_event_of_a_broken_connection_does_not_hide_who_broke_it(tmp_path):
+    row = stream(tmp_path, [(5, b'data: {"choices"')], end="upstream-error")
+    assert (row["outcome"], row["ttft_ms_why"]) == ("upstream-error", "upstream-error")
+
+
+@pytest.mark.parametrize(
+    ("method", "status"), [("HEAD", 200), ("POST", 204), ("DELETE", 205), ("GET", 304), ("HEAD", 304)]
+)
+def test_answer_without_a_body_by_definition_is_complete(tmp_path, method, status):
+    row = stream(tmp_path, [], method=method, status=status)
+    assert (row["outcome"], row["status"], row["end_ms"]) == ("complete", status, 30)
+    for name in ("ttft_ms", "first_event_ms", "finish_ms", "itl_ms"):
+        assert (row[name], row[f"{name}_why"]) == (None, "not-a-stream")
+    assert (row["first_byte_ms_why"], row["output_tokens_why"]) == ("no-body", "no-usage")
+
+
+def test_missing_page_is_one_also_for_head(tmp_path):
+    assert stream(tmp_path, [], method="HEAD", status=404)["outcome"] == "http-error"
+
+
+BEYOND = (2**63, 2**64 - 1, -(2**63))
+
+
+@pytest.mark.parametrize("number", BEYOND)
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [(0, "t_end"), (1, "t"), (1, "status"), (2, "t"), (5, "t"), (5, "chunks")],
+)
+def test_number_that_no_table_can_hold_is_damage_and_no_other_exchange_suffers(
+    tmp_path, record, field, number
+):
+    made = records(HELLO)
+    made[record] = msgspec.structs.replace(made[record], **{field: number})
+    found = load(write(tmp_path / "a.tape", made, records(HELLO, exchange=1)))
+    assert found.streams["outcome"].tolist() == ["damaged", "complete"]
+    assert found.streams["ttft_ms_why"].tolist()[0] == "damaged"
+    assert str(number) in "".join(found.lost) or "damaged at byte" in "".join(found.lost)
+    found.summary("status")
+    found.as_dict()
+
+
+def test_exchange_whose_number_no_table_can_hold_is_lost_and_said_so(tmp_path):
+    found = load(write(tmp_path / "a.tape", records(HELLO, exchange=2**63), records(HELLO, exchange=1)))
+    assert found.streams["exchange"].tolist() == [1]
+    assert found.lost
+
+
+def test_file_given_twice_is_read_once(tmp_path):
+    path = write(tmp_path / "a.tape", records(HELLO))
+    other = tmp_path / "other.tape"
+    other.symlink_to(path)
+    made = load([path, str(path), tmp_path / "." / "a.tape", other])
+    assert made.streams["cassette"].tolist() == [str(path)]
+    assert len(made.events) == len(HELLO)
+
+
+def test_standard_input_is_read_once():
+    with pytest.raises(ValueError, match='expected "-" once'):
+        load(["-", "-"])
 
 
 @pytest.mark.parametrize("lost", [b"asked-for", b"event-stream"])

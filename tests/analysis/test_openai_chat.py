@@ -17,6 +17,7 @@ from tokentape.analysis.dialects import (
     REASONING,
     REFUSAL,
     TOOL_CALL,
+    UNPARSED,
     USAGE,
     Carried,
     Usage,
@@ -149,10 +150,19 @@ def test_what_is_no_count_is_not_billed(bad):
 
 
 @pytest.mark.parametrize(
-    "bad", [b"", b"{", b"null", b"[]", b"7", b'"x"', b"\xff\xfe", b"[" * 100_000, b"DONE"]
+    "bad", [b"{", b"null", b"[]", b"7", b'"x"', b"\xff\xfe", b"[" * 100_000, b"DONE", b"[DONE"]
 )
-def test_what_is_no_chunk_carries_nothing(bad):
-    assert read(bad) == [Carried()]
+def test_what_is_no_chunk_is_unparsed(bad):
+    assert read(bad) == [Carried(carries=UNPARSED)]
+
+
+@pytest.mark.parametrize("blank", [b"", b" ", b"\n"])
+def test_blank_data_says_nothing_and_is_not_unparsed(blank):
+    assert read(blank) == [Carried()]
+
+
+def test_end_mark_is_not_unparsed():
+    assert read(b" [DONE] ") == [Carried(carries=DONE)]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +224,8 @@ def test_end_mark(end):
         ({"object": "error", "message": "m"}, "message", "m"),
         ({"x_groq": {"error": "m"}}, "message", "m"),
         ({"message": "m"}, "error", "m"),
-        (b"not JSON", "error", "no message"),
+        (b"not JSON", "error", "not JSON"),
+        (b"", "error", "no message"),
     ],
 )
 def test_errors(payload, event, message):
@@ -274,6 +285,9 @@ chunks = objects(
 @given(chunks, st.sampled_from(["message", "error"]))
 def test_whatever_comes_is_read_as_without_the_fast_path_and_the_types(payload, event):
     raw = msgspec.json.encode(payload)
+    if type(payload) is not dict:
+        assert [found.carries & UNPARSED for found in read(raw, event)] == [UNPARSED]
+        return
     expected = _carried(_fitted(msgspec.json.decode(raw)), is_error=event == "error")
     assert read(raw, event) == list(expected)
 

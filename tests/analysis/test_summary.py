@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,6 +8,8 @@ from hypothesis import strategies as st
 from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tokentape.analysis import GROUPINGS, load
 from tokentape.analysis._metrics import percentile
+from tokentape.analysis._outcome import OUTCOMES
+from tokentape.analysis._summary import METRICS
 
 
 def spoken(exchange, times, model, finish="stop"):
@@ -28,64 +32,106 @@ def made(tmp_path):
 
 
 def test_percentiles_are_of_all_streams_and_of_all_gaps(made):
-    row = made.summary().loc["all"]
+    summary = made.summary()
     ttft, gaps = [100, 200, 300, 400], [10, 20, 40, 100, 100, 100, 500]
-    assert (row["ttft_n"], row["gap_n"], row["streams"]) == (4, 7, 5)
+    assert summary["n"].loc[["ttft_ms", "gap_ms", "e2e_ms"]].tolist() == [4, 7, 3]
     for percent in (50, 90, 99):
-        assert row[f"ttft_p{percent}_ms"] == pytest.approx(np.percentile(ttft, percent), rel=1e-15)
-        assert row[f"gap_p{percent}_ms"] == pytest.approx(np.percentile(gaps, percent), rel=1e-15)
-    assert (row["ttft_max_ms"], row["gap_max_ms"]) == (400, 500)
-    assert row["e2e_n"] == 3
-    assert row["output_tokens_p50"] == 2.5
+        assert summary.loc["ttft_ms", f"p{percent}"] == pytest.approx(np.percentile(ttft, percent), rel=1e-15)
+        assert summary.loc["gap_ms", f"p{percent}"] == pytest.approx(np.percentile(gaps, percent), rel=1e-15)
+    assert summary["max"].loc[["ttft_ms", "gap_ms"]].tolist() == [400, 500]
+    assert summary.loc["output_tokens", "p50"] == 2.5
 
 
 def test_outcomes_are_counted_also_those_that_did_not_occur(made):
-    row = made.summary().loc["all"]
-    assert (row["outcome_complete"], row["outcome_truncated"], row["outcome_http-error"]) == (4, 1, 0)
+    outcomes = made.outcomes()["streams"]
+    assert outcomes.index.tolist() == list(OUTCOMES)
+    assert outcomes.loc[["complete", "truncated", "http-error"]].tolist() == [4, 1, 0]
+    by_model = made.outcomes("model_requested")["streams"]
+    assert by_model.loc[[("a", "complete"), ("a", "truncated"), ("b", "complete")]].tolist() == [2, 1, 1]
+    assert by_model.sum() == outcomes.sum() == 5
 
 
 def test_groups_have_their_own_streams_and_gaps(made):
     summary = made.summary("model_requested")
-    assert summary.index.tolist() == ["a", "b", "模型"]
-    assert summary.index.name == "model_requested"
-    assert summary["streams"].tolist() == [3, 1, 1]
-    assert summary["gap_n"].tolist() == [4, 0, 3]
-    assert summary["gap_max_ms"].tolist()[::2] == [500, 100]
-    assert summary["ttft_p50_ms"].tolist()[::2] == [200, 300]
+    assert summary.index.names == ["model_requested", "metric"]
+    assert summary.index.unique(0).tolist() == ["a", "b", "模型"]
+    gaps = summary.xs("gap_ms", level="metric")
+    assert gaps["n"].tolist() == [4, 0, 3]
+    assert gaps["max"].tolist()[::2] == [500, 100]
+    assert summary.xs("ttft_ms", level="metric")["p50"].tolist()[::2] == [200, 300]
 
 
 def test_what_is_missing_in_a_group_says_why(made):
-    row = made.summary("model_requested").loc["b"]
-    assert np.isnan(row["ttft_p50_ms"])
-    assert (row["ttft_n"], row["ttft_why"], row["gap_why"]) == (0, "role-only", "role-only")
+    rows = made.summary("model_requested").loc["b"]
+    assert rows.loc["ttft_ms", ["n", "why"]].tolist() == [0, "role-only"]
+    assert rows.loc["gap_ms", ["n", "why"]].tolist() == [0, "role-only"]
+    assert np.isnan(rows.loc["ttft_ms", "p50"])
 
 
-def test_columns_are_the_same_for_every_grouping(made, tmp_path):
-    columns = made.summary().columns.tolist()
+def test_shape_is_the_same_for_every_grouping(made, tmp_path):
     empty = load(write(tmp_path / "empty.tape"))
+    types = made.summary().dtypes.to_dict()
+    assert list(types) == ["n", "p50", "p90", "p99", "max", "why"]
     for by in GROUPINGS:
-        assert made.summary(by).columns.tolist() == columns, by
-        assert empty.summary(by).columns.tolist() == columns, by
-    assert empty.summary().loc["all", "ttft_why"] == "no-streams"
+        assert made.summary(by).dtypes.to_dict() == types, by
+        assert empty.summary(by).dtypes.to_dict() == types, by
+        assert set(made.summary(by).index.get_level_values("metric")) == set(METRICS), by
+        assert len(empty.summary(by)) == len(empty.outcomes(by)) == 0, by
+        assert made.outcomes(by)["streams"].sum() == 5, by
+    assert empty.summary()["why"].tolist() == ["no-streams"] * len(METRICS)
 
 
 def test_group_without_a_name_is_a_group(tmp_path):
     exchanges = [spoken(0, [100, 110], "a"), records([(5, b"data: x\n\n")], exchange=1, body=b"", path=b"/x")]
-    summary = load(write(tmp_path / "a.tape", *exchanges)).summary("model_requested")
-    assert summary["streams"].tolist() == [1, 1]
-    assert summary["gap_n"].tolist() == [1, 0]
+    made = load(write(tmp_path / "a.tape", *exchanges))
+    gaps = made.summary("model_requested").xs("gap_ms", level="metric")
+    assert gaps["n"].tolist() == [1, 0]
+    assert gaps.index.isna().tolist() == [False, True]
+    assert list(made.as_dict("model_requested")["summary"]) == ["a", ""]
+
+
+def test_gaps_of_an_exchange_number_that_was_used_twice_are_counted_once(tmp_path):
+    made = load(write(tmp_path / "a.tape", spoken(0, [100, 110], "a"), spoken(0, [100, 110, 120], "b")))
+    summary = made.summary("model_requested")
+    assert made.summary().loc["gap_ms", "n"] == 3
+    assert summary.xs("gap_ms", level="metric")["n"].sum() == 3
+
+
+def test_file_given_twice_does_not_double_the_summary(tmp_path):
+    path = write(tmp_path / "a.tape", spoken(0, [100, 110, 130], "a"))
+    for by in (None, "model_requested"):
+        assert load([path, path]).summary(by).equals(load(path).summary(by))
 
 
 def test_measurement_is_no_group(made):
-    with pytest.raises(ValueError, match=r"model_requested.*'ttft_ms'"):
-        made.summary("ttft_ms")
+    for table in (made.summary, made.outcomes, made.as_dict):
+        with pytest.raises(ValueError, match=r"model_requested.*'ttft_ms'"):
+            table("ttft_ms")
+
+
+def test_printed_summary_has_every_number_in_it(made):
+    for printed in (str(made.summary()), str(made.summary("model_requested").round(1))):
+        assert "..." not in printed
+        assert all(name in printed for name in (*METRICS, "p50", "p90", "p99", "max", "why"))
 
 
 def test_summary_is_json_by_the_groups_name(made):
     summary = made.as_dict("model_requested")["summary"]
     assert list(summary) == ["a", "b", "模型"]
-    assert (summary["b"]["ttft_p50_ms"], summary["b"]["ttft_why"]) == (None, "role-only")
-    assert made.as_dict()["summary"]["streams"] == 5
+    row = {"n": 0, "p50": None, "p90": None, "p99": None, "max": None, "why": "role-only"}
+    assert summary["b"]["ttft_ms"] == row
+    everything = made.as_dict()["summary"]
+    assert list(everything) == ["streams", "outcomes", *METRICS]
+    assert everything["streams"] == 5
+    assert everything["outcomes"] == made.outcomes()["streams"].to_dict()
+    assert everything["ttft_ms"]["p50"] == 250
+    json.dumps(everything)
+
+
+def test_whole_numbers_of_tokens_are_integers_in_json(made):
+    tokens = made.as_dict()["summary"]["output_tokens"]
+    assert (tokens["p50"], tokens["max"]) == (2.5, 4)
+    assert type(tokens["max"]) is int
 
 
 @given(st.lists(st.integers(0, 10**12), min_size=1), st.sampled_from([50, 90, 99]))

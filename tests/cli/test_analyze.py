@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -37,6 +38,8 @@ def test_table_has_the_numbers_and_says_what_they_mean(tape):
     lines = result.stdout.splitlines()
     ttft = next(line.split() for line in lines if "TTFT" in line)
     assert ttft[-5:] == ["200.0", "200.0", "200.0", "200.0", "2"]
+    tokens = next(line.split() for line in lines if "output tokens" in line)
+    assert tokens[-5:] == ["1.5", "1.9", "2.0", "2", "2"]
     itl = next(line.split() for line in lines if "ITL ms" in line)
     assert itl[-5:] == ["30.0", "30.0", "30.0", "30.0", "1"]
     assert "(last token - first token) / (output tokens - 1)" in result.stdout
@@ -59,7 +62,8 @@ def test_json_is_one_object_with_a_reason_beside_every_null(tape):
     first, second = made["streams"]
     assert (first["ttft_ms"], first["ttft_ms_why"], first["model_requested"]) == (200, None, "千问")
     assert (second["itl_ms"], second["itl_ms_why"]) == (None, "single-token")
-    assert made["summary"]["ttft_p50_ms"] == 200
+    assert made["summary"]["ttft_ms"]["p50"] == 200
+    assert made["summary"]["outcomes"]["client-closed"] == 1
     assert list(json.loads(analyze(tape, "--json", "--by", "outcome").stdout)["summary"]) == [
         "client-closed",
         "complete",
@@ -78,7 +82,7 @@ def test_damage_is_said_and_what_is_whole_is_used(tape):
     result = analyze(tape)
     assert result.exit_code == 3
     assert "damaged at byte" in result.stderr
-    assert "1 of its pieces are missing" in result.stderr
+    assert "1 of its pieces is missing" in result.stderr
     assert "1 damaged" in result.stdout
 
 
@@ -131,6 +135,18 @@ def test_wrong_usage_is_exit_2_and_names_what_there_is(tape, arguments, says):
     assert says in result.stderr
 
 
+def test_standard_input_twice_is_wrong_usage():
+    result = analyze("-", "-", input=b"")
+    assert result.exit_code == 2
+    assert "expected - once" in result.stderr
+
+
+def test_events_that_could_not_be_read_are_told_below_the_table(tmp_path):
+    pieces = [(200 * MS, b"data: {broken\n\n")] * 20
+    result = analyze(write(tmp_path / "a.tape", records(pieces)))
+    assert "unparsed: 20 events that could not be read" in result.stdout
+
+
 def test_no_file_is_wrong_usage():
     assert analyze().exit_code == 2
 
@@ -149,6 +165,15 @@ def test_name_in_a_recording_cannot_command_the_terminal(tmp_path):
     result = analyze(write(tmp_path / "a.tape", records(PIECES, body=body)), "--by", "model_requested")
     assert "\x1b" not in result.stdout
     assert "x" in result.stdout
+
+
+def test_table_can_be_printed_where_only_ascii_can(tape):
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    arguments = [sys.executable, "-m", "tokentape.cli", "analyze", str(tape)]
+    for more in (["--by", "model_requested"], ["--json"]):
+        result = subprocess.run([*arguments, *more], check=False, capture_output=True, env=environment)
+        assert result.returncode == 0, result.stderr
+        assert ("千问" if "--json" in more else "\\u5343\\u95ee") in result.stdout.decode()
 
 
 def test_help_has_an_example():

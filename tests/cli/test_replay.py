@@ -5,8 +5,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 
 import pytest
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from tests.cassette.tapes import SECTION, write
 from tests.replay.recordings import connected, exchange, post, read_until, tape
 from tokentape.cli import main
+from tokentape.cli.replay import command
 
 
 def invoke(*arguments):
@@ -22,13 +24,17 @@ def invoke(*arguments):
 
 
 @contextmanager
-def replaying(*arguments):
+def replaying(*arguments, env=()):
     """The command as a process that listens; yields it and its URL."""
     command = [sys.executable, "-X", "importtime", "-m", "tokentape.cli", "replay", "--listen", "127.0.0.1:0"]
     with (
         TemporaryFile("w+") as words,
         subprocess.Popen(
-            [*command, *map(str, arguments)], stdout=subprocess.PIPE, stderr=words, text=True
+            [*command, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=words,
+            text=True,
+            env={**os.environ, **dict(env)},
         ) as process,
     ):
         process.words = words
@@ -69,7 +75,7 @@ def test_it_serves_until_it_is_told_to_stop_and_says_what_was_served(tmp_path, n
     assert "served 2, missed 1; 1 of 2 never played" in out
     assert re.search(r"lateness of 8 pieces: p50 \d+\.\d{3} ms, p99 \d+\.\d{3} ms, max \d+\.\d{3} ms", out)
     assert err.count("listening on ") == 1
-    assert f"OPENAI_BASE_URL={url}/v1\n" in err
+    assert f"listening on {url}\n  export OPENAI_BASE_URL={url}/v1\n" in err
     assert err.count("not recorded: POST /v1/chat/completions; nearest recorded request") == 1
     assert "Traceback" not in err
 
@@ -124,8 +130,82 @@ def test_many_signals_are_one(tmp_path):
             process.send_signal(signal.SIGINT)
         out, err = stop(process, signal.SIGTERM)
     assert process.returncode == 0
-    assert "lateness of 0 pieces" in out
+    assert "no pieces were sent" in out
+    assert "lateness" not in out
     assert "Traceback" not in err
+
+
+def test_as_json_what_was_not_measured_is_null(tmp_path):
+    with replaying(tape(tmp_path / "a.tape", exchange()), "--json") as (process, _):
+        out, _ = stop(process, signal.SIGINT)
+    found = json.loads(out)
+    assert (found["pieces"], found["lateness_ms"]) == (0, {"p50": None, "p99": None, "max": None})
+
+
+def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("tokentape.cli.replay._GRACE_S", 3_600.0)
+    path = tape(tmp_path / "a.tape", exchange(pieces=[(3_600_000, b"x")], end_ms=3_600_001))
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    ended = []
+
+    def client():
+        while not ended:
+            try:
+                with connected(f"http://127.0.0.1:{port}") as connection:
+                    connection.sendall(post())
+                    read_until(connection, b"\r\n\r\n")
+                    connection.settimeout(0.1)
+                    interrupt_until_it_ends(connection)
+            except ConnectionRefusedError:
+                time.sleep(0.01)
+            except ConnectionError as error:
+                ended.append(error)
+
+    def interrupt_until_it_ends(connection):
+        while not ended:
+            os.kill(os.getpid(), signal.SIGINT)
+            with suppress(TimeoutError):
+                ended.append(ConnectionError(connection.recv(1)))
+
+    asking = threading.Thread(target=client)
+    asking.start()
+    try:
+        command.main([str(path), f"--listen=127.0.0.1:{port}"], standalone_mode=False)
+    finally:
+        asking.join()
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    out, err = capsys.readouterr()
+    assert "stopping: 1 answer has 3600 s to end" in err
+    assert "served 1, missed 0" in out
+    assert "1 cut off by the stop" in out
+
+
+def test_what_was_recorded_cannot_command_the_terminal(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange(path="/v1/\x1b[2J千".encode(), method="G\x9bT"))
+    with replaying(path) as (process, url):
+        with connected(url) as client:
+            client.sendall(post())
+            read_until(client, b"}}")
+        out, err = stop(process, signal.SIGINT)
+    assert "G\\x9bT /v1/\\x1b[2J" in out
+    assert not re.search("[\x1b\x9b]", out + err)
+
+
+def test_its_table_can_be_printed_where_only_ascii_can(tmp_path):
+    path = tape(tmp_path / "磁带.tape", exchange(path="/v1/千".encode()))
+    with replaying(path, env={"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}) as (process, _):
+        out, err = stop(process, signal.SIGINT)
+    assert process.returncode == 0, err
+    assert "/v1/\\u5343" in out
+
+
+def test_standard_input_twice_is_a_usage_error():
+    result = invoke("-", "-")
+    assert result.exit_code == 2
+    assert "expected - once" in result.stderr
 
 
 def wrong_files(tmp_path):

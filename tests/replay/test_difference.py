@@ -25,13 +25,14 @@ def test_there_is_a_line_if_and_only_if_the_bodies_do_not_match(one, other):
         (b'{"a":1}', b'{"a":true}', ["body.a: recorded 1, the request has True"]),
         (b'{"a":1}', b"{}", ["body.a: recorded 1, absent in the request"]),
         (b"[[1,2]]", b"[[1,3]]", ["body[0][1]: recorded 2, the request has 3"]),
-        (b"[1]", b"[1,2]", ["body: recorded 1 items, the request has 2"]),
+        (b"[1]", b"[1,2]", ["body: recorded 1 item, the request has 2"]),
         (b"{}", b"[]", ["body: recorded {}, the request has []"]),
         (
             b"abc",
             b"abd!",
             ["body (not JSON): recorded 3 bytes, the request has 4; they differ from byte 2"],
         ),
+        (b"{", b"{}", ["body (not JSON): recorded 1 byte, the request has 2; they differ from byte 1"]),
         (b"{}", b"{", ["body (not JSON): recorded 2 bytes, the request has 1; they differ from byte 1"]),
     ],
 )

@@ -1,7 +1,10 @@
+import re
+
 import pytest
 
 from tests.cassette.tapes import SECTION, write
 from tests.replay.recordings import exchange, tape
+from tokentape import analysis
 from tokentape.cassette import NotACassette, Unreadable
 from tokentape.replay import NothingToServe, load
 
@@ -48,7 +51,6 @@ def test_of_a_cut_cassette_what_is_whole_is_served_and_the_loss_is_said(tmp_path
     assert sources(found) == ["a.tape, exchange 0", "a.tape, exchange 1"]
     (line,) = found.lost
     assert "cut off at byte" in line
-    assert "bytes lost" in line
 
 
 def test_an_exchange_that_lost_pieces_is_not_served_and_the_loss_is_said(tmp_path):
@@ -62,6 +64,32 @@ def test_an_exchange_that_lost_pieces_is_not_served_and_the_loss_is_said(tmp_pat
         "a.tape, exchange 1 is not served",
         "a.tape",
     ]
+
+
+def test_damage_is_said_in_the_words_of_the_analysis(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange(0), exchange(1, pieces=[(1, b"DAMAGE ME")]), exchange(2))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"DAMAGE ME")] ^= 1
+    path.write_bytes(data[:-3])
+    said = [
+        [line for line in lost if " at byte " in line] for lost in (load(path).lost, analysis.load(path).lost)
+    ]
+    assert said[0] == said[1]
+    assert re.fullmatch(rf"{path}: \d+ bytes damaged at byte \d+: .+", said[0][0])
+    assert re.fullmatch(rf"{path}: cut off at byte \d+: .+", said[0][1])
+
+
+def test_one_lost_piece_is_singular(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange(0), exchange(1, chunks=3), exchange(2, chunks=4))
+    assert [line.partition(": ")[2] for line in load(path).lost] == [
+        "1 of its pieces was lost",
+        "2 of its pieces were lost",
+    ]
+
+
+def test_standard_input_is_read_once():
+    with pytest.raises(ValueError, match='expected "-" once'):
+        load(["-", "-"])
 
 
 @pytest.mark.parametrize("records", [(), (*exchange(status=None, end_ms=None),)], ids=["empty", "unanswered"])

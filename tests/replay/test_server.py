@@ -106,7 +106,7 @@ def test_pieces_are_not_held_back_by_the_system(recorded):
 
 
 def _path_of(replay):
-    return replay.recording.recorded[0].source.partition(", exchange")[0]
+    return replay.repertoire.recorded[0].source.partition(", exchange")[0]
 
 
 def test_pipelined_requests_are_answered_in_order(recorded):

@@ -169,7 +169,7 @@ def test_a_request_that_was_given_up_is_never_answered(end_reason):
 @pytest.mark.parametrize(
     ("kwargs", "why"),
     [
-        ({"chunks": 3}, "1 of its pieces were lost"),
+        ({"chunks": 3}, "1 of its pieces was lost"),
         ({"status": 101}, "switched protocols"),
         ({"status": None, "end_ms": None}, "neither a response nor an end"),
     ],
