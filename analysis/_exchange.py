@@ -49,15 +49,14 @@ def measured(
     cassette: str = "",
     dialect: Dialect | None = None,
     file_is_damaged: bool = False,
-    parts_lost: bool = False,
 ) -> MeasuredExchange:
-    """Return the numbers of one exchange; nothing that is `fitted` makes this raise.
+    """Return the numbers of one exchange; nothing that is in it makes this raise.
 
-    `parts_lost`: records of this exchange were taken out. `file_is_damaged`: some of it may be lost.
+    `file_is_damaged`: some of it may be lost.
     """
     request, response, end = exchange.request, exchange.response, exchange.end
     answer = answer_of(exchange, dialect)
-    damaged = parts_lost or is_damaged(exchange, file_is_damaged=file_is_damaged)
+    damaged = is_damaged(exchange, file_is_damaged=file_is_damaged)
     zero = request.t_end if request else None
     start = zero or 0
     read_ns = [chunk.t - start for chunk in exchange.chunks]

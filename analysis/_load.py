@@ -6,7 +6,6 @@ from os.path import realpath
 
 from tokentape import cassette
 from tokentape.analysis._exchange import MeasuredExchange, measured
-from tokentape.analysis._fitted import fitted
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
 from tokentape.analysis.dialects import Dialect, named
@@ -58,15 +57,8 @@ def _load_one(path: str, dialect: Dialect | None) -> tuple[list[MeasuredExchange
     found: list[MeasuredExchange] = []
     open_ended: list[cassette.Exchange] = []
     with cassette.open(path, lenient=True) as tape:
-        for recorded in cassette.exchanges(tape):
-            exchange, wrong = fitted(recorded)
-            name = _name(path, recorded.section_index, recorded.number)
-            lost += [f"{name}: {reason}" for reason in wrong]
-            if exchange is None:
-                continue
-            if wrong:
-                found.append(measured(exchange, cassette=path, dialect=dialect, parts_lost=True))
-            elif exchange.end is None:
+        for exchange in cassette.exchanges(tape):
+            if exchange.end is None:
                 # Whether these are whole depends on damage that may yet come.
                 open_ended.append(exchange)
             else:
@@ -76,13 +68,10 @@ def _load_one(path: str, dialect: Dialect | None) -> tuple[list[MeasuredExchange
             measured(exchange, cassette=path, dialect=dialect, file_is_damaged=is_damaged)
             for exchange in open_ended
         ]
-        for damage in tape.damage:
-            size = f"{damage.length} byte{'s' if damage.length != 1 else ''}"
-            what = "cut off" if damage.torn else f"{size} damaged"
-            lost.append(f"{path}: {what} at byte {damage.offset}: {damage.reason}")
+        lost += [f"{path}: {damage}" for damage in tape.damage]
     found.sort(key=_position)
     for each in found:
-        name = _name(path, each.exchange.section_index, each.exchange.number)
+        name = f"{path}: exchange {each.exchange.number} of section {each.exchange.section_index}"
         if each.lost_chunks > 0:
             are = "is" if each.lost_chunks == 1 else "are"
             lost.append(f"{name}: {each.lost_chunks} of its pieces {are} missing; it is not measured")
@@ -91,10 +80,6 @@ def _load_one(path: str, dialect: Dialect | None) -> tuple[list[MeasuredExchange
         if each.answer.undecodable:
             lost.append(f"{name}: {each.answer.undecodable}")
     return found, lost
-
-
-def _name(path: str, section: int, number: int) -> str:
-    return f"{path}: exchange {number} of section {section}"
 
 
 def _position(each: MeasuredExchange) -> tuple[int, int]:

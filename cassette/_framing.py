@@ -57,6 +57,11 @@ class Damage(NamedTuple):
     reason: str
     torn: bool = False
 
+    def __str__(self) -> str:
+        """Return what was lost, where and why, for people."""
+        lost = "cut off" if self.torn else f"{self.length} byte{'' if self.length == 1 else 's'} damaged"
+        return f"{lost} at byte {self.offset}: {self.reason}"
+
 
 def frame(payload: bytes) -> bytes:
     """Return the bytes of a frame around a payload."""

@@ -19,8 +19,9 @@ from msgspec import Meta
 FORMAT_VERSION = 1
 
 EndReason: TypeAlias = Literal["complete", "client-closed", "upstream-error", "recorder-stopped"]
-Int64: TypeAlias = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
-"""What msgpack calls an integer may need 65 bits; what a cassette holds fits into 64 with a sign."""
+Ns: TypeAlias = Annotated[int, Meta(ge=-(2**60), le=2**60)]
+"""Nanoseconds of the section's clock: 36 years, so that sums and differences of a few fit into 64 bits."""
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**60)]
 Headers: TypeAlias = tuple[tuple[bytes, bytes], ...]
 """Header fields in the order and spelling in which they came."""
 
@@ -32,10 +33,10 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
 class Section(_Record, tag=0, frozen=True, kw_only=True):
     """Begins a recording; a file to which a recording was appended has several."""
 
-    version: Int64
-    wall_ns: Int64
+    version: Count
+    wall_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """The wall clock at the start of the section, Unix time in ns; the only wall-clock time there is."""
-    mono_ns: Int64
+    mono_ns: Annotated[int, Meta(ge=0, le=2**63 - 1)]
     """The monotonic clock at the same moment, from which all times of the section are counted."""
     writer: str
     proxy: str
@@ -48,13 +49,13 @@ class Section(_Record, tag=0, frozen=True, kw_only=True):
 class Request(_Record, tag=1, frozen=True, kw_only=True):
     """A request, written when it is complete. `t` is when its headers were seen, `t_end` its last byte."""
 
-    exchange: Int64
-    t: Int64
-    t_end: Int64
+    exchange: Count
+    t: Ns
+    t_end: Ns
     method: str
     scheme: str
     host: str
-    port: Int64
+    port: Count
     path: bytes
     """The request target with its query, as sent."""
     http_version: str
@@ -62,66 +63,66 @@ class Request(_Record, tag=1, frozen=True, kw_only=True):
     body: bytes
     connection: str
     """Names the client's connection: equal for requests that came over the same one."""
-    redactions: Int64 = 0
+    redactions: Count = 0
     """How many values were replaced before the record was written."""
 
 
 class Connect(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """When the connection to the upstream was opened. None where there was no such step."""
 
-    tcp_start: Int64 | None = None
-    tcp_end: Int64 | None = None
-    tls_end: Int64 | None = None
+    tcp_start: Ns | None = None
+    tcp_end: Ns | None = None
+    tls_end: Ns | None = None
 
 
 class Response(_Record, tag=2, frozen=True, kw_only=True):
     """Status and headers, written when they arrive. `connect` is there if a connection was opened for it."""
 
-    exchange: Int64
-    t: Int64
+    exchange: Count
+    t: Ns
     status: Annotated[int, Meta(ge=0, le=999)]
     reason: bytes
     http_version: str
     headers: Headers
     connect: Connect | None = None
-    redactions: Int64 = 0
+    redactions: Count = 0
 
 
 class Chunk(_Record, tag=3, frozen=True, kw_only=True, gc=False):
     """One piece of the response's body, exactly as it arrived: still content-encoded, not re-cut."""
 
-    exchange: Int64
-    t: Int64
+    exchange: Count
+    t: Ns
     data: bytes
 
 
 class End(_Record, tag=4, frozen=True, kw_only=True):
     """How and when the exchange ended, and what should have been read of it until here."""
 
-    exchange: Int64
-    t: Int64
+    exchange: Count
+    t: Ns
     reason: EndReason
     detail: str = ""
     trailers: Headers | None = None
-    chunks: Int64 = 0
-    bytes: Int64 = 0
+    chunks: Count = 0
+    bytes: Count = 0
 
 
 class Note(_Record, tag=5, frozen=True, kw_only=True):
     """A remark made while recording, of one exchange or of the section."""
 
-    t: Int64
+    t: Ns
     text: str
-    exchange: Int64 | None = None
+    exchange: Count | None = None
 
 
 class Close(_Record, tag=6, frozen=True, kw_only=True):
     """The recorder stopped cleanly, having written so many exchanges, chunks and body bytes."""
 
-    t: Int64
-    exchanges: Int64
-    chunks: Int64
-    bytes: Int64
+    t: Ns
+    exchanges: Count
+    chunks: Count
+    bytes: Count
 
 
 class Unknown(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,20 +69,11 @@ def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Repertoire:
 def _load_one(name: str, speed: Speed, lost: list[str], remarks: list[str]) -> list[Recorded]:
     with cassette.open(name, lenient=True) as tape:
         found = list(_prepared(name, tape, speed, lost, remarks))
-        lost += [
-            f"{name}: {_what_happened(damage)} at byte {damage.offset}: {damage.reason}"
-            for damage in tape.damage
-        ]
+        lost += [f"{name}: {damage}" for damage in tape.damage]
         if tape.interrupted and not tape.damage:
             remarks.append(f"{name}: the recording was interrupted (it has no close record)")
     found.sort(key=lambda pair: pair[0])
     return [recorded for _, recorded in found]
-
-
-def _what_happened(damage: cassette.Damage) -> str:
-    if damage.torn:
-        return "cut off"
-    return f"{damage.length} byte{'s' if damage.length != 1 else ''} damaged"
 
 
 def _prepared(

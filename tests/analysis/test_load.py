@@ -317,7 +317,7 @@ def test_number_that_no_table_can_hold_is_damage_and_no_other_exchange_suffers(
     found = load(write(tmp_path / "a.tape", made, records(HELLO, exchange=1)))
     assert found.streams["outcome"].tolist() == ["damaged", "complete"]
     assert found.streams["ttft_ms_why"].tolist()[0] == "damaged"
-    assert str(number) in "".join(found.lost) or "damaged at byte" in "".join(found.lost)
+    assert "damaged at byte" in found.lost[0]
     found.summary("status")
     found.as_dict()
 

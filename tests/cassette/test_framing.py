@@ -112,3 +112,8 @@ def test_a_length_too_short_for_a_checksum_and_a_payload_is_damage(length):
     (damage,) = read(b"\xc9" + length.to_bytes(4) + b"T\x00\x00\x00\x00")
     assert isinstance(damage, Damage)
     assert f"length of {length}" in damage.reason
+
+
+def test_damage_says_in_a_line_what_was_lost_where_and_why():
+    assert str(Damage(11, 1, "why")) == "1 byte damaged at byte 11: why"
+    assert str(Damage(11, 20, "why", torn=True)) == "cut off at byte 11: why"
