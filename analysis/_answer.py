@@ -175,17 +175,17 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
 
 def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
     decoder = SSEDecoder()
-    read = dialect.reader()
-    carried: list[Carried] = []
-    event_of, read_of = [], []
-    number = -1
-    # This runs once for each event of a cassette. What can be found out afterwards, from whole columns,
-    # is not asked here.
-    for number, event in enumerate(_events_of(decoder, pieces)):
-        for row in read(event):
-            carried.append(row)
-            event_of.append(number)
-            read_of.append(event.piece)
+    # This is once for each event of a cassette: what can be done for all of them at once is done so, and
+    # what can be found out afterwards, from whole columns, is not asked here.
+    events = list(_events_of(decoder, pieces))
+    rows_of = list(map(dialect.reader(), events))
+    carried = list(chain.from_iterable(rows_of))
+    if len(carried) == len(events):  # no event has more than one row, and none has fewer
+        event_of = list(range(len(events)))
+        read_of = [event.piece for event in events]
+    else:
+        event_of = [number for number, rows in enumerate(rows_of) for _ in rows]
+        read_of = [events[number].piece for number in event_of]
     carries = [row.carries for row in carried]
     seen = set(carries)
     rows = Rows(
@@ -204,10 +204,10 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
     bills = list(compress(range(len(carried)), with_any(carries, seen, USAGE)))
     return Answer(
         is_stream=True,
-        dialect=dialect if number >= 0 or dialect is not PLAIN_SSE else None,
+        dialect=dialect if events or dialect is not PLAIN_SSE else None,
         rows=rows,
         choices=_choices(rows.choice, carried, carries, seen),
-        events=number + 1,
+        events=len(events),
         comments=decoder.comments,
         unparsed=sum(with_any(carries, seen, UNPARSED)) if _any(seen, UNPARSED) else 0,
         decoded_bytes=[len(piece) for piece in pieces],

@@ -83,7 +83,7 @@ def comparison(rows: list[Row], loop: Loop) -> RenderableType:
         for speed, ms in zip(SPEEDS, loop.lateness_ms, strict=True)
     ]
     return Group(
-        Text("recorded, and replayed"),
+        Text("\nrecorded, and replayed", style="bold"),
         table,
         *late,
         Text(f"±: that lateness, and up to {TRANSIT_MS:.0f} ms for a moment's way to the recorder"),

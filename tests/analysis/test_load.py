@@ -1,3 +1,4 @@
+import gc
 import gzip
 import json
 import re
@@ -421,3 +422,13 @@ def test_times_are_of_the_request_and_not_of_the_section(tmp_path):
         pd.Timestamp(SECTION.wall_ns + ZERO, unit="ns", tz="UTC")
     ]
     assert made.exchanges[["headers_ms", "first_byte_ms", "end_ms"]].to_numpy().tolist() == [[30, 200, 221]]
+
+
+def test_collector_is_as_it_was_after_a_load(tmp_path):
+    path = write(tmp_path / "a.tape", records(HELLO))
+    assert gc.isenabled()
+    load(path)
+    assert gc.isenabled()
+    with pytest.raises(cassette.Unreadable):
+        load(tmp_path / "none.tape")
+    assert gc.isenabled()
