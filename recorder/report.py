@@ -1,12 +1,15 @@
 """What the recorder says of an exchange and of a recording, in a line each."""
 
+import re
+
 from tokentape.recorder._recording import LiveExchange, Recording
 
 
 def ended(exchange: LiveExchange) -> str:
     """Return the line for an exchange that has ended."""
     request = exchange.request
-    path = request.path.partition(b"?")[0].decode("latin-1")
+    # without the query, which may hold a key, and with nothing that a terminal would obey
+    path = re.sub(rb"[^\x21-\x7e]", b"?", request.path.partition(b"?")[0]).decode()
     parts = [
         f"#{exchange.number} {request.method} {request.host}{path}",
         str(exchange.status) if exchange.status is not None else "no response",

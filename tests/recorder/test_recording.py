@@ -162,3 +162,11 @@ def test_the_line_of_an_exchange_says_what_came_and_how_it_ended(recording: Reco
         f"recorded 1 exchange, 1 piece, 3 bytes to {recording.path}; "
         "passed over 2 that the filter does not match"
     )
+
+
+def test_the_line_of_an_exchange_shows_no_query_and_nothing_that_a_terminal_would_obey(
+    recording: Recording,
+):
+    request = msgspec.structs.replace(REQUEST, path=b"/a\x1b[31m\xc3\xa9?key=" + b"s" * 20)
+    line = report.ended(recording.begin(request))
+    assert "api.example/a?[31m??  no response" in line
