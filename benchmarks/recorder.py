@@ -121,7 +121,7 @@ def _compare(
 
 
 def _connect(port: int) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", port))
+    return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
 def _through(target: str, port: int) -> socket.socket:
