@@ -14,6 +14,8 @@ through its layers and a write.
   piece then, and the recorder's one write for each weighs most.
 """
 
+import os
+import re
 import selectors
 import socket
 import ssl
@@ -27,7 +29,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 import trustme
 
@@ -214,26 +216,26 @@ def _read_until(client: socket.socket, end: bytes) -> None:
 
 @contextmanager
 def _mitmdump(*options: str | Path) -> Iterator[tuple[int, int]]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    """Run mitmdump on a free port; yields its process id and the port."""
     mitmdump = Path(sys.executable).with_name("mitmdump")
-    command = [mitmdump, "--quiet", "--set", "connection_strategy=lazy", "--listen-host", "127.0.0.1"]
-    command += ["--listen-port", str(port), *options]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except OSError:
+    command = [mitmdump, "--set", "flow_detail=0", "--set", "connection_strategy=lazy"]
+    command += ["--listen-host", "127.0.0.1", "--listen-port", "0", *options]
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        try:
+            deadline = time.monotonic() + 30
+            while not (found := re.search(rb"listening at 127\.0\.0\.1:(\d+)", _all_of(output))):
                 if time.monotonic() > deadline or process.poll() is not None:
-                    raise
+                    raise RuntimeError(f"mitmdump does not listen: {_all_of(output).decode()}")
                 time.sleep(0.05)
-        yield process.pid, port
-    finally:
-        process.terminate()
-        process.wait()
+            yield process.pid, int(found[1])
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _all_of(output: IO[bytes]) -> bytes:
+    return os.pread(output.fileno(), 1 << 16, 0)
 
 
 def _cpu_ns(pid: int) -> int:

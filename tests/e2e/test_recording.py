@@ -295,10 +295,10 @@ def test_an_upstream_that_refuses_is_a_502_for_the_client_and_a_note_in_the_cass
     tmp_path: Path, home: dict[str, str]
 ):
     path = tmp_path / "a.tape"
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    with record(Upstream(url=f"http://127.0.0.1:{port}"), path, home) as recorder:
-        status, _, _ = raw_body(recorder.url, "any")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and never listens: the port refuses, and stays ours
+        with record(Upstream(url=f"http://127.0.0.1:{taken.getsockname()[1]}"), path, home) as recorder:
+            status, _, _ = raw_body(recorder.url, "any")
     assert status == 502
     exchange = only(path)
     assert exchange.request
