@@ -29,7 +29,7 @@ format: $(VENV)/.ready ## let ruff mend and format what it can
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready ## measure the ratios that the documentation claims
+bench: $(VENV)/.ready ## measure speed and precision, each as a ratio in one run
 	$(BIN)/python -m benchmarks
 
 clean: ## remove the environment and everything built
