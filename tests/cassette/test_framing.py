@@ -1,4 +1,6 @@
 import io
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -117,3 +119,13 @@ def test_a_length_too_short_for_a_checksum_and_a_payload_is_damage(length):
 def test_damage_says_in_a_line_what_was_lost_where_and_why():
     assert str(Damage(11, 1, "why")) == "1 byte damaged at byte 11: why"
     assert str(Damage(11, 20, "why", torn=True)) == "cut off at byte 11: why"
+
+
+def test_the_checksum_is_the_same_where_only_the_standard_library_is():
+    program = (
+        "import sys; sys.modules['zlib_ng'] = None\n"
+        "from tokentape.cassette import _framing\n"
+        "print(_framing.crc32.__module__, _framing.frame(b'abc').hex())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["zlib", frame(b"abc").hex()]
