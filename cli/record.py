@@ -1,4 +1,3 @@
-import asyncio
 import os
 from urllib.parse import urlsplit
 
@@ -53,9 +52,7 @@ def command(
     mode = "reverse:{0.scheme}://{0.netloc}".format(urlsplit(upstream)) if upstream else "regular"
     addon = TapeAddon(on_end=lambda exchange: say(report.ended(exchange)))
     try:
-        asyncio.run(
-            run(addon, path, mode=mode, listen=listen, settings=[*settings, *own], on_listening=on_listening)
-        )
+        run(addon, path, mode=mode, listen=listen, settings=[*settings, *own], on_listening=on_listening)
     except ProxyError as error:
         raise click.ClickException(str(error)) from None
     if addon.recording is None:

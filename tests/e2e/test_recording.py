@@ -305,7 +305,7 @@ def test_an_upstream_that_refuses_is_a_502_for_the_client_and_a_note_in_the_cass
     assert exchange.response is None
     assert exchange.end
     assert exchange.end.reason == "upstream-error"
-    assert "Connect call failed" in exchange.end.detail
+    assert "[Errno 111]" in exchange.end.detail
     assert "no response" in recorder.stderr
 
 
