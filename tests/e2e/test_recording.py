@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,15 +51,22 @@ def long_stream(name: str) -> Stream:
     return Stream(name=name, pieces=stepfun().pieces * 100)
 
 
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Wait until something is so, and fail if it does not come to be."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
 def wait_for_pieces(path: Path, count: int) -> None:
     """Wait until the cassette holds so many pieces."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
+
+    def has_them() -> bool:
         with cassette.open(path, lenient=True) as tape:
-            if sum(isinstance(record, cassette.Chunk) for record in tape) >= count:
-                return
-        time.sleep(0.01)
-    raise AssertionError(f"{path} has no {count} pieces")
+            return sum(isinstance(record, cassette.Chunk) for record in tape) >= count
+
+    wait_until(has_them, f"{path} has no {count} pieces")
 
 
 def send_request(url: str, model: str) -> socket.socket:
@@ -250,8 +257,7 @@ def test_a_client_that_vanishes_is_told_by_the_cassette(
         received = connection.recv(65536)
         wait_for_pieces(path, 3)
         connection.close()
-        while "client-closed" not in recorder.stderr:
-            time.sleep(0.01)
+        wait_until(lambda: "client-closed" in recorder.stderr, "the recorder says that the client left")
     exchange = only(path)
     assert exchange.end
     assert exchange.end.reason == "client-closed"
