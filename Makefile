@@ -49,4 +49,4 @@ $(VENV)/.ready: pyproject.toml
 # so that a new module is seen without installing again.
 build/types: pyproject.toml
 	@rm -rf $@ && mkdir -p $@/tokentape
-	@for folder in analysis cassette cli recorder replay; do ln -s ../../../$$folder $@/tokentape/$$folder; done
+	@for folder in analysis cassette cli dialects recorder replay; do ln -s ../../../$$folder $@/tokentape/$$folder; done

@@ -14,6 +14,6 @@ from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._summary import GROUPINGS
-from tokentape.analysis.dialects import DIALECTS
+from tokentape.dialects import DIALECTS
 
 __all__ = ["DIALECTS", "GROUPINGS", "ITL_DEFINITION", "Recording", "load"]

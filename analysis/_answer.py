@@ -9,7 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, compress
 
-from tokentape.analysis.dialects import (
+from tokentape.cassette import (
+    Exchange,
+    Headers,
+    SSEDecoder,
+    decoded,
+    events,
+    header,
+)
+from tokentape.dialects import (
     DONE,
     ERROR,
     FINISH,
@@ -22,16 +30,7 @@ from tokentape.analysis.dialects import (
     Dialect,
     Usage,
     choose,
-)
-from tokentape.analysis.dialects._json import dict_of, parse, text_of
-from tokentape.cassette import (
-    ContentDecoder,
-    Exchange,
-    Headers,
-    Request,
-    ServerSentEvent,
-    SSEDecoder,
-    UndecodableContent,
+    path_of,
 )
 
 NO_COUNT = -1
@@ -90,63 +89,19 @@ def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
     Nothing in the body makes it raise; what cannot be decoded is not there.
     """
     headers = exchange.response.headers if exchange.response else ()
-    pieces, undecodable = _decoded(exchange, header_of(headers, b"content-encoding"))
+    pieces, undecodable = decoded(exchange)
     if dialect is None:
         path = path_of(exchange.request) if exchange.request else ""
-        dialect = choose(path, _events_of(SSEDecoder(), pieces))
+        dialect = choose(path, events(pieces))
     answer = _streamed(pieces, dialect, undecodable)
     if not answer.events and not _is_event_stream(headers, pieces):
         return _whole(pieces, dialect, undecodable)
     return answer
 
 
-def header_of(headers: Headers, name: bytes) -> str:
-    """Return the values of a header, joined with commas as HTTP allows; "" if it is not there."""
-    return ",".join([value.decode("latin-1") for key, value in headers if key.lower() == name])
-
-
-def path_of(request: Request) -> str:
-    """Return the path of a request without its query, which may hold what should not be in a table."""
-    return request.path.partition(b"?")[0].decode("ascii", "backslashreplace")
-
-
-def asked_of(request: Request) -> str | None:
-    """Return the model that the request's body asks for, None if it names none."""
-    body = request.body
-    try:
-        body = ContentDecoder(header_of(request.headers, b"content-encoding")).feed(body)
-    except UndecodableContent:
-        return None
-    return text_of(dict_of(parse(body)).get("model")) or None
-
-
-def _decoded(exchange: Exchange, encoding: str) -> tuple[list[bytes], str | None]:
-    pieces = [chunk.data for chunk in exchange.chunks]
-    if not encoding:
-        return pieces, None
-    decoded: list[bytes] = []
-    try:
-        decode = ContentDecoder(encoding).feed
-        for piece in pieces:
-            decoded.append(decode(piece))  # noqa: PERF401  (what was decoded before an error is kept)
-    except UndecodableContent as error:
-        return decoded + [b""] * (len(pieces) - len(decoded)), str(error)
-    return decoded, None
-
-
-def _events_of(decoder: SSEDecoder, pieces: list[bytes]) -> Iterator[ServerSentEvent]:
-    """Yield the events of all pieces, then what the stream ended in the middle of."""
-    return chain.from_iterable(chain(map(decoder.feed, pieces), _rest_of(decoder)))
-
-
-def _rest_of(decoder: SSEDecoder) -> Iterator[list[ServerSentEvent]]:
-    if last := decoder.end():
-        yield [last]
-
-
 def _is_event_stream(headers: Headers, pieces: list[bytes]) -> bool:
     """Whether a body without a single event was meant to be a stream."""
-    content_type = header_of(headers, b"content-type").lower()
+    content_type = header(headers, b"content-type").lower()
     if "event-stream" in content_type:
         return not b"".join(pieces).lstrip().startswith((b"{", b"["))
     return "ndjson" in content_type or not any(pieces)
@@ -177,15 +132,15 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
     decoder = SSEDecoder()
     # This is once for each event of a cassette: what can be done for all of them at once is done so, and
     # what can be found out afterwards, from whole columns, is not asked here.
-    events = list(_events_of(decoder, pieces))
-    rows_of = list(map(dialect.reader(), events))
+    found = list(events(pieces, decoder))
+    rows_of = list(map(dialect.reader(), found))
     carried = list(chain.from_iterable(rows_of))
-    if len(carried) == len(events):  # no event has more than one row, and none has fewer
-        event_of = list(range(len(events)))
-        read_of = [event.piece for event in events]
+    if len(carried) == len(found):  # no event has more than one row, and none has fewer
+        event_of = list(range(len(found)))
+        read_of = [event.piece for event in found]
     else:
         event_of = [number for number, rows in enumerate(rows_of) for _ in rows]
-        read_of = [events[number].piece for number in event_of]
+        read_of = [found[number].piece for number in event_of]
     carries = [row.carries for row in carried]
     seen = set(carries)
     rows = Rows(
@@ -204,10 +159,10 @@ def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) ->
     bills = list(compress(range(len(carried)), with_any(carries, seen, USAGE)))
     return Answer(
         is_stream=True,
-        dialect=dialect if events or dialect is not PLAIN_SSE else None,
+        dialect=dialect if found or dialect is not PLAIN_SSE else None,
         rows=rows,
         choices=_choices(rows.choice, carried, carries, seen),
-        events=len(events),
+        events=len(found),
         comments=decoder.comments,
         unparsed=sum(with_any(carries, seen, UNPARSED)) if _any(seen, UNPARSED) else 0,
         decoded_bytes=[len(piece) for piece in pieces],

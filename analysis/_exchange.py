@@ -10,8 +10,8 @@ from tokentape.analysis._metrics import Around, Measures, measure
 from tokentape.analysis._outcome import Outcome, has_no_body, is_damaged, is_success, outcome_of
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream, streams_of
-from tokentape.analysis.dialects import Dialect
 from tokentape.cassette import Exchange
+from tokentape.dialects import Dialect
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from tokentape import cassette
 from tokentape.analysis._exchange import MeasuredExchange, measured
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
-from tokentape.analysis.dialects import Dialect, named
+from tokentape.dialects import Dialect, named
 
 Path = str | PathLike[str]
 

@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._answer import NO_COUNT, asked_of, header_of, path_of
+from tokentape.analysis._answer import NO_COUNT
 from tokentape.analysis._exchange import MeasuredExchange
 from tokentape.analysis._metrics import NS_PER_MS
-from tokentape.analysis.dialects import NO_CHOICE, TOKEN, name_of
+from tokentape.cassette import header
+from tokentape.dialects import NO_CHOICE, TOKEN, name_of, path_of, requested_model
 
 Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 Bools: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
@@ -118,10 +119,10 @@ def _exchange_row(each: MeasuredExchange) -> Columns:
         "host": request.host if request else None,
         "path": path_of(request) if request else None,
         "status": response.status if response else None,
-        "content_type": header_of(headers, b"content-type") or None,
-        "content_encoding": header_of(headers, b"content-encoding") or None,
+        "content_type": header(headers, b"content-type") or None,
+        "content_encoding": header(headers, b"content-encoding") or None,
         "dialect": answer.dialect.name if answer.dialect else None,
-        "model_requested": asked_of(request) if request else None,
+        "model_requested": requested_model(request) if request else None,
         "model": answer.model,
         "outcome": each.outcome,
         "error": answer.error,

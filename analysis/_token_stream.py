@@ -9,7 +9,7 @@ from itertools import compress
 from typing import Literal, TypeAlias, TypeVar
 
 from tokentape.analysis._answer import NO_COUNT, Answer, Choice, with_any
-from tokentape.analysis.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL
+from tokentape.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL
 
 _T = TypeVar("_T")
 

@@ -20,7 +20,7 @@ from time import process_time
 
 from tokentape import cassette
 from tokentape.analysis import load
-from tokentape.analysis.dialects._openai_chat import _decode
+from tokentape.dialects._openai_chat import _decode
 
 LIMIT = 2.5
 EXCHANGES = 200

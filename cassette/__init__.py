@@ -9,6 +9,7 @@
             print(exchange.request.path, len(exchange.chunks), "pieces")
 """
 
+from tokentape.cassette._body import decoded, events, header
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import (
     CassetteError,
@@ -21,7 +22,7 @@ from tokentape.cassette._errors import (
 )
 from tokentape.cassette._exchanges import Exchange, exchanges
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
-from tokentape.cassette._reader import Reader, open  # noqa: A004  (as in gzip and bz2)
+from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004  (as in gzip and bz2)
 from tokentape.cassette._records import (
     FORMAT_VERSION,
     Chunk,
@@ -36,7 +37,9 @@ from tokentape.cassette._records import (
     Response,
     Section,
     Unknown,
+    encode_like,
 )
+from tokentape.cassette._rewriter import Rewriter
 from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
 from tokentape.cassette._writer import Writer
 
@@ -52,6 +55,7 @@ __all__ = [
     "Damage",
     "End",
     "EndReason",
+    "Entry",
     "Exchange",
     "Headers",
     "NotACassette",
@@ -61,6 +65,7 @@ __all__ = [
     "RecordTooLarge",
     "Request",
     "Response",
+    "Rewriter",
     "SSEDecoder",
     "Section",
     "ServerSentEvent",
@@ -70,6 +75,10 @@ __all__ = [
     "Unreadable",
     "UnsupportedVersion",
     "Writer",
+    "decoded",
+    "encode_like",
+    "events",
     "exchanges",
+    "header",
     "open",
 ]

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from os import PathLike, fspath
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable, UnsupportedVersion
@@ -45,6 +45,17 @@ def open(  # noqa: A001  (as in gzip and bz2)
         raise
 
 
+class Entry(NamedTuple):
+    """A record, where its frame begins (in bytes of the decompressed cassette), and its payload as read.
+
+    Whoever rewrites a cassette copies payloads: they have the fields that this version does not know.
+    """
+
+    offset: int
+    payload: bytes
+    record: Record
+
+
 class Reader:
     """An iterator over the records of one cassette, and a context manager that closes it.
 
@@ -70,9 +81,16 @@ class Reader:
         self._check_magic()
         self._frames = read_frames(self._source.read, offset=len(MAGIC), max_record_bytes=max_record_bytes)
         self._records = self._read()
+        self._offset = 0
+        self._payload = b""
 
     def __iter__(self) -> Iterator[Record]:
         return self._records
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield each record with its offset and its payload; the same iteration as that over records."""
+        for record in self._records:
+            yield Entry(self._offset, self._payload, record)
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +128,7 @@ class Reader:
                     item = item._replace(reason=self._source.failure, torn=False)  # noqa: PLW2901
                 self._found(item)
                 continue
-            offset, payload = item
+            offset, payload = self._offset, self._payload = item
             try:
                 record = decode(payload)
                 if first and not isinstance(record, Section) and not self.damage:

@@ -138,6 +138,18 @@ Record: TypeAlias = Known | Unknown
 encode = msgspec.msgpack.Encoder().encode
 """Return the payload of a frame for a record: one msgpack array."""
 
+_fields: msgspec.msgpack.Decoder[list[msgspec.Raw]] = msgspec.msgpack.Decoder(list[msgspec.Raw])
+
+
+def encode_like(payload: bytes, record: Known) -> bytes:
+    """Return the payload of a record that was changed: its fields, and what `payload` had beyond them.
+
+    `payload` is what the record was read from; further fields are of a version that knows more.
+    """
+    fields = _fields.decode(encode(record))
+    return encode([*fields, *_fields.decode(payload)[len(fields) :]])
+
+
 _decoder: msgspec.msgpack.Decoder[Known] = msgspec.msgpack.Decoder(Known)
 _any_array: msgspec.msgpack.Decoder[list[object]] = msgspec.msgpack.Decoder(list[object])
 _KNOWN_KINDS = range(7)

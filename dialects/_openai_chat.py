@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from tokentape.analysis.dialects._carried import (
+from tokentape.cassette import ServerSentEvent
+from tokentape.dialects._carried import (
     AUDIO,
     CONTENT,
     END_MARK,
@@ -31,8 +32,7 @@ from tokentape.analysis.dialects._carried import (
     Read,
     Usage,
 )
-from tokentape.analysis.dialects._json import MAX_COUNT, count_of, dict_of, list_of, parse, text_of
-from tokentape.cassette import ServerSentEvent
+from tokentape.dialects._json import MAX_COUNT, count_of, dict_of, list_of, parse, text_of
 
 _MAX_CHOICE = 2**16
 

@@ -1,58 +1,11 @@
-"""How providers put a generation into events. A dialect turns an event into a `Carried`, and never raises.
-
-A new dialect is a module beside these and a line in `DIALECTS`.
-"""
+"""Which dialect an answer is in: by the request's path or, if none claims that, by the first events."""
 
 from collections.abc import Iterable
 
-from tokentape.analysis.dialects._carried import (
-    AUDIO,
-    CONTENT,
-    DONE,
-    ERROR,
-    FINISH,
-    NO_CHOICE,
-    OWN_USAGE,
-    REASONING,
-    REFUSAL,
-    TOKEN,
-    TOOL_CALL,
-    UNPARSED,
-    USAGE,
-    Carried,
-    Dialect,
-    Read,
-    Usage,
-    name_of,
-)
-from tokentape.analysis.dialects._openai_chat import OpenAIChat
-from tokentape.analysis.dialects._plain import PlainSSE
 from tokentape.cassette import ServerSentEvent
-
-__all__ = [
-    "AUDIO",
-    "CONTENT",
-    "DIALECTS",
-    "DONE",
-    "ERROR",
-    "FINISH",
-    "NO_CHOICE",
-    "OWN_USAGE",
-    "PLAIN_SSE",
-    "REASONING",
-    "REFUSAL",
-    "TOKEN",
-    "TOOL_CALL",
-    "UNPARSED",
-    "USAGE",
-    "Carried",
-    "Dialect",
-    "Read",
-    "Usage",
-    "choose",
-    "name_of",
-    "named",
-]
+from tokentape.dialects._carried import Dialect
+from tokentape.dialects._openai_chat import OpenAIChat
+from tokentape.dialects._plain import PlainSSE
 
 PLAIN_SSE: Dialect = PlainSSE()
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OpenAIChat(), PLAIN_SSE)}

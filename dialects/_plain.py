@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from tokentape.analysis.dialects._carried import ERROR, NOTHING, Carried, Read
 from tokentape.cassette import ServerSentEvent
+from tokentape.dialects._carried import ERROR, NOTHING, Carried, Read
 
 
 class PlainSSE:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.analysis.tapes import chunk, usage
-from tokentape.analysis.dialects import (
+from tokentape.cassette import ServerSentEvent
+from tokentape.dialects import (
     AUDIO,
     CONTENT,
     DONE,
@@ -24,8 +25,7 @@ from tokentape.analysis.dialects import (
     choose,
     named,
 )
-from tokentape.analysis.dialects._openai_chat import _carried, _fitted
-from tokentape.cassette import ServerSentEvent
+from tokentape.dialects._openai_chat import _carried, _fitted
 
 DIALECT = named("openai-chat")
 

@@ -1,0 +1,50 @@
+"""From the pieces of an answer to its events: content-encodings undone, then server-sent events."""
+
+from collections.abc import Iterable, Iterator
+from itertools import chain
+
+from tokentape.cassette._coding import ContentDecoder, UndecodableContent
+from tokentape.cassette._exchanges import Exchange
+from tokentape.cassette._records import Headers
+from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
+
+
+def header(headers: Headers, name: bytes) -> str:
+    """Return the values of a header, joined with commas as HTTP allows; "" if it is not there.
+
+    `name` is in lower case.
+    """
+    return ",".join([value.decode("latin-1") for key, value in headers if key.lower() == name])
+
+
+def decoded(exchange: Exchange) -> tuple[list[bytes], str | None]:
+    """Return what each piece of an answer gives once its content-encoding is undone.
+
+    The second value says why, if not all of it can be: from there on the pieces are empty.
+    """
+    pieces = [chunk.data for chunk in exchange.chunks]
+    encoding = header(exchange.response.headers, b"content-encoding") if exchange.response else ""
+    if not encoding:
+        return pieces, None
+    found: list[bytes] = []
+    try:
+        decode = ContentDecoder(encoding).feed
+        for piece in pieces:
+            found.append(decode(piece))  # noqa: PERF401  (what was decoded before an error is kept)
+    except UndecodableContent as error:
+        return found + [b""] * (len(pieces) - len(found)), str(error)
+    return found, None
+
+
+def events(pieces: Iterable[bytes], decoder: SSEDecoder | None = None) -> Iterator[ServerSentEvent]:
+    """Yield the events of decoded pieces, then what the stream ended in the middle of, if anything.
+
+    `ServerSentEvent.piece` is the index of the piece that completed the event.
+    """
+    decoder = decoder or SSEDecoder()
+    return chain.from_iterable(chain(map(decoder.feed, pieces), _rest_of(decoder)))
+
+
+def _rest_of(decoder: SSEDecoder) -> Iterator[list[ServerSentEvent]]:
+    if last := decoder.end():
+        yield [last]

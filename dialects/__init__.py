@@ -1,0 +1,59 @@
+"""How providers put a generation into events. A dialect turns an event into a `Carried`, and never raises.
+
+A new dialect is a module beside these and a line in `DIALECTS` (`_choosing.py`). `transcript` puts
+together what an answer says.
+"""
+
+from tokentape.dialects._carried import (
+    AUDIO,
+    CONTENT,
+    DONE,
+    ERROR,
+    FINISH,
+    NO_CHOICE,
+    OWN_USAGE,
+    REASONING,
+    REFUSAL,
+    TOKEN,
+    TOOL_CALL,
+    UNPARSED,
+    USAGE,
+    Carried,
+    Dialect,
+    Read,
+    Usage,
+    name_of,
+)
+from tokentape.dialects._choosing import DIALECTS, PLAIN_SSE, choose, named
+from tokentape.dialects._transcript import Line, Said, Transcript, path_of, requested_model, transcript
+
+__all__ = [
+    "AUDIO",
+    "CONTENT",
+    "DIALECTS",
+    "DONE",
+    "ERROR",
+    "FINISH",
+    "NO_CHOICE",
+    "OWN_USAGE",
+    "PLAIN_SSE",
+    "REASONING",
+    "REFUSAL",
+    "TOKEN",
+    "TOOL_CALL",
+    "UNPARSED",
+    "USAGE",
+    "Carried",
+    "Dialect",
+    "Line",
+    "Read",
+    "Said",
+    "Transcript",
+    "Usage",
+    "choose",
+    "name_of",
+    "named",
+    "path_of",
+    "requested_model",
+    "transcript",
+]
