@@ -36,6 +36,7 @@ from tokentape.cassette._records import (
     Request,
     Response,
     Section,
+    Times,
     Unknown,
     encode_like,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "SSEDecoder",
     "Section",
     "ServerSentEvent",
+    "Times",
     "TornTail",
     "UndecodableContent",
     "Unknown",

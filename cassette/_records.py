@@ -19,6 +19,7 @@ from msgspec import Meta
 FORMAT_VERSION = 1
 
 EndReason: TypeAlias = Literal["complete", "client-closed", "upstream-error", "recorder-stopped"]
+Times: TypeAlias = Literal["all", "headers", "none"]
 Ns: TypeAlias = Annotated[int, Meta(ge=-(2**60), le=2**60)]
 """Nanoseconds of the section's clock: 36 years, so that sums and differences of a few fit into 64 bits."""
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**60)]
@@ -65,6 +66,8 @@ class Request(_Record, tag=1, frozen=True, kw_only=True):
     """Names the client's connection: equal for requests that came over the same one."""
     redactions: Count = 0
     """How many values were replaced before the record was written."""
+    times: Times = "all"
+    """Which times of the exchange are known; less than all if it was imported from another format."""
 
 
 class Connect(msgspec.Struct, array_like=True, frozen=True, kw_only=True):

@@ -13,7 +13,12 @@ import click
 
 from tokentape.cassette import CassetteError
 
-VERBS = ("record", "replay", "analyze", "demo")
+VERBS = (
+    "record",
+    "replay",
+    "analyze",
+    "demo",
+)
 
 
 class _Verbs(click.Group):
