@@ -58,3 +58,30 @@ def test_the_recorder_measures_what_the_command_shows(monkeypatch):
     assert len(rows) == 8
     for row in rows:
         assert isinstance(command.met(row), bool)
+
+
+def test_the_stamps_are_found_again_in_packets_and_cassette(monkeypatch):
+    from benchmarks import stamps
+
+    monkeypatch.setattr(stamps, "STREAMS", 2)
+    monkeypatch.setattr(stamps, "PIECES_EACH", 5)
+    rows = stamps.run()
+    if not rows:
+        pytest.skip("packets cannot be captured here: no right to open a raw socket")
+    (row,) = rows
+    assert isinstance(command.met(row), bool)
+    assert row["pieces"] == 10
+    assert row["min_ms"] > -1, "a piece was stamped before its packet came"
+
+
+def test_the_memory_of_each_proxy_is_a_row(monkeypatch):
+    from benchmarks import memory
+
+    monkeypatch.setattr(memory, "EXCHANGES", 4)
+    monkeypatch.setattr(memory, "PIECES_EACH", 2)
+    monkeypatch.setattr(memory, "WARM_UP", 1)
+    rows = memory.run()
+    assert len(rows) == 2
+    for row in rows:
+        assert isinstance(command.met(row), bool)
+        assert row["resident_mb"] > 10
