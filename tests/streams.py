@@ -197,6 +197,24 @@ def compressed() -> Stream:
     )
 
 
+def anthropic_messages() -> Stream:
+    """Events with names, of another API than chat completions, and no end mark of theirs."""
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude", "content": []}
+    events: list[dict[str, Any]] = [
+        {"type": "message_start", "message": message | {"usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        *(
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
+            for text in ("Hello", " there", "!")
+        ),
+        {"type": "content_block_stop", "index": 0},
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 4}},
+        {"type": "message_stop"},
+    ]
+    pieces = tuple(f"event: {each['type']}\n".encode() + event(each) for each in events)
+    return Stream(name="anthropic-messages", pieces=pieces)
+
+
 STREAMS = (
     stepfun(),
     openai_usage(),
