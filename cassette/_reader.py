@@ -15,10 +15,11 @@ from typing import BinaryIO, NamedTuple, Self
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable, UnsupportedVersion
 from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, read_frames
-from tokentape.cassette._records import FORMAT_VERSION, Close, Record, Section, decode
+from tokentape.cassette._records import FORMAT_VERSION, Close, Note, Record, Section, Unknown, decode
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_ZSTD_STEP = 4096
+_ZSTD_STEP = 64
+"""Compressed bytes that are decompressed at a time: four can stand for 128 KiB, so these for 2 MiB."""
 
 
 def open(  # noqa: A001  (as in gzip and bz2)
@@ -131,8 +132,6 @@ class Reader:
             offset, payload = self._offset, self._payload = item
             try:
                 record = decode(payload)
-                if first and not isinstance(record, Section) and not self.damage:
-                    raise ValueError(f"expected a section record first, found {type(record).__name__}")  # noqa: TRY301
             except ValueError as error:
                 self._found(Damage(offset, HEADER_BYTES + len(payload), str(error)))
                 continue
@@ -141,8 +140,12 @@ class Reader:
                     f"{self.name}: this is format version {record.version}, and this tokentape reads "
                     f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
                 )
+            if first and not isinstance(record, Section) and not self.damage:
+                reason = f"expected a section record first, found {type(record).__name__}"
+                self._found(Damage(offset, 0, reason))  # the record itself is whole
             first = False
-            self.interrupted = not isinstance(record, Close)
+            if not isinstance(record, Note | Unknown):  # these may follow a close
+                self.interrupted = not isinstance(record, Close)
             end = offset + HEADER_BYTES + len(payload)
             yield record
         if self._source.failure is not None and not (self.damage and self.damage[-1].offset >= end):
@@ -192,7 +195,7 @@ class _Source:
     def _get(self, size: int) -> bytes:
         if self._zstd is None:
             return self._raw(size)
-        # In small steps, so that little of what came before damage goes with it.
+        # In small steps, so that little of what came before damage goes with it, and little memory is taken.
         while self.failure is None and (raw := self._raw(_ZSTD_STEP)):
             if decompressed := self._decompress(raw):
                 return decompressed
