@@ -5,7 +5,7 @@ import msgspec
 import pytest
 import zstandard
 
-from tests.cassette.tapes import CHUNKS, CLOSE, RECORDS, REQUEST, SECTION, write
+from tests.cassette.tapes import CHUNKS, CLOSE, NOTE, RECORDS, REQUEST, SECTION, write
 from tokentape import cassette
 from tokentape.cassette._framing import MAGIC, frame
 from tokentape.cassette._records import encode
@@ -90,6 +90,19 @@ def test_a_version_that_never_was_is_refused():
 def test_a_cassette_that_does_not_begin_with_a_section_is_corrupt():
     with pytest.raises(cassette.Corrupt, match="section"):
         read(MAGIC + frame(encode(CLOSE)))
+
+
+def test_a_record_whose_section_is_lost_is_whole_all_the_same():
+    records, reader = read(MAGIC + b"".join(frame(encode(record)) for record in RECORDS[1:]), lenient=True)
+    assert tuple(records) == RECORDS[1:]
+    assert [damage[:2] for damage in reader.damage] == [(len(MAGIC), 0)]
+
+
+def test_notes_and_what_is_not_known_may_follow_a_close():
+    _, reader = read(WHOLE + frame(encode(NOTE)) + frame(b"\x91\xcc\xc8"))
+    assert not reader.interrupted
+    _, reader = read(WHOLE + frame(encode(CHUNKS[0])))
+    assert reader.interrupted
 
 
 def test_a_missing_file_and_a_folder_are_unreadable(tmp_path):
