@@ -161,13 +161,15 @@ class Reader:
 class _Source:
     """Bytes of a file, decompressed if it begins like zstd; operating system errors become ours.
 
-    Where the compression is damaged the bytes end, and `failure` says what was found.
+    Where the compression is damaged the bytes end, and `failure` says what was found. An end once met stays
+    the end: what is written to the file meanwhile would else be taken for what came behind damage.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.failure: str | None = None
         self._stream = stream
         self._name = name
+        self._ended = False
         self._head = b""
         self._zstd: ContentDecoder | None = None
         if self.peek(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC:
@@ -202,10 +204,14 @@ class _Source:
         return b""
 
     def _raw(self, size: int) -> bytes:
+        if self._ended:
+            return b""
         try:
-            return self._stream.read(size)
+            raw = self._stream.read(size)
         except OSError as error:
             raise Unreadable(f"{self._name}: expected a readable cassette: {error.strerror}") from None
+        self._ended = not raw
+        return raw
 
     def _decompress(self, raw: bytes) -> bytes:
         assert self._zstd is not None  # noqa: S101

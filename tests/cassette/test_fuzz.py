@@ -1,4 +1,4 @@
-"""Whatever is done to a cassette, a reader says so and gives the rest: tried a little here, more by `make fuzz`.
+"""Whatever is done to a cassette, a reader says so and gives the rest: a few tries here, more by `make fuzz`.
 
 A mutant is made in three steps: from records to payloads, some of them hostile, so that the msgpack decoder
 is reached behind right checksums; from payloads to frames, some of them doubled, swapped or lying about
