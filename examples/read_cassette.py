@@ -42,11 +42,15 @@ def frame_at(data: bytes, offset: int) -> tuple[bytes | None, int | None]:
 
 def behind(data: bytes, offset: int, end: int | None) -> int | None:
     """Return where to go on behind damage: where its length says, or at the next whole frame, if any."""
-    if end is not None and (end == len(data) or frame_at(data, end)[0] is not None):
-        return end
-    while (offset := data.find(0xC9, offset + 1)) >= 0 and frame_at(data, offset)[0] is None:
-        pass
-    return offset if offset >= 0 else None
+    by_length = end is not None and (end == len(data) or frame_at(data, end)[0] is not None)
+    later = offset
+    while (later := data.find(0xC9, later + 1, end if by_length else None)) >= 0:
+        length_was_hit = zlib.crc32(data[offset + 10 : later]) == int.from_bytes(
+            data[offset + 6 : offset + 10]
+        )
+        if (length_was_hit or not by_length) and frame_at(data, later)[0] is not None:
+            return later
+    return end if by_length else None
 
 
 def record(payload: bytes) -> dict[str, Any]:
