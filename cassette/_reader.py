@@ -130,11 +130,15 @@ class Reader:
                 self._found(item)
                 continue
             offset, payload = self._offset, self._payload = item
+            size = HEADER_BYTES + len(payload)
             try:
                 record = decode(payload)
             except ValueError as error:
-                self._found(Damage(offset, HEADER_BYTES + len(payload), str(error)))
+                self._found(Damage(offset, size, str(error)))
                 continue
+            if first and not isinstance(record, Section) and not self.damage:
+                kind = type(record).__name__
+                self._found(Damage(offset, 0, f"expected a section record first, found {kind}"))
             if isinstance(record, Section) and record.version != FORMAT_VERSION:
                 raise UnsupportedVersion(
                     f"{self.name}: this is format version {record.version}, and this tokentape reads "
@@ -146,7 +150,7 @@ class Reader:
             first = False
             if not isinstance(record, Note | Unknown):  # these may follow a close
                 self.interrupted = not isinstance(record, Close)
-            end = offset + HEADER_BYTES + len(payload)
+            end = offset + size
             yield record
         if self._source.failure is not None and not (self.damage and self.damage[-1].offset >= end):
             self._found(Damage(end, 0, self._source.failure))
