@@ -61,7 +61,7 @@ def record(payload: bytes) -> dict[str, Any]:
     if type(array) is not list or not array or type(array[0]) is not int or array[0] < 0:
         raise ValueError("expected an array that begins with a kind")
     kind, *values = array
-    if kind == 0 and values and values[0] != 1:
+    if kind == 0 and values and type(values[0]) is int and values[0] != 1:
         raise NotImplementedError(f"expected format version 1, found {values[0]}")
     name, *fields = KINDS[kind].split() if kind < len(KINDS) else [None]
     known = {}

@@ -17,7 +17,7 @@ import zstandard
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.cassette.golden import FOLDER
+from tests.cassette.golden import FOLDER, second_reader
 from tests.cassette.tapes import CHUNKS, CLOSE, END, NOTE, RECORDS, REQUEST, RESPONSE, SECTION
 from tests.replay.recordings import exchange
 from tokentape import analysis, cassette, replay
@@ -231,6 +231,29 @@ def test_what_is_whole_makes_a_cassette_again_and_exchanges_lose_none_of_it(data
     made = list(cassette.exchanges(records))
     assert sum(len(each.chunks) for each in made) == sum(type(record) is cassette.Chunk for record in records)
     assert sum(each.end is not None for each in made) == sum(type(r) is cassette.End for r in records)
+
+
+by_the_document = second_reader()
+
+
+@thorough
+@given(mutants())
+def test_a_reader_made_from_the_document_alone_finds_the_same_frames(data):
+    found = lenient(data)
+    try:
+        other = by_the_document.read(data)
+    except (ValueError, NotImplementedError):
+        assert isinstance(found, type)
+        return
+    if isinstance(found, type):
+        assert found is cassette.UnsupportedVersion
+        return
+    entries, damage, _ = found
+    ours = {entry.offset for entry in entries} | {each.offset for each in damage if each.length}
+    assert ours == {each["offset"] for each in other["records"] + other["damage"] if each.get("length") != 0}
+    assert [each.offset for each in damage if each.torn] == [
+        each["offset"] for each in other["damage"] if each["torn"]
+    ]
 
 
 whole_tapes = st.lists(st.sampled_from(PAYLOADS), max_size=12).map(
