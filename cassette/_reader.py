@@ -144,9 +144,6 @@ class Reader:
                     f"{self.name}: this is format version {record.version}, and this tokentape reads "
                     f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
                 )
-            if first and not isinstance(record, Section) and not self.damage:
-                reason = f"expected a section record first, found {type(record).__name__}"
-                self._found(Damage(offset, 0, reason))  # the record itself is whole
             first = False
             if not isinstance(record, Note | Unknown):  # these may follow a close
                 self.interrupted = not isinstance(record, Close)
