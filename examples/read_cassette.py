@@ -43,7 +43,7 @@ def frame_at(data: bytes, offset: int) -> tuple[bytes | None, int | None]:
 def behind(data: bytes, offset: int, end: int | None) -> int | None:
     """Return where to go on behind damage: where its length says, or at the next whole frame, if any."""
     by_length = end is not None and (end == len(data) or frame_at(data, end)[0] is not None)
-    later = offset
+    later = offset + 10 if by_length else offset
     while (later := data.find(0xC9, later + 1, end if by_length else None)) >= 0:
         length_was_hit = zlib.crc32(data[offset + 10 : later]) == int.from_bytes(
             data[offset + 6 : offset + 10]
