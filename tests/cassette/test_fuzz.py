@@ -21,7 +21,7 @@ from tests.cassette.golden import FOLDER, second_reader
 from tests.cassette.tapes import CHUNKS, CLOSE, END, NOTE, RECORDS, REQUEST, RESPONSE, SECTION
 from tests.replay.recordings import exchange
 from tokentape import analysis, cassette, replay
-from tokentape.cassette._framing import MAGIC, frame
+from tokentape.cassette._framing import MAGIC, Frame, frame, read_frames
 from tokentape.cassette._records import encode
 
 MUTANTS = int(os.environ.get("TOKENTAPE_FUZZ", "400"))
@@ -254,6 +254,48 @@ def test_a_reader_made_from_the_document_alone_finds_the_same_frames(data):
     assert [each.offset for each in damage if each.torn] == [
         each["offset"] for each in other["damage"] if each["torn"]
     ]
+
+
+def lying(payload: bytes, length: int) -> bytes:
+    framed = frame(payload)
+    return framed[:1] + struct.pack(">I", length) + framed[5:]
+
+
+look_alike = st.binary(max_size=24).map(
+    lambda data: bytes(b"\xc9T\0\0\0\x05\x20\x91"[byte % 8] for byte in data)
+)
+like_frames = st.lists(
+    st.one_of(
+        look_alike,
+        look_alike.filter(bool).map(frame),
+        st.builds(lying, look_alike, st.integers(0, 150)),
+        st.integers(1, 4).map(lambda times: frame(frame(b"inside") * times)),
+        st.binary(max_size=9).map(lambda data: b"\xc9\0\0\0" + data[:1] + b"T" + data[1:]),
+    ),
+    max_size=8,
+).map(b"".join)
+
+
+@thorough
+@given(
+    like_frames, st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 7)), max_size=3), st.integers(1, 40)
+)
+def test_frames_are_found_where_the_document_says_among_bytes_that_look_like_them(data, flips, step):
+    for at, bit in flips:
+        data = flipped(data, at, bit)
+    expected = []
+    offset = 0
+    while offset < len(data):
+        payload, end = by_the_document.frame_at(data, offset)
+        found = by_the_document.behind(data, offset, end) if payload is None else end
+        torn = payload is None and found is None and end is not None and end > len(data)
+        expected.append((offset, payload, torn))
+        offset = found or len(data)
+    stream = io.BytesIO(data)
+    assert [
+        (item.offset, item.payload if isinstance(item, Frame) else None, getattr(item, "torn", False))
+        for item in read_frames(lambda size: stream.read(min(size, step)))
+    ] == expected
 
 
 whole_tapes = st.lists(st.sampled_from(PAYLOADS), max_size=12).map(
