@@ -59,7 +59,8 @@ class Damage(NamedTuple):
 
     def __str__(self) -> str:
         """Return what was lost, where and why, for people."""
-        lost = "cut off" if self.torn else f"{self.length} byte{'' if self.length == 1 else 's'} damaged"
+        size = f"{self.length} byte{'' if self.length == 1 else 's'} " if self.length else ""
+        lost = "cut off" if self.torn else f"{size}damaged"
         return f"{lost} at byte {self.offset}: {self.reason}"
 
 
