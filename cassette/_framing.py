@@ -9,8 +9,9 @@ its own. Its invariant: the frames and the damage, in order, cover every byte it
 
 After damage it looks for the next place where a whole frame checks out. The damaged frame's own length
 is tried first: if only its payload was hit, the next frame is where that length says, and nothing
-inside the payload (which may hold any bytes, even those of a cassette) can be taken for a frame. Only
-then is every later byte that could begin a frame tried. What tells a torn tail from damage in the middle
+inside the payload (which may hold any bytes, even those of a cassette) can be taken for a frame. By
+chance a length that was hit leads to a frame too, a few too late: the checksum, which is then right for
+fewer bytes, tells. Only then is every later byte that could begin a frame tried. What tells a torn tail from damage in the middle
 is whether anything whole comes after it: a flipped bit in a length makes the frame reach past the end of
 the file just as a cut does. (One doubt stays: where a length was hit in a record whose own payload holds
 a cassette, the frames in there cannot be told from the file's own.)
@@ -145,7 +146,7 @@ class _FrameReader:
         """Move to the next whole frame and say whether there is one; else move to the end."""
         here = self._payload_at(self._position)
         if isinstance(here, _NoFrame) and here.skip and self._is_boundary(here.skip):
-            self._position += here.skip
+            self._position += self._end_by_checksum(here.skip)
             return True
         self._position += 1
         while self._fill(_HEADER.size):
@@ -165,6 +166,25 @@ class _FrameReader:
         if isinstance(self._payload_at(self._position + skip), bytes):
             return True
         return not self._fill(skip + 1)
+
+    def _end_by_checksum(self, size: int) -> int:
+        """Return the size of the damaged frame at the position, which by its length is `size`.
+
+        It is less if the length was hit: then the checksum still is that of the payload, up to the next
+        frame.
+        """
+        start, end = self._position, self._position + size
+        (_, _, _, wanted) = _HEADER.unpack_from(self._buffer, start)
+        view = memoryview(self._buffer)
+        crc, done = 0, start + _HEADER.size
+        candidate = self._buffer.find(_LEAD, done + 1, end)
+        while candidate >= 0:
+            crc, done = crc32(view[done:candidate], crc), candidate
+            if crc == wanted:
+                found = candidate - start
+                return found if isinstance(self._payload_at(candidate), bytes) else size
+            candidate = self._buffer.find(_LEAD, candidate + 1, end)
+        return size
 
 
 class _NoFrame(NamedTuple):

@@ -7,11 +7,14 @@ sections of one file keep their order, also where its clock was set back between
 import heapq
 from collections.abc import Iterator, Sequence
 from itertools import count
+from typing import TYPE_CHECKING
 
-from tokentape.cassette._framing import Damage
 from tokentape.cassette._reader import Entry, open  # noqa: A004
 from tokentape.cassette._records import Section
 from tokentape.cassette._recovery import whole_entries
+
+if TYPE_CHECKING:
+    from tokentape.cassette._framing import Damage
 
 
 class Merge:

@@ -48,12 +48,12 @@ class Part:
     @property
     def counts(self) -> Counts:
         """Those of all its sections."""
-        each = self.sections.values()
-        return Counts(
-            sum(one.exchanges for one in each),
-            sum(one.chunks for one in each),
-            sum(one.bytes for one in each),
-        )
+        total = Counts()
+        for each in self.sections.values():
+            total.exchanges += each.exchanges
+            total.chunks += each.chunks
+            total.bytes += each.bytes
+        return total
 
 
 class Split:

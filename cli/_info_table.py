@@ -73,8 +73,8 @@ def _rows(found: Examination) -> Iterable[tuple[str, str]]:
         yield "recorded", _span(survey.sections[0])
     else:
         yield "sections", f"{len(survey.sections)}, {unclosed or 'none'} of them without a close record"
-        for index, each in enumerate(survey.sections[:_SHOWN]):
-            yield f"  {index}", f"{_span(each)}, {counted(each.exchanges, 'exchange')}"
+        for index, section in enumerate(survey.sections[:_SHOWN]):
+            yield f"  {index}", f"{_span(section)}, {counted(section.exchanges, 'exchange')}"
         if len(survey.sections) > _SHOWN:
             yield "", f"and {len(survey.sections) - _SHOWN} more"
     yield "labels", _distinct(f"{name}={value}" for each in sections for name, value in each.labels.items())
@@ -144,7 +144,8 @@ def _span(section: SectionSurvey) -> str:
         datetime.fromtimestamp(ns // 10**9, UTC).astimezone() for ns in (section.start_ns, section.end_ns)
     )
     until = f"{end:%H:%M:%S}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M:%S}"
-    return f"{start:%Y-%m-%d %H:%M:%S} to {until} {end:%Z} ({end:%z}), {took}"
+    zone = "UTC" if end.tzname() == "UTC" else f"{end:%Z} ({end:%z})"
+    return f"{start:%Y-%m-%d %H:%M:%S} to {until} {zone}, {took}"
 
 
 def _duration(ns: int) -> str:

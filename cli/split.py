@@ -29,10 +29,10 @@ from tokentape.cli._safe_text import safe_text
 def command(ctx: click.Context, source: str, by: str, folder: str, overwrite: bool, as_json: bool) -> None:
     """Write a cassette for each exchange, host or model of IN, and print what is in each.
 
-    The parts of session.tape are called session.PART.tape. Each has the sections that it has exchanges in, with
-    their notes, and keeps its exchanges' numbers; records are copied as they are, and only the counts of
-    close records are made anew. IN may be -, and is then kept in a temporary file meanwhile. What is
-    damaged is left out: stderr says what, and the exit code is 3.
+    The parts of session.tape are called session.PART.tape. Each has the sections that it has exchanges
+    in, with their notes. Exchanges keep their numbers, and records are copied as they are; only the
+    counts of close records are made anew. IN may be -, and is then kept in a temporary file meanwhile.
+    What is damaged is left out: stderr says what, and the exit code is 3.
 
     \b
     tokentape split session.tape --by model -o parts
@@ -61,10 +61,14 @@ def _opener(source: str, stack: ExitStack) -> Callable[[], Reader]:
     """Return a function that opens the source from its start, each time it is called."""
     if source != "-":
         return lambda: cassette.open(source, lenient=True)
-    spool = stack.enter_context(tempfile.NamedTemporaryFile(prefix="tokentape-"))
+    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (the stack closes it)
     shutil.copyfileobj(sys.stdin.buffer, spool)
-    spool.flush()
-    return lambda: Reader(open(spool.name, "rb"), name="-", lenient=True)
+
+    def open_spool() -> Reader:
+        spool.seek(0)
+        return Reader(os.fdopen(os.dup(spool.fileno()), "rb"), name="-", lenient=True)
+
+    return open_spool
 
 
 def _print(paths: list[str], parts: list[Part], *, as_json: bool) -> None:

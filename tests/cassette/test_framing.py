@@ -74,6 +74,15 @@ def test_a_frame_inside_a_damaged_payload_is_not_taken_for_a_record():
     assert payloads(read(bytes(data))) == [b"next"]
 
 
+@pytest.mark.parametrize("last", [b"last", b""])
+def test_a_damaged_length_that_leads_to_a_later_frame_costs_no_frame_before_it(last):
+    between = [b"\x91\x01" * 4, b"x" * (128 - 18 - 10)]  # whole frames of 128 bytes together
+    items = [b"first", *between, last] if last else [b"first", *between]
+    data = bytearray(b"".join(frame(item) for item in items))
+    data[4] ^= 128  # the length of the first frame
+    assert payloads(read(bytes(data))) == items[1:]
+
+
 def test_an_absurd_length_is_refused_without_reading_for_it():
     asked = []
 
