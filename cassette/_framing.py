@@ -11,10 +11,10 @@ After damage it looks for the next place where a whole frame checks out. The dam
 is tried first: if only its payload was hit, the next frame is where that length says, and nothing
 inside the payload (which may hold any bytes, even those of a cassette) can be taken for a frame. By
 chance a length that was hit leads to a frame too, a few too late: the checksum, which is then right for
-fewer bytes, tells. Only then is every later byte that could begin a frame tried. What tells a torn tail from damage in the middle
-is whether anything whole comes after it: a flipped bit in a length makes the frame reach past the end of
-the file just as a cut does. (One doubt stays: where a length was hit in a record whose own payload holds
-a cassette, the frames in there cannot be told from the file's own.)
+fewer bytes, tells. Only then is every later byte that could begin a frame tried. What tells a torn tail
+from damage in the middle is whether anything whole comes after it: a flipped bit in a length makes the
+frame reach past the end of the file just as a cut does. (One doubt stays: where a length was hit in
+a record whose own payload holds a cassette, the frames in there cannot be told from the file's own.)
 """
 
 import struct

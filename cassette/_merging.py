@@ -89,7 +89,11 @@ class _Source:
         self._reader = open(self.path, lenient=True)
         self._is_open = True
         self._entries = whole_entries(self._reader)
-        self._found(next(self._entries, None))
+        try:
+            self._found(next(self._entries, None))
+        except BaseException:
+            self._reader.close()
+            raise
 
     def _found(self, entry: Entry | None) -> None:
         """Keep the entry that begins the next section, or end."""

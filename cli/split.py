@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict
 
 import click
 
@@ -72,12 +71,15 @@ def _opener(source: str, stack: ExitStack) -> Callable[[], Reader]:
 
 
 def _print(paths: list[str], parts: list[Part], *, as_json: bool) -> None:
-    rows = [
-        {"file": path, "part": part.name, **asdict(part.counts)}
-        for path, part in zip(paths, parts, strict=True)
-    ]
+    counts = [part.counts for part in parts]
+    rows = [(each.exchanges, each.chunks, each.bytes) for each in counts]
     if as_json:
-        click.echo(json.dumps(rows, indent=2))
+        names = ("exchanges", "pieces", "body_bytes")
+        found = [
+            {"file": path, "part": part.name, **dict(zip(names, row, strict=True))}
+            for path, part, row in zip(paths, parts, rows, strict=True)
+        ]
+        click.echo(json.dumps(found, indent=2))
         return
     from rich.table import Table
     from rich.text import Text
@@ -86,9 +88,8 @@ def _print(paths: list[str], parts: list[Part], *, as_json: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     table.add_column("file", overflow="fold")
-    for name in ("exchanges", "chunks", "bytes"):
-        table.add_column(name.replace("chunks", "pieces"), justify="right")
-    for row in rows:
-        numbers = [f"{row[name]:,}" for name in ("exchanges", "chunks", "bytes")]
-        table.add_row(Text(safe_text(row["file"])), *numbers)
+    for name in ("exchanges", "pieces", "bytes"):
+        table.add_column(name, justify="right")
+    for path, row in zip(paths, rows, strict=True):
+        table.add_row(Text(safe_text(path)), *(f"{number:,}" for number in row))
     print_table(table)
