@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
-from tokentape.cassette._reader import Entry, open  # noqa: A004
+from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004
 from tokentape.cassette._records import Section
 from tokentape.cassette._recovery import whole_entries
 
@@ -40,7 +40,11 @@ class Merge:
         try:
             while self._waiting:
                 _, _, source = heapq.heappop(self._waiting)
-                yield from source.section()
+                try:
+                    yield from source.section()
+                except BaseException:
+                    source.close()
+                    raise
                 self._wait(source)
         finally:
             self._close()
@@ -58,20 +62,25 @@ class Merge:
 
 
 class _Source:
-    """One file, read a section at a time. Before its first and after its last it is closed."""
+    """One file, read a section at a time. Before its first and after its last it is closed.
+
+    `next_start_ns` is the wall clock of the section that waits, None if there is none any more.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.damage: list[Damage] = []
         self.next_start_ns: int | None = None
+        self._reader: Reader | None = None
+        self._next: Entry | None = None
+        self._entries: Iterator[Entry] = iter(())
         self._begin()
-        if self._next is not None and path != "-":
-            self._reader.close()
-            self._is_open = False
+        if path != "-":
+            self.close()
 
     def section(self) -> Iterator[Entry]:
         """Yield the section that waits."""
-        if not self._is_open:
+        if self._reader is None:
             self._begin()
         if self._next is not None:
             yield self._next
@@ -83,16 +92,19 @@ class _Source:
         self._found(None)
 
     def close(self) -> None:
-        self._reader.close()
+        """Close the file, and hold nothing of it."""
+        if self._reader is not None:
+            self._reader.close()
+        self._reader, self._next, self._entries = None, None, iter(())
 
     def _begin(self) -> None:
         self._reader = open(self.path, lenient=True)
-        self._is_open = True
         self._entries = whole_entries(self._reader)
+        self.damage = self._reader.damage
         try:
             self._found(next(self._entries, None))
         except BaseException:
-            self._reader.close()
+            self.close()
             raise
 
     def _found(self, entry: Entry | None) -> None:
@@ -102,5 +114,4 @@ class _Source:
             self.next_start_ns = entry.record.wall_ns
         else:
             self.next_start_ns = None
-            self.damage = self._reader.damage
-            self._reader.close()
+            self.close()

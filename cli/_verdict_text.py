@@ -52,7 +52,19 @@ def verdict_object(found: Examination) -> dict[str, Any]:
 
 def unusable_object(path: str, error: str) -> dict[str, Any]:
     """Return the object for a file that could not be read as a cassette at all."""
-    return {"file": path, "verdict": "unusable", "error": error}
+    return {
+        "file": path,
+        "verdict": "unusable",
+        "exchanges": 0,
+        "pieces": 0,
+        "damage": [],
+        "findings": [],
+        "losses": 0,
+        "warnings": 0,
+        "unclosed_sections": [],
+        "interrupted_exchanges": 0,
+        "error": error,
+    }
 
 
 def recover_command(path: str) -> str:

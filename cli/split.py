@@ -1,18 +1,12 @@
 import json
 import os
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 
 import click
 
-from tokentape import cassette
-from tokentape.cassette import Part, Reader
 from tokentape.cli._output import check_output, overwrite_option
 from tokentape.cli._part_names import part_files
-from tokentape.cli._parts import plan, write_parts
+from tokentape.cli._parts import opener, plan, write_parts
 from tokentape.cli._safe_text import safe_text
 
 
@@ -39,7 +33,7 @@ def command(ctx: click.Context, source: str, by: str, folder: str, overwrite: bo
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise click.ClickException(f"expected a folder for the parts, found the file {folder}")
     with ExitStack() as stack:
-        open_source = _opener(source, stack)
+        open_source = opener(source, stack)
         split, damage = plan(open_source, by)
         if not split.parts:
             raise click.ClickException(safe_text(f"{source}: expected at least one exchange, found none"))
@@ -49,47 +43,14 @@ def command(ctx: click.Context, source: str, by: str, folder: str, overwrite: bo
             check_output(path, [source], overwrite=overwrite)
         os.makedirs(folder, exist_ok=True)
         write_parts(open_source, split, paths, overwrite=overwrite)
-    _print(paths, split.parts, as_json=as_json)
+    from tokentape.cli._console import print_table
+    from tokentape.cli._parts_table import parts_objects, parts_table
+
+    if as_json:
+        click.echo(json.dumps(parts_objects(paths, split.parts), indent=2))
+    else:
+        print_table(parts_table(paths, split.parts))
     for each in damage:
         click.echo(f"lost: {safe_text(f'{source}: {each}')}", err=True)
     if damage:
         ctx.exit(3)
-
-
-def _opener(source: str, stack: ExitStack) -> Callable[[], Reader]:
-    """Return a function that opens the source from its start, each time it is called."""
-    if source != "-":
-        return lambda: cassette.open(source, lenient=True)
-    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (the stack closes it)
-    shutil.copyfileobj(sys.stdin.buffer, spool)
-
-    def open_spool() -> Reader:
-        spool.seek(0)
-        return Reader(os.fdopen(os.dup(spool.fileno()), "rb"), name="-", lenient=True)
-
-    return open_spool
-
-
-def _print(paths: list[str], parts: list[Part], *, as_json: bool) -> None:
-    counts = [part.counts for part in parts]
-    rows = [(each.exchanges, each.chunks, each.bytes) for each in counts]
-    if as_json:
-        names = ("exchanges", "pieces", "body_bytes")
-        found = [
-            {"file": path, "part": part.name, **dict(zip(names, row, strict=True))}
-            for path, part, row in zip(paths, parts, rows, strict=True)
-        ]
-        click.echo(json.dumps(found, indent=2))
-        return
-    from rich.table import Table
-    from rich.text import Text
-
-    from tokentape.cli._console import print_table
-
-    table = Table(box=None, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    for name in ("exchanges", "pieces", "bytes"):
-        table.add_column(name, justify="right")
-    for path, row in zip(paths, rows, strict=True):
-        table.add_row(Text(safe_text(path)), *(f"{number:,}" for number in row))
-    print_table(table)

@@ -101,3 +101,10 @@ def test_a_file_that_is_none_stops_it_before_anything_is_yielded(tmp_path):
     (tmp_path / "text").write_text("hello")
     with pytest.raises(cassette.NotACassette):
         Merge([tape(tmp_path, "a", *RECORDS), str(tmp_path / "text")])
+
+
+def test_a_file_that_becomes_none_later_is_closed_too(tmp_path):
+    newer = replace(SECTION, version=2)
+    merge = Merge([tape(tmp_path, "a", *RECORDS, newer), tape(tmp_path, "b", *recording(9))])
+    with pytest.raises(cassette.UnsupportedVersion):
+        list(merge)

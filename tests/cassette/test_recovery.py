@@ -4,6 +4,8 @@ import io
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.cassette.tapes import CLOSE, NOTE, RECORDS, REQUEST, SECTION, closed, entries, exchange, raw
@@ -107,3 +109,14 @@ def test_a_lenient_reader_goes_on_without_a_section():
     reader = cassette.Reader(io.BytesIO(raw(REQUEST, CLOSE)), lenient=True)
     assert list(reader) == [REQUEST, CLOSE]
     assert str(reader.damage[0]) == "damaged at byte 11: expected a section record first, found Request"
+
+
+PARTS = [frame(entry.payload) for entry in entries(*TAPE)] + [frame(b"\x92\x00\x05"[:n]) for n in (1, 2)]
+
+
+@given(st.lists(st.one_of(st.sampled_from(PARTS), st.binary(max_size=30)), max_size=12), st.booleans())
+def test_whatever_was_made_of_a_file_what_is_recovered_reads_strictly(parts, with_magic):
+    data = (MAGIC if with_magic else b"") + b"".join(parts)
+    if data:
+        out, _ = recovered(data)
+        assert strictly(out) == [entry.record for entry in whole_entries(cassette.Reader(io.BytesIO(out)))]

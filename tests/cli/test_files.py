@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,6 +66,26 @@ def test_a_file_that_cannot_be_used_is_one_line_and_exit_1(verb, kind, tmp_path,
     assert line.startswith(f"Error: {path}: ")
     assert BAD[kind] in line
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(("data", "says"), [(b"", "empty file"), (b"hello", "expected a cassette")])
+@pytest.mark.parametrize("verb", READING)
+def test_a_pipe_that_cannot_be_used_is_one_line_and_exit_1(verb, data, says, folder):
+    result = run(*arguments(verb, "-"), stdin=data)
+    assert result.exit_code == 1
+    assert (result.stdout, len(result.stderr.splitlines())) == ("", 1)
+    assert result.stderr.startswith("Error: -: ")
+    assert says in result.stderr
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", READING)
+def test_a_standard_input_that_is_closed_is_one_line_and_exit_1(verb):
+    command = f"exec {shlex.join([*TOKENTAPE, *arguments(verb, '-')])} <&-"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "standard input, which is closed" in line
 
 
 @pytest.mark.parametrize("verb", READING)

@@ -95,6 +95,8 @@ def test_the_worst_of_several_decides_and_each_is_told(files, code, tmp_path):
     found = json.loads(run("verify", *paths, "--json").stdout)
     assert [each["verdict"] for each in found] == [kind.replace("text", "unusable") for kind in files]
     assert [each["file"] for each in found] == list(map(str, paths))
+    assert [bool(each["error"]) for each in found] == [kind == "text" for kind in files]
+    assert len({tuple(each) for each in found}) == 1
 
 
 def test_json_has_every_finding_with_its_offset(tmp_path):
