@@ -81,7 +81,7 @@ def _next(found: Examination) -> list[str]:
         case "torn" | "corrupt" if found.damage:
             return [f"next: {recover_command(found.path)}"]
         case "corrupt":
-            return ["next: nothing; what is missing is lost, and what is left can be used"]
+            return ["next: nothing; what is missing is lost, and the other exchanges can be used"]
         case "interrupted":
             return ["next: nothing; all that was written is there and can be used"]
         case _:
