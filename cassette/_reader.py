@@ -23,12 +23,17 @@ _ZSTD_STEP = 64
 
 
 def open(  # noqa: A001  (as in gzip and bz2)
-    path: str | PathLike[str], *, lenient: bool = False, max_record_bytes: int = MAX_RECORD_BYTES
+    path: str | PathLike[str],
+    *,
+    lenient: bool = False,
+    salvage: bool = False,
+    max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> "Reader":
     """Open a cassette for reading; one that was compressed with zstd is decompressed on the way.
 
     `path` may be "-" for standard input. With `lenient`, damage is listed in `Reader.damage` instead of
-    raised. Records longer than `max_record_bytes` are refused before memory is taken for them.
+    raised. With `salvage`, which is lenient too, a file that does not begin as a cassette is searched for
+    whole records. Records longer than `max_record_bytes` are refused before memory is taken for them.
 
     Raises `Unreadable` if the file cannot be opened, `NotACassette` if it is something else.
     """
@@ -40,7 +45,7 @@ def open(  # noqa: A001  (as in gzip and bz2)
     except OSError as error:
         raise Unreadable(f"{name}: expected a readable cassette: {error.strerror}") from None
     try:
-        return Reader(stream, name=name, lenient=lenient, max_record_bytes=max_record_bytes)
+        return Reader(stream, name=name, lenient=lenient, salvage=salvage, max_record_bytes=max_record_bytes)
     except BaseException:
         stream.close()
         raise
@@ -71,16 +76,17 @@ class Reader:
         *,
         name: str = "cassette",
         lenient: bool = False,
+        salvage: bool = False,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         self.name = name
         self.damage: list[Damage] = []
         self.interrupted = True
-        self._lenient = lenient
+        self._lenient = lenient or salvage
         self._stream = stream
         self._source = _Source(stream, name)
-        self._check_magic()
-        self._frames = read_frames(self._source.read, offset=len(MAGIC), max_record_bytes=max_record_bytes)
+        start = self._check_magic(salvage=salvage)
+        self._frames = read_frames(self._source.read, offset=start, max_record_bytes=max_record_bytes)
         self._records = self._read()
         self._offset = 0
         self._payload = b""
@@ -92,6 +98,11 @@ class Reader:
         """Yield each record with its offset and its payload; the same iteration as that over records."""
         for record in self._records:
             yield Entry(self._offset, self._payload, record)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the file is compressed: offsets are in what is decompressed from it."""
+        return self._source.compressed
 
     def __enter__(self) -> Self:
         return self
@@ -105,27 +116,33 @@ class Reader:
         """Close the file. Closing twice does no harm."""
         self._stream.close()
 
-    def _check_magic(self) -> None:
+    def _check_magic(self, *, salvage: bool) -> int:
+        """Read the magic and return where the frames begin."""
         head = self._source.peek(len(MAGIC))
         if head == MAGIC:
             self._source.read(len(MAGIC))
-        elif not head and not self._source.compressed:
+            return len(MAGIC)
+        if not head and not self._source.compressed:
             raise NotACassette(f"{self.name}: expected a cassette, found an empty file")
-        elif len(head) < len(MAGIC) and MAGIC.startswith(head) and self._source.failure is None:
+        if len(head) < len(MAGIC) and MAGIC.startswith(head) and self._source.failure is None:
             self._source.read(len(head))
             self._found(Damage(0, len(head), "the file ends inside its first 11 bytes", torn=True))
-        else:
-            found = self._source.failure or repr(head)
-            raise NotACassette(
-                f"{self.name}: expected a cassette, which begins with {MAGIC!r}; found {found}"
-            )
+            return len(MAGIC)
+        found = self._source.failure or repr(head)
+        expected = f"expected a cassette, which begins with {MAGIC!r}; found {found}"
+        if not salvage:
+            raise NotACassette(f"{self.name}: {expected}")
+        self._found(Damage(0, 0, expected))
+        return 0
 
     def _read(self) -> Iterator[Record]:
         first = True
         end = len(MAGIC)
         for item in self._frames:
             if isinstance(item, Damage):
-                if self._source.failure is not None:
+                if item.offset == 0:  # what is wrong there was found before: the magic
+                    item = self.damage.pop()._replace(length=item.length)  # noqa: PLW2901
+                elif self._source.failure is not None:
                     item = item._replace(reason=self._source.failure, torn=False)  # noqa: PLW2901
                 self._found(item)
                 continue
