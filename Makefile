@@ -4,9 +4,10 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+FUZZ   ?= 100000
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format bench clean
+.PHONY: help demo test fuzz lint format bench clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -18,6 +19,9 @@ demo: $(VENV)/.ready ## record, replay at 1x and 8x, and measure a stream: the w
 
 test: $(VENV)/.ready ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+fuzz: $(VENV)/.ready ## try readers with hundreds of thousands of damaged and hostile cassettes, for the night
+	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/cassette/test_fuzz.py
 
 lint: $(VENV)/.ready build/types ## ruff, formatting, strict types, import direction
 	$(BIN)/ruff check .

@@ -185,7 +185,7 @@ def _keys(measured: Sequence[MeasuredExchange], sizes: Sequence[int]) -> Columns
 
 def _wall_ns(each: MeasuredExchange) -> int | None:
     section = each.exchange.section
-    if section is None or each.zero_ns is None:
+    if section is None or not section.wall_ns or each.zero_ns is None:  # a date of 0 is not known
         return None
     wall_ns = section.wall_ns + each.zero_ns
     return wall_ns if 0 <= wall_ns < 2**63 else None

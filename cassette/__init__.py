@@ -22,6 +22,7 @@ from tokentape.cassette._errors import (
 )
 from tokentape.cassette._exchanges import Exchange, exchanges
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
+from tokentape.cassette._merging import Merge
 from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004  (as in gzip and bz2)
 from tokentape.cassette._records import (
     FORMAT_VERSION,
@@ -40,27 +41,36 @@ from tokentape.cassette._records import (
     Unknown,
     encode_like,
 )
+from tokentape.cassette._recovery import STAND_IN, whole_entries
 from tokentape.cassette._rewriter import Rewriter
+from tokentape.cassette._splitting import Counts, Part, Split
 from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
+from tokentape.cassette._survey import SectionSurvey, Survey
+from tokentape.cassette._verification import Finding, Verdict, Verification
 from tokentape.cassette._writer import Writer
 
 __all__ = [
     "FORMAT_VERSION",
     "MAX_RECORD_BYTES",
+    "STAND_IN",
     "CassetteError",
     "Chunk",
     "Close",
     "Connect",
     "ContentDecoder",
     "Corrupt",
+    "Counts",
     "Damage",
     "End",
     "EndReason",
     "Entry",
     "Exchange",
+    "Finding",
     "Headers",
+    "Merge",
     "NotACassette",
     "Note",
+    "Part",
     "Reader",
     "Record",
     "RecordTooLarge",
@@ -69,13 +79,18 @@ __all__ = [
     "Rewriter",
     "SSEDecoder",
     "Section",
+    "SectionSurvey",
     "ServerSentEvent",
+    "Split",
+    "Survey",
     "Times",
     "TornTail",
     "UndecodableContent",
     "Unknown",
     "Unreadable",
     "UnsupportedVersion",
+    "Verdict",
+    "Verification",
     "Writer",
     "decoded",
     "encode_like",
@@ -83,4 +98,5 @@ __all__ = [
     "exchanges",
     "header",
     "open",
+    "whole_entries",
 ]

@@ -9,23 +9,21 @@ its own. Its invariant: the frames and the damage, in order, cover every byte it
 
 After damage it looks for the next place where a whole frame checks out. The damaged frame's own length
 is tried first: if only its payload was hit, the next frame is where that length says, and nothing
-inside the payload (which may hold any bytes, even those of a cassette) can be taken for a frame. Only
-then is every later byte that could begin a frame tried. What tells a torn tail from damage in the middle
-is whether anything whole comes after it: a flipped bit in a length makes the frame reach past the end of
-the file just as a cut does. (One doubt stays: where a length was hit in a record whose own payload holds
-a cassette, the frames in there cannot be told from the file's own.)
+inside the payload (which may hold any bytes, even those of a cassette) can be taken for a frame. By
+chance a length that was hit leads to a frame too, a few too late: the checksum, which is then right for
+fewer bytes, tells. Only then is every later byte that could begin a frame tried. What tells a torn tail
+from damage in the middle is whether anything whole comes after it: a flipped bit in a length makes the
+frame reach past the end of the file just as a cut does. (One doubt stays: where a length was hit in
+a record whose own payload holds a cassette, the frames in there cannot be told from the file's own.)
 """
 
+import re
 import struct
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-try:
-    # The same sum without zlib's tables, which take 16 kB and are out of the caches again whenever a proxy
-    # has done its work on a piece: 2% more pieces a second. It comes with the recorder.
-    from zlib_ng.zlib_ng import crc32
-except ImportError:
-    from zlib import crc32
+from tokentape.cassette._crc32 import crc32
+from tokentape.cassette._range_sums import BLOCK, RangeSums
 
 MAGIC = b"\xaatokentape\n"
 MAX_RECORD_BYTES = 256 * 1024 * 1024
@@ -36,7 +34,8 @@ HEADER_BYTES = _HEADER.size
 _LEAD = 0xC9
 _TYPE = 0x54
 _UNCOUNTED = 6  # the bytes of a frame that its length does not count: lead, length and type
-_BLOCK = 1 << 20
+_READ_BYTES = 1 << 20
+_MAY_BE_FRAME = re.compile(rb"\xc9.{4}\x54", re.DOTALL)
 
 
 class Frame(NamedTuple):
@@ -59,7 +58,8 @@ class Damage(NamedTuple):
 
     def __str__(self) -> str:
         """Return what was lost, where and why, for people."""
-        lost = "cut off" if self.torn else f"{self.length} byte{'' if self.length == 1 else 's'} damaged"
+        size = f"{self.length} byte{'' if self.length == 1 else 's'} " if self.length else ""
+        lost = "cut off" if self.torn else f"{size}damaged"
         return f"{lost} at byte {self.offset}: {self.reason}"
 
 
@@ -73,13 +73,17 @@ def read_frames(
 ) -> Iterator[Frame | Damage]:
     """Yield what `read(n)` delivers, from `offset` (the first byte after the magic) to the end.
 
-    Never holds more than one record of `max_record_bytes` and a block of 1 MiB.
+    Holds at most a record of `max_record_bytes`, a quarter of that, and 1 MiB. The time it takes is linear
+    in what is read, whatever is in there.
     """
     return _FrameReader(read, offset, max_record_bytes).run()
 
 
 class _FrameReader:
-    """A window over the source: `buffer[position:]` is what was read and not yet yielded."""
+    """A window over the source: `buffer[position:]` is what was read and not yet yielded.
+
+    Before that it keeps a block of what was, as far as there was one, for `RangeSums`.
+    """
 
     def __init__(self, read: Callable[[int], bytes], offset: int, max_record_bytes: int) -> None:
         self._read = read
@@ -87,16 +91,19 @@ class _FrameReader:
         self._buffer = b""
         self._position = 0
         self._base = offset  # offset in the file of buffer[0]
+        self._ended = False
+        self._sums: RangeSums | None = None  # once there was damage
 
     def run(self) -> Iterator[Frame | Damage]:
         while self._fill(1):
             start = self._base + self._position
-            payload = self._payload_at(self._position)
+            payload = self._payload_at(0)
             if isinstance(payload, bytes):
                 self._position += _HEADER.size + len(payload)
                 yield Frame(start, payload)
             else:
-                found = self._skip_to_whole_frame()
+                self._sums = self._sums or RangeSums()
+                found = self._skip_to_whole_frame(payload)
                 end = self._base + self._position
                 yield Damage(start, end - start, payload.reason, torn=payload.incomplete and not found)
 
@@ -105,22 +112,28 @@ class _FrameReader:
         missing = size - (len(self._buffer) - self._position)
         if missing <= 0:
             return True
-        parts = [self._buffer[self._position :]]
-        self._base += self._position
-        self._position = 0
-        while missing > 0 and (block := self._read(max(_BLOCK, min(missing, 16 * _BLOCK)))):
+        if self._ended:
+            return False
+        cut = max(0, self._position - BLOCK)
+        parts = [self._buffer[cut:]]
+        self._base += cut
+        self._position -= cut
+        # Each time a long window is copied it grows by a part of itself, so that all copies together
+        # are no more than some times what is read.
+        wanted = max(missing, len(parts[0]) // 4 - _READ_BYTES)
+        while wanted > 0 and (block := self._read(max(_READ_BYTES, min(wanted, 16 * _READ_BYTES)))):
             parts.append(block)
             missing -= len(block)
+            wanted -= len(block)
         self._buffer = b"".join(parts)
+        self._ended = missing > 0
         return missing <= 0
 
-    def _payload_at(self, position: int) -> "bytes | _NoFrame":
-        """Check for a frame at a position of the buffer; moves the window but not the place looked at."""
-        relative = position - self._position
-        if not self._fill(relative + _HEADER.size):
+    def _payload_at(self, ahead: int) -> "bytes | _NoFrame":
+        """Return the payload of the frame that begins so many bytes after the position, or why none does."""
+        if not self._fill(ahead + _HEADER.size):
             return _NoFrame("the file ends inside a frame's header", incomplete=True)
-        position = self._position + relative
-        lead, length, kind, crc = _HEADER.unpack_from(self._buffer, position)
+        lead, length, kind, crc = _HEADER.unpack_from(self._buffer, self._position + ahead)
         if lead != _LEAD or kind != _TYPE:
             return _NoFrame(f"expected a frame (0xc9 .. 0x54), found 0x{lead:02x} .. 0x{kind:02x}")
         if length <= 4:
@@ -129,41 +142,61 @@ class _FrameReader:
             return _NoFrame(
                 f"a frame of {length} bytes is longer than the {self._max_length} that are accepted"
             )
-        if not self._fill(relative + _UNCOUNTED + length):
-            have = len(self._buffer) - self._position - relative - _UNCOUNTED
+        if not self._fill(ahead + _UNCOUNTED + length):
+            have = len(self._buffer) - self._position - ahead - _UNCOUNTED
             return _NoFrame(f"expected a frame of {length} bytes, the file has {have} more", incomplete=True)
-        position = self._position + relative
-        payload = self._buffer[position + _HEADER.size : position + _UNCOUNTED + length]
-        if crc32(payload) != crc:
-            return _NoFrame(
-                f"expected CRC-32 {crc:08x}, found {crc32(payload):08x}", skip=_UNCOUNTED + length
-            )
+        start = self._position + ahead + _HEADER.size
+        end = start + length - 4
+        if self._sums is None or length <= BLOCK:
+            payload = self._buffer[start:end]
+            found = crc32(payload)
+        else:
+            found = self._sums.of(self._buffer, self._base, start, end)
+            payload = self._buffer[start:end] if found == crc else b""
+        if found != crc:
+            return _NoFrame(f"expected CRC-32 {crc:08x}, found {found:08x}", skip=_UNCOUNTED + length)
         return payload
 
-    def _skip_to_whole_frame(self) -> bool:
+    def _skip_to_whole_frame(self, here: "_NoFrame") -> bool:
         """Move to the next whole frame and say whether there is one; else move to the end."""
-        here = self._payload_at(self._position)
-        if isinstance(here, _NoFrame) and here.skip and self._is_boundary(here.skip):
-            self._position += here.skip
+        if here.skip and self._is_boundary(here.skip):
+            self._position += self._end_by_checksum(here.skip)
             return True
         self._position += 1
         while self._fill(_HEADER.size):
-            candidate = self._buffer.find(_LEAD, self._position)
-            if candidate < 0:
-                self._position = len(self._buffer)
+            candidate = _MAY_BE_FRAME.search(self._buffer, self._position)
+            if candidate is None:
+                self._position = len(self._buffer) - _HEADER.size + 1
                 continue
-            self._position = candidate
-            if isinstance(self._payload_at(candidate), bytes):
+            self._position = candidate.start()
+            if isinstance(self._payload_at(0), bytes):
                 return True
             self._position += 1
         self._position = len(self._buffer)
         return False
 
-    def _is_boundary(self, skip: int) -> bool:
-        """Whether a whole frame begins, or the file ends, `skip` bytes on."""
-        if isinstance(self._payload_at(self._position + skip), bytes):
-            return True
-        return not self._fill(skip + 1)
+    def _is_boundary(self, ahead: int) -> bool:
+        """Whether a whole frame begins, or the file ends, so many bytes after the position."""
+        return isinstance(self._payload_at(ahead), bytes) or not self._fill(ahead + 1)
+
+    def _end_by_checksum(self, size: int) -> int:
+        """Return the size of the damaged frame at the position, which by its length is `size`.
+
+        It is less if the length was hit: then the checksum still is that of the payload, up to the next
+        frame.
+        """
+        start, end = self._position, self._position + size
+        (_, _, _, wanted) = _HEADER.unpack_from(self._buffer, start)
+        view = memoryview(self._buffer)
+        crc, done = 0, start + _HEADER.size
+        candidate = self._buffer.find(_LEAD, done + 1, end)
+        while candidate >= 0:
+            crc, done = crc32(view[done:candidate], crc), candidate
+            if crc == wanted:
+                found = candidate - start
+                return found if isinstance(self._payload_at(found), bytes) else size
+            candidate = self._buffer.find(_LEAD, candidate + 1, end)
+        return size
 
 
 class _NoFrame(NamedTuple):

@@ -15,19 +15,25 @@ from typing import BinaryIO, NamedTuple, Self
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable, UnsupportedVersion
 from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, read_frames
-from tokentape.cassette._records import FORMAT_VERSION, Close, Record, Section, decode
+from tokentape.cassette._records import FORMAT_VERSION, Close, Note, Record, Section, Unknown, decode
 
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-_ZSTD_STEP = 4096
+_ZSTD_STEP = 64
+"""Compressed bytes that are decompressed at a time: four can stand for 128 KiB, so these for 2 MiB."""
 
 
 def open(  # noqa: A001  (as in gzip and bz2)
-    path: str | PathLike[str], *, lenient: bool = False, max_record_bytes: int = MAX_RECORD_BYTES
+    path: str | PathLike[str],
+    *,
+    lenient: bool = False,
+    salvage: bool = False,
+    max_record_bytes: int = MAX_RECORD_BYTES,
 ) -> "Reader":
     """Open a cassette for reading; one that was compressed with zstd is decompressed on the way.
 
     `path` may be "-" for standard input. With `lenient`, damage is listed in `Reader.damage` instead of
-    raised. Records longer than `max_record_bytes` are refused before memory is taken for them.
+    raised. With `salvage`, which is lenient too, a file that does not begin as a cassette is searched for
+    whole records. Records longer than `max_record_bytes` are refused before memory is taken for them.
 
     Raises `Unreadable` if the file cannot be opened, `NotACassette` if it is something else.
     """
@@ -39,7 +45,7 @@ def open(  # noqa: A001  (as in gzip and bz2)
     except OSError as error:
         raise Unreadable(f"{name}: expected a readable cassette: {error.strerror}") from None
     try:
-        return Reader(stream, name=name, lenient=lenient, max_record_bytes=max_record_bytes)
+        return Reader(stream, name=name, lenient=lenient, salvage=salvage, max_record_bytes=max_record_bytes)
     except BaseException:
         stream.close()
         raise
@@ -70,16 +76,17 @@ class Reader:
         *,
         name: str = "cassette",
         lenient: bool = False,
+        salvage: bool = False,
         max_record_bytes: int = MAX_RECORD_BYTES,
     ) -> None:
         self.name = name
         self.damage: list[Damage] = []
         self.interrupted = True
-        self._lenient = lenient
+        self._lenient = lenient or salvage
         self._stream = stream
         self._source = _Source(stream, name)
-        self._check_magic()
-        self._frames = read_frames(self._source.read, offset=len(MAGIC), max_record_bytes=max_record_bytes)
+        start = self._check_magic(salvage=salvage)
+        self._frames = read_frames(self._source.read, offset=start, max_record_bytes=max_record_bytes)
         self._records = self._read()
         self._offset = 0
         self._payload = b""
@@ -91,6 +98,11 @@ class Reader:
         """Yield each record with its offset and its payload; the same iteration as that over records."""
         for record in self._records:
             yield Entry(self._offset, self._payload, record)
+
+    @property
+    def compressed(self) -> bool:
+        """Whether the file is compressed: offsets are in what is decompressed from it."""
+        return self._source.compressed
 
     def __enter__(self) -> Self:
         return self
@@ -104,46 +116,55 @@ class Reader:
         """Close the file. Closing twice does no harm."""
         self._stream.close()
 
-    def _check_magic(self) -> None:
+    def _check_magic(self, *, salvage: bool) -> int:
+        """Read the magic and return where the frames begin."""
         head = self._source.peek(len(MAGIC))
         if head == MAGIC:
             self._source.read(len(MAGIC))
-        elif not head and not self._source.compressed:
+            return len(MAGIC)
+        if not head and not self._source.compressed:
             raise NotACassette(f"{self.name}: expected a cassette, found an empty file")
-        elif len(head) < len(MAGIC) and MAGIC.startswith(head) and self._source.failure is None:
+        if len(head) < len(MAGIC) and MAGIC.startswith(head) and self._source.failure is None:
             self._source.read(len(head))
             self._found(Damage(0, len(head), "the file ends inside its first 11 bytes", torn=True))
-        else:
-            found = self._source.failure or repr(head)
-            raise NotACassette(
-                f"{self.name}: expected a cassette, which begins with {MAGIC!r}; found {found}"
-            )
+            return len(MAGIC)
+        found = self._source.failure or repr(head)
+        expected = f"expected a cassette, which begins with {MAGIC!r}; found {found}"
+        if not salvage:
+            raise NotACassette(f"{self.name}: {expected}")
+        self._found(Damage(0, 0, expected))
+        return 0
 
     def _read(self) -> Iterator[Record]:
         first = True
         end = len(MAGIC)
         for item in self._frames:
             if isinstance(item, Damage):
-                if self._source.failure is not None:
+                if item.offset == 0:  # what is wrong there was found before: the magic
+                    item = self.damage.pop()._replace(length=item.length)  # noqa: PLW2901
+                elif self._source.failure is not None:
                     item = item._replace(reason=self._source.failure, torn=False)  # noqa: PLW2901
                 self._found(item)
                 continue
             offset, payload = self._offset, self._payload = item
+            size = HEADER_BYTES + len(payload)
             try:
                 record = decode(payload)
-                if first and not isinstance(record, Section) and not self.damage:
-                    raise ValueError(f"expected a section record first, found {type(record).__name__}")  # noqa: TRY301
             except ValueError as error:
-                self._found(Damage(offset, HEADER_BYTES + len(payload), str(error)))
+                self._found(Damage(offset, size, str(error)))
                 continue
+            if first and not isinstance(record, Section) and not self.damage:
+                kind = type(record).__name__
+                self._found(Damage(offset, 0, f"expected a section record first, found {kind}"))
             if isinstance(record, Section) and record.version != FORMAT_VERSION:
                 raise UnsupportedVersion(
                     f"{self.name}: this is format version {record.version}, and this tokentape reads "
                     f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
                 )
             first = False
-            self.interrupted = not isinstance(record, Close)
-            end = offset + HEADER_BYTES + len(payload)
+            if not isinstance(record, Note | Unknown):  # these may follow a close
+                self.interrupted = not isinstance(record, Close)
+            end = offset + size
             yield record
         if self._source.failure is not None and not (self.damage and self.damage[-1].offset >= end):
             self._found(Damage(end, 0, self._source.failure))
@@ -158,13 +179,15 @@ class Reader:
 class _Source:
     """Bytes of a file, decompressed if it begins like zstd; operating system errors become ours.
 
-    Where the compression is damaged the bytes end, and `failure` says what was found.
+    Where the compression is damaged the bytes end, and `failure` says what was found. An end once met stays
+    the end: what is written to the file meanwhile would else be taken for what came behind damage.
     """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.failure: str | None = None
         self._stream = stream
         self._name = name
+        self._ended = False
         self._head = b""
         self._zstd: ContentDecoder | None = None
         if self.peek(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC:
@@ -192,17 +215,21 @@ class _Source:
     def _get(self, size: int) -> bytes:
         if self._zstd is None:
             return self._raw(size)
-        # In small steps, so that little of what came before damage goes with it.
+        # In small steps, so that little of what came before damage goes with it, and little memory is taken.
         while self.failure is None and (raw := self._raw(_ZSTD_STEP)):
             if decompressed := self._decompress(raw):
                 return decompressed
         return b""
 
     def _raw(self, size: int) -> bytes:
+        if self._ended:
+            return b""
         try:
-            return self._stream.read(size)
+            raw = self._stream.read(size)
         except OSError as error:
             raise Unreadable(f"{self._name}: expected a readable cassette: {error.strerror}") from None
+        self._ended = not raw
+        return raw
 
     def _decompress(self, raw: bytes) -> bytes:
         assert self._zstd is not None  # noqa: S101

@@ -154,8 +154,18 @@ def encode_like(payload: bytes, record: Known) -> bytes:
 
 
 _decoder: msgspec.msgpack.Decoder[Known] = msgspec.msgpack.Decoder(Known)
-_any_array: msgspec.msgpack.Decoder[list[object]] = msgspec.msgpack.Decoder(list[object])
 _KNOWN_KINDS = range(7)
+
+
+class _Head(msgspec.Struct, array_like=True, frozen=True):
+    """The first two elements of any array; what follows is walked over, and no memory is taken for it."""
+
+    kind: msgspec.Raw
+    version: msgspec.Raw = msgspec.Raw()
+
+
+_head = msgspec.msgpack.Decoder(_Head)
+_int = msgspec.msgpack.Decoder(int)
 
 
 def decode(payload: bytes) -> Record:
@@ -165,10 +175,10 @@ def decode(payload: bytes) -> Record:
     """
     try:
         return _decoder.decode(payload)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         kind, version = _peek(payload)
-        if kind is None:
-            raise ValueError("expected a msgpack array that begins with the record's kind") from None
+        if kind is None or kind < 0:
+            raise ValueError(f"expected an array that begins with the record's kind: {error}") from None
         if kind not in _KNOWN_KINDS:
             return Unknown(kind=kind, payload=payload)
         if kind == 0 and version is not None and version != FORMAT_VERSION:
@@ -180,9 +190,14 @@ def decode(payload: bytes) -> Record:
 def _peek(payload: bytes) -> tuple[int | None, int | None]:
     """Return the first two elements of an array as far as they are integers."""
     try:
-        fields = _any_array.decode(payload)
+        head = _head.decode(payload)
     except (msgspec.MsgspecError, RecursionError):
         return None, None
-    ints = [field if type(field) is int else None for field in fields[:2]]
-    kind, version = [*ints, None, None][:2]
-    return kind, version
+    return _integer(head.kind), _integer(head.version)
+
+
+def _integer(element: msgspec.Raw) -> int | None:
+    try:
+        return _int.decode(element)
+    except msgspec.MsgspecError:
+        return None

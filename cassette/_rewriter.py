@@ -61,7 +61,10 @@ class Rewriter:
             raise RecordTooLarge(
                 f"{self.path}: a record of {len(payload)} bytes is longer than the {MAX_RECORD_BYTES} allowed"
             )
-        self._out.write(frame(payload))
+        try:
+            self._out.write(frame(payload))
+        except OSError as error:
+            raise self._named(error) from None
 
     def __enter__(self) -> Self:
         return self
@@ -72,11 +75,20 @@ class Rewriter:
         try:
             if kind is None:
                 self._finish()
+        except FileExistsError:
+            raise
+        except OSError as error:
+            raise self._named(error) from None
         finally:
             if self._beside:
-                self._file.close()
+                with suppress(OSError):  # what a full disk did not take, it does not take now
+                    self._file.close()
                 with suppress(FileNotFoundError):  # it is in its place
                     os.unlink(self._beside)
+
+    def _named(self, error: OSError) -> OSError:
+        """Return the error with the name of the file that is made, not of the one beside it."""
+        return type(error)(error.errno, error.strerror, self.path)
 
     def _finish(self) -> None:
         if self._out is not self._file:

@@ -17,6 +17,11 @@ VERBS = (
     "record",
     "replay",
     "analyze",
+    "info",
+    "verify",
+    "recover",
+    "merge",
+    "split",
     "demo",
 )
 

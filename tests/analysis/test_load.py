@@ -424,6 +424,17 @@ def test_times_are_of_the_request_and_not_of_the_section(tmp_path):
     assert made.exchanges[["headers_ms", "first_byte_ms", "end_ms"]].to_numpy().tolist() == [[30, 200, 221]]
 
 
+def test_a_date_that_is_not_known_is_missing_and_not_1970(tmp_path):
+    nowhen = msgspec.structs.replace(SECTION, wall_ns=0)
+    with cassette.Writer(tmp_path / "a.tape", nowhen) as tape:
+        for record in records(HELLO):
+            tape.write(record)
+    made = load(tmp_path / "a.tape")
+    assert made.exchanges["started_at"].isna().all()
+    assert made.as_dict()["streams"][0]["started_at"] is None
+    assert made.streams["ttft_ms"].notna().all()
+
+
 def test_collector_is_as_it_was_after_a_load(tmp_path):
     path = write(tmp_path / "a.tape", records(HELLO))
     assert gc.isenabled()

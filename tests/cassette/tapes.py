@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tokentape import cassette
+from tokentape.cassette._framing import MAGIC, frame
+from tokentape.cassette._records import encode
 
 SECTION = cassette.Section(
     version=1,
@@ -57,3 +61,44 @@ def write(path: Path, *records: cassette.Record) -> Path:
             assert not isinstance(record, cassette.Unknown)
             writer.write(record)
     return path
+
+
+def raw(*records: cassette.Record) -> bytes:
+    """Return the bytes of a file with these records, whether or not they make sense together."""
+    return MAGIC + b"".join(frame(payload_of(record)) for record in records)
+
+
+def entries(*records: cassette.Record) -> list[cassette.Entry]:
+    """Return records as a reader yields them."""
+    found, offset = [], len(MAGIC)
+    for record in records:
+        payload = payload_of(record)
+        found.append(cassette.Entry(offset, payload, record))
+        offset += len(frame(payload))
+    return found
+
+
+def payload_of(record: cassette.Record) -> bytes:
+    return record.payload if isinstance(record, cassette.Unknown) else encode(record)
+
+
+def exchange(
+    number: int, pieces: int = 2, *, host: str = "api.example", model: str = "m", status: int = 200
+) -> list[cassette.Record]:
+    """The records of one more exchange."""
+    of = {"exchange": number}
+    data = [b"data: %d.%d\n\n" % (number, piece) for piece in range(pieces)]
+    return [
+        replace(REQUEST, **of, host=host, body=b'{"model":"%s"}' % model.encode()),
+        replace(RESPONSE, **of, status=status),
+        *(replace(CHUNKS[0], **of, data=piece) for piece in data),
+        replace(END, **of, chunks=pieces, bytes=sum(map(len, data))),
+    ]
+
+
+def closed(*records: cassette.Record) -> list[cassette.Record]:
+    """The records with a close that counts them."""
+    pieces = [record for record in records if isinstance(record, cassette.Chunk)]
+    requests = sum(isinstance(record, cassette.Request) for record in records)
+    size = sum(len(piece.data) for piece in pieces)
+    return [*records, replace(CLOSE, exchanges=requests, chunks=len(pieces), bytes=size)]

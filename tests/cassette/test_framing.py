@@ -1,12 +1,15 @@
 import io
+import os
 import subprocess
 import sys
+import zlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tokentape.cassette._framing import Damage, Frame, frame, read_frames
+from tokentape.cassette._range_sums import BLOCK
 
 PAYLOADS = [b"\x91\x00", b"\x92\x01\xc9" + b"T" * 20, b"\xc9\x00\x00\x00\x04T\x00\x00\x00\x00", b"z" * 300]
 WHOLE = b"".join(frame(payload) for payload in PAYLOADS)
@@ -72,6 +75,52 @@ def test_a_frame_inside_a_damaged_payload_is_not_taken_for_a_record():
     data = bytearray(frame(b"before" + inner) + frame(b"next"))
     data[10] ^= 1
     assert payloads(read(bytes(data))) == [b"next"]
+
+
+@pytest.mark.parametrize("last", [b"last", b""])
+def test_a_damaged_length_that_leads_to_a_later_frame_costs_no_frame_before_it(last):
+    between = [b"\x91\x01" * 4, b"x" * (128 - 18 - 10)]  # whole frames of 128 bytes together
+    items = [b"first", *between, last] if last else [b"first", *between]
+    data = bytearray(b"".join(frame(item) for item in items))
+    data[4] ^= 128  # the length of the first frame
+    assert payloads(read(bytes(data))) == items[1:]
+
+
+BIG = [os.urandom(size) for size in (5_000_000, 40_000, 3_000_000, 100, 1_500_000)]
+"""Longer than what is read at a time, so that the window over the file moves."""
+
+
+@pytest.mark.parametrize("hit", range(len(BIG)))
+@pytest.mark.parametrize("position", [1, 3, 5, 7, 12])
+def test_damage_to_one_of_long_frames_costs_that_one(hit, position):
+    data = bytearray(b"".join(frame(item) for item in BIG))
+    data[sum(len(frame(item)) for item in BIG[:hit]) + position] ^= 1
+    assert payloads(read(bytes(data))) == BIG[:hit] + BIG[hit + 1 :]
+
+
+def test_long_frames_behind_garbage_are_found_whatever_it_looks_like():
+    fake = b"\xc9\x00\x0f\xff\xffT\x00\x00\x00\x00"
+    found = read(fake * 20_000 + frame(BIG[2]) + fake * 20_000 + frame(BIG[0]) + frame(BIG[3]))
+    assert payloads(found) == [BIG[2], BIG[0], BIG[3]]
+
+
+@pytest.mark.parametrize("between", [b"", frame(b"\x91\x05")])
+def test_places_that_look_like_long_frames_cost_no_more_than_their_number(between, monkeypatch):
+    """Summing each of them would take their number times their length."""
+    summed = 0
+
+    def count(data: bytes, value: int = 0) -> int:
+        nonlocal summed
+        summed += len(data)
+        return zlib.crc32(data, value)
+
+    monkeypatch.setattr("tokentape.cassette._framing.crc32", count)
+    monkeypatch.setattr("tokentape.cassette._range_sums.crc32", count)
+    fake = b"\xc9\x00\x01\xff\xffT\x00\x00\x00\x00" + between
+    places = 5_000 + 131_072 // len(fake)  # so that most have the 128 kB that they claim
+    found = read(fake * places)
+    assert payloads(found) == ([b"\x91\x05"] * places if between else [])
+    assert summed < places * 6 * BLOCK < places * 131_072
 
 
 def test_an_absurd_length_is_refused_without_reading_for_it():

@@ -71,6 +71,40 @@ def test_deep_nesting_is_a_value_error():
         decode(b"\x91" * 100_000)
 
 
+def test_what_nests_as_deep_as_the_document_allows_is_walked_over():
+    deep = b"\x92\xcc\xc8" + b"\x91" * 62 + b"\x90"
+    assert decode(deep) == cassette.Unknown(kind=200, payload=deep)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        b"\xa2\xff\xfe",
+        b"\xd6\xff\xff\xff\xff\xff",
+        b"\xc7\x0c\xff" + b"\xff" * 12,
+        b"\x81\x90\xc0",
+        b"\xd4\x05\x00",
+    ],
+    ids=["no UTF-8", "no time", "no year", "a list as key", "an extension"],
+)
+def test_what_is_not_known_is_kept_whatever_it_holds(more):
+    unknown, known = b"\x92\xcc\xc8" + more, b"\x95" + encode(RECORDS[3])[1:] + more
+    assert decode(unknown) == cassette.Unknown(kind=200, payload=unknown)
+    assert decode(known) == RECORDS[3]
+    assert decode(b"\x93\x00\x02" + more).version == 2
+
+
+@pytest.mark.parametrize("kind", [-1, -(2**63)])
+def test_a_negative_kind_is_none(kind):
+    with pytest.raises(ValueError, match="kind"):
+        decode(msgspec.msgpack.encode([kind]))
+
+
+def test_a_text_that_is_not_utf_8_is_told_with_its_kind():
+    with pytest.raises(ValueError, match="record of kind 5"):
+        decode(b"\x93\x05\x00\xa1\xff")
+
+
 @given(st.binary(max_size=60))
 def test_anything_is_a_record_or_a_value_error(payload):
     try:

@@ -81,6 +81,11 @@ def test_a_missing_extra_is_one_line_that_says_how_to_add_it(verb, tmp_path):
         (["replay", "none.tape"], ["pandas", "mitmproxy", "openai"]),
         (["record", "--proxy", "-o", "none/a.tape", "--listen", "127.0.0.1:0"], ["pandas", "openai"]),
         (["analyze", "none.tape"], ["mitmproxy", "openai"]),
+        (["info", "none.tape"], ["pandas", "mitmproxy", "openai"]),
+        (["verify", "none.tape"], ["pandas", "mitmproxy", "openai"]),
+        (["recover", "none.tape", "out.tape"], ["pandas", "mitmproxy", "openai"]),
+        (["merge", "none.tape", "-o", "out.tape"], ["pandas", "mitmproxy", "openai"]),
+        (["split", "none.tape", "--by", "host"], ["pandas", "mitmproxy", "openai"]),
     ],
     ids=lambda value: value[0],
 )
