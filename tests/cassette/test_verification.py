@@ -90,7 +90,7 @@ LOSSES: dict[str, list[Record]] = {
     "the close record counts 1 requests, 2 pieces": [SECTION, CLOSE],
     "a request after the close": [*RECORDS, *exchange(0)],
     "a second close record": [*RECORDS, CLOSE],
-    "a chunk after the close": closed(SECTION, *exchange(0)) + [CHUNKS[0]],
+    "a chunk after the close": [*closed(SECTION, *exchange(0)), CHUNKS[0]],
 }  # fmt: skip
 
 
