@@ -87,7 +87,7 @@ LOSSES: dict[str, list[Record]] = {
     "a second response": [SECTION, REQUEST, RESPONSE, RESPONSE],
     "a second request of this number": [SECTION, *RECORDS[1:6], REQUEST],
     "its end record is missing": [SECTION, REQUEST, RESPONSE, *CHUNKS, CLOSE],
-    "the close record counts 1 requests, 2 pieces": [SECTION, CLOSE],
+    "the close record counts 1 request, 2 pieces and 30 bytes; 0, 0 and 0 are there": [SECTION, CLOSE],
     "a request after the close": [*RECORDS, *exchange(0)],
     "a second close record": [*RECORDS, CLOSE],
     "a chunk after the close": [*closed(SECTION, *exchange(0)), CHUNKS[0]],
