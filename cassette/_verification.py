@@ -122,8 +122,8 @@ class Verification:
         if counts != written:
             self._lose(
                 None,
-                "the close record counts {} requests, {} pieces and {} bytes; ".format(*written)
-                + "{}, {} and {} are there".format(*counts),
+                f"the close record counts {_listed(written, 'request', 'piece', 'byte')}; "
+                "{}, {} and {} are there".format(*counts),
             )
         self._closed = True
         self._open = {}
@@ -188,8 +188,9 @@ class Verification:
         if found != written and _elements(payload) >= _END_WITH_COUNTS:
             self._lose(
                 number,
-                "its end record counts {} pieces and {} bytes; ".format(*written)
-                + "{} and {} are there".format(*found),
+                f"its end record counts {_listed(written, 'piece', 'byte')}; {{}} and {{}} are there".format(
+                    *found
+                ),
             )
         if record.reason == "complete" and not exchange.answered:
             self._lose(number, "it is complete, and its response is missing")
@@ -262,3 +263,9 @@ def _elements(payload: bytes) -> int:
             return int.from_bytes(payload[1:5])
         case head:
             return head & 0x0F
+
+
+def _listed(counts: tuple[int, ...], *nouns: str) -> str:
+    """Return `1 request, 2 pieces and 30 bytes`."""
+    parts = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in zip(counts, nouns, strict=True)]
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

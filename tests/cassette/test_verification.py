@@ -87,9 +87,10 @@ LOSSES: dict[str, list[Record]] = {
     "a second response": [SECTION, REQUEST, RESPONSE, RESPONSE],
     "a second request of this number": [SECTION, *RECORDS[1:6], REQUEST],
     "its end record is missing": [SECTION, REQUEST, RESPONSE, *CHUNKS, CLOSE],
-    "the close record counts 1 requests, 2 pieces": [SECTION, CLOSE],
+    "the close record counts 1 request, 2 pieces and 30 bytes; 0, 0 and 0 are there": [SECTION, CLOSE],
     "a request after the close": [*RECORDS, *exchange(0)],
     "a second close record": [*RECORDS, CLOSE],
+    "a chunk after the close": [*closed(SECTION, *exchange(0)), CHUNKS[0]],
 }  # fmt: skip
 
 
@@ -151,6 +152,15 @@ def test_sections_are_looked_at_each_for_itself():
     assert (found.unclosed, found.verdict([])) == ([1], "interrupted")
     found = verified([*RECORDS, SECTION, REQUEST, *RECORDS[:3]])
     assert (found.unclosed, found.unended) == ([1, 2], 2)
+
+
+def test_an_exchange_does_not_go_on_behind_a_close():
+    found = verified([SECTION, REQUEST, RESPONSE, replace(CLOSE, chunks=0, bytes=0), CHUNKS[0]])
+    assert [finding.what.partition(";")[0] for finding in found.findings] == [
+        "its end record is missing: the section was closed",
+        "a chunk after the close",
+        "a chunk, and its request is missing",
+    ]
 
 
 def test_a_finding_says_where():
