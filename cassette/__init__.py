@@ -10,6 +10,7 @@
 """
 
 from tokentape.cassette._body import decoded, events, header
+from tokentape.cassette._canonical import canonical, parse_json
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import (
     CassetteError,
@@ -77,10 +78,12 @@ __all__ = [
     "Unreadable",
     "UnsupportedVersion",
     "Writer",
+    "canonical",
     "decoded",
     "encode_like",
     "events",
     "exchanges",
     "header",
     "open",
+    "parse_json",
 ]

@@ -18,6 +18,7 @@ VERBS = (
     "replay",
     "analyze",
     "cat",
+    "diff",
     "demo",
 )
 

@@ -12,7 +12,7 @@ from tokentape.cli._safe_text import safe_text
 @click.command(short_help="Show what was asked and answered, with times.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=once_from_stdin)
 @click.option("--format", "form", type=click.Choice(["text", "sse", "jsonl"]), default="text",
-              show_default=True, help="For people, as an event stream, or a JSON object an event.")  # fmt: skip
+              show_default=True, help="For people, an event stream, or a JSON object an event.")  # fmt: skip
 @click.option("--exchange", type=click.IntRange(0), metavar="N", help="Only the exchange of this number.")
 @click.option("--section", type=click.IntRange(0), metavar="N", help="Only the section of this number.")
 @click.pass_context

@@ -1,6 +1,7 @@
 """Text that came in parts, laid out in rows that each say when their first part came.
 
-The invariant: the rows that begin a line and those that go on with it, put together again, are the text.
+The invariant: the rows that begin a line and those that go on with it, put together again, are the text
+(less an end of line at its end).
 A row ends at the text's own line ends, where nothing came for longer than `gap_ns`, and between two
 parts once it is `width` long, so that the times of a long paragraph can be read from its rows.
 """
@@ -35,9 +36,17 @@ class Row(NamedTuple):
 
 
 def rows(
-    parts: Iterable[Part], label: str = "", *, gap_ns: int | None = GAP_NS, width: int | None = WIDTH
+    parts: Iterable[Part],
+    label: str = "",
+    *,
+    gap_ns: int | None = GAP_NS,
+    width: int | None = WIDTH,
+    exact: bool = False,
 ) -> list[Row]:
-    """Return the rows of a text, the first with the label. None for a limit: that never ends a row."""
+    """Return the rows of a text, the first with the label. None for a limit: that never ends a row.
+
+    An end of line at the end of the text makes an empty row only if it is to be `exact`.
+    """
     found: list[Row] = []
     row: list[str] = []
     size = 0
@@ -64,7 +73,7 @@ def rows(
                 row.append(line)
                 size += len(line)
         last = t
-    if row:
+    if row or (exact and found and begins):
         end(of_line=True)
     return found
 

@@ -41,7 +41,7 @@ def comparable(exchange: Exchange) -> list[str]:
         *([Row(None, "error", said.error)] if said.error else []),
         Row(None, "end", end.reason if end else "interrupted with the recorder"),
     ]
-    return [f"{row.label:<10} | {row.text}".strip() for row in found]
+    return [f"{row.label:<10} | {row.text}" for row in found]
 
 
 def heading(exchange: Exchange, said: Transcript) -> Iterator[str]:
@@ -86,7 +86,7 @@ def answered(
     elif said.lines:
         found = _spoken(exchange, said, gap_ns, width, timeless)
     else:
-        found = _said_at_once(said)
+        found = _said_at_once(said, timeless)
     yield from (row._replace(t=None) for row in found) if timeless else found
 
 
@@ -112,7 +112,7 @@ def _spoken(
     for choice, found in runs.items():
         for kind, parts in found:
             text = calls(parts) if kind == "tool_call" else parts
-            yield from rows(text, _label(kind, choice), gap_ns=gap_ns, width=width)
+            yield from rows(text, _label(kind, choice), gap_ns=gap_ns, width=width, exact=timeless)
         if choice in finishes:
             yield finishes[choice]
     yield from odd
@@ -130,11 +130,12 @@ def _oddity(line: Line, timeless: bool) -> str:
     return "" if line.event.terminated else "cut off"
 
 
-def _said_at_once(said: Transcript) -> Iterator[Row]:
+def _said_at_once(said: Transcript, timeless: bool) -> Iterator[Row]:
     for choice, each in sorted(said.choices.items()):
         for kind, text in each.runs:
-            parts: Sequence[Part] = [(None, text)]
-            yield from rows(calls(parts) if kind == "tool_call" else parts, _label(kind, choice), width=None)
+            parts: list[Part] = [(None, text)]
+            parts = calls(parts) if kind == "tool_call" else parts
+            yield from rows(parts, _label(kind, choice), width=None, exact=timeless)
         if each.finish:
             yield Row(None, _label("finish", choice), each.finish)
 

@@ -104,7 +104,9 @@ def test_sse_has_the_same_events_as_every_stream(stream):
 
 
 LINES = st.lists(
-    st.sampled_from([b"data: a", b"data", b": c", b"event: e", b"id: 1", b"\n", b"\r", b"\r\n", b"\xef\xbb\xbf"])
+    st.sampled_from(
+        [b"data: a", b"data", b": c", b"event: e", b"id: 1", b"\n", b"\r", b"\r\n", b"\xef\xbb\xbf"]
+    )
 )
 
 
@@ -150,7 +152,8 @@ def test_a_reader_that_has_enough_ends_it_quietly(tmp_path):
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )
-        assert process.stdout and process.stderr
+        assert process.stdout
+        assert process.stderr
         assert process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""

@@ -16,6 +16,7 @@ def joined(found):
 def test_rows_put_together_are_the_text(parts, width, gap_ns):
     text = "".join(part for _, part in parts)
     assert joined(rows(parts, "x", gap_ns=gap_ns, width=width)) == text.removesuffix("\n")
+    assert joined(rows(parts, "x", gap_ns=gap_ns, width=width, exact=True)) == text
 
 
 @given(PARTS)

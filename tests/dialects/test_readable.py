@@ -171,12 +171,16 @@ def test_what_is_compared_has_neither_times_nor_ids():
             exchange([(t, data(chunk({"content": "a"}, id=name))), (t + 1, data(chunk({}, "stop", id=name)))])
         )
 
-    assert answer(MS, "x") == answer(900 * MS, "y") == [
-        "status     | 200",
-        "content    | a",
-        "finish     | stop",
-        "end        | complete",
-    ]
+    assert (
+        answer(MS, "x")
+        == answer(900 * MS, "y")
+        == [
+            "status     | 200",
+            "content    | a",
+            "finish     | stop",
+            "end        | complete",
+        ]
+    )
     unknown = [
         comparable(exchange([(t, b'{"b": {"id": %d}, "a": 1}' % t)], path=b"/x", content_type="a/json"))
         for t in (1, 2)
