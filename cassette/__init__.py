@@ -22,6 +22,7 @@ from tokentape.cassette._errors import (
     UnsupportedVersion,
 )
 from tokentape.cassette._exchanges import Exchange, exchanges
+from tokentape.cassette._follower import Follower
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
 from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004  (as in gzip and bz2)
 from tokentape.cassette._records import (
@@ -59,6 +60,7 @@ __all__ = [
     "EndReason",
     "Entry",
     "Exchange",
+    "Follower",
     "Headers",
     "NotACassette",
     "Note",

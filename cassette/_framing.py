@@ -69,20 +69,36 @@ def frame(payload: bytes) -> bytes:
 
 
 def read_frames(
-    read: Callable[[int], bytes], *, offset: int = 0, max_record_bytes: int = MAX_RECORD_BYTES
+    read: Callable[[int], bytes],
+    *,
+    offset: int = 0,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    growing: bool = False,
 ) -> Iterator[Frame | Damage]:
     """Yield what `read(n)` delivers, from `offset` (the first byte after the magic) to the end.
 
-    Never holds more than one record of `max_record_bytes` and a block of 1 MiB.
+    Never holds more than one record of `max_record_bytes` and a block of 1 MiB. Of a file that is still
+    `growing` only what will stay so is yielded: what is not whole at its end may become so.
     """
-    return _FrameReader(read, offset, max_record_bytes).run()
+    return _FrameReader(read, offset, max_record_bytes, growing=growing).run()
+
+
+def stated_size(header: bytes) -> int | None:
+    """Return how many bytes a frame takes by its first `HEADER_BYTES`; None if they begin no frame."""
+    if len(header) < HEADER_BYTES:
+        return None
+    lead, length, kind, _ = _HEADER.unpack_from(header)
+    return length + _UNCOUNTED if lead == _LEAD and kind == _TYPE else None
 
 
 class _FrameReader:
     """A window over the source: `buffer[position:]` is what was read and not yet yielded."""
 
-    def __init__(self, read: Callable[[int], bytes], offset: int, max_record_bytes: int) -> None:
+    def __init__(
+        self, read: Callable[[int], bytes], offset: int, max_record_bytes: int, *, growing: bool
+    ) -> None:
         self._read = read
+        self._growing = growing
         self._max_length = max_record_bytes + 4
         self._buffer = b""
         self._position = 0
@@ -95,8 +111,12 @@ class _FrameReader:
             if isinstance(payload, bytes):
                 self._position += _HEADER.size + len(payload)
                 yield Frame(start, payload)
+            elif self._growing and payload.incomplete:
+                return
             else:
                 found = self._skip_to_whole_frame()
+                if self._growing and not found:
+                    return
                 end = self._base + self._position
                 yield Damage(start, end - start, payload.reason, torn=payload.incomplete and not found)
 
