@@ -19,6 +19,7 @@ VERBS = (
     "analyze",
     "cat",
     "diff",
+    "watch",
     "demo",
 )
 
