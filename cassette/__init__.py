@@ -21,6 +21,7 @@ from tokentape.cassette._errors import (
     Unreadable,
     UnsupportedVersion,
 )
+from tokentape.cassette._exchange_at import exchange_at
 from tokentape.cassette._exchanges import Exchange, exchanges
 from tokentape.cassette._follower import Follower
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
@@ -84,6 +85,7 @@ __all__ = [
     "decoded",
     "encode_like",
     "events",
+    "exchange_at",
     "exchanges",
     "header",
     "open",

@@ -16,7 +16,14 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from tokentape.cassette._errors import NotACassette, Unreadable, UnsupportedVersion
-from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, read_frames, stated_size
+from tokentape.cassette._framing import (
+    HEADER_BYTES,
+    MAGIC,
+    MAX_RECORD_BYTES,
+    Damage,
+    read_frames,
+    stated_size,
+)
 from tokentape.cassette._records import FORMAT_VERSION, Record, Section, decode
 
 _MOST_DAMAGE = 100  # entries of `damage`

@@ -26,7 +26,9 @@ def command(file: str, once: bool, as_json: bool, interval: float) -> None:
     tokentape watch session.tape --json --interval 5 | jq '.in_flight | length'
     """
     if file == "-":
-        raise click.UsageError("expected a file that grows, found - (standard input is read by tokentape cat)")
+        raise click.UsageError(
+            "expected a file that grows, found - (standard input is read by tokentape cat)"
+        )
     from rich.console import Console
     from rich.live import Live
 

@@ -18,16 +18,16 @@ from tokentape.dialects._transcript import Line, Transcript, path_of, requested_
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
 
 
-def readable(exchange: Exchange, *, gap_ns: int | None = GAP_NS, width: int | None = WIDTH) -> Iterator[str]:
+def readable(exchange: Exchange, *, with_request: bool = True) -> Iterator[str]:
     """Yield the lines of an exchange: its heading, the request, the answer with times, how it ended."""
     said = transcript(exchange)
     yield from heading(exchange, said)
     if exchange.request is None:
         yield str(Row(None, "request", "[lost to damage]"))
-    else:
+    elif with_request:
         yield from map(str, asked(exchange.request))
     yield ""
-    yield from map(str, answered(exchange, said, gap_ns=gap_ns, width=width))
+    yield from map(str, answered(exchange, said))
     yield from map(str, _ending(exchange, said))
 
 
@@ -37,7 +37,7 @@ def comparable(exchange: Exchange) -> list[str]:
     response, end = exchange.response, exchange.end
     found = [
         Row(None, "status", str(response.status) if response else "no response"),
-        *answered(exchange, said, gap_ns=None, width=None, timeless=True),
+        *answered(exchange, said, timeless=True),
         *([Row(None, "error", said.error)] if said.error else []),
         Row(None, "end", end.reason if end else "interrupted with the recorder"),
     ]
@@ -66,14 +66,7 @@ def heading(exchange: Exchange, said: Transcript) -> Iterator[str]:
     yield "   " + "  ".join(parts)
 
 
-def answered(
-    exchange: Exchange,
-    said: Transcript,
-    *,
-    gap_ns: int | None = GAP_NS,
-    width: int | None = WIDTH,
-    timeless: bool = False,
-) -> Iterator[Row]:
+def answered(exchange: Exchange, said: Transcript, *, timeless: bool = False) -> Iterator[Row]:
     """Yield the rows of an answer: its text by choice and kind, or what it is instead.
 
     `timeless` leaves the times out and, of answers whose text is not understood, what is volatile.
@@ -84,15 +77,14 @@ def answered(
     if not spoken:
         found = _events(exchange, said, timeless) if said.lines else _body(exchange, timeless)
     elif said.lines:
-        found = _spoken(exchange, said, gap_ns, width, timeless)
+        found = _spoken(exchange, said, timeless)
     else:
         found = _said_at_once(said, timeless)
     yield from (row._replace(t=None) for row in found) if timeless else found
 
 
-def _spoken(
-    exchange: Exchange, said: Transcript, gap_ns: int | None, width: int | None, timeless: bool
-) -> Iterator[Row]:
+def _spoken(exchange: Exchange, said: Transcript, timeless: bool) -> Iterator[Row]:
+    limits = {"gap_ns": None, "width": None} if timeless else {"gap_ns": GAP_NS, "width": WIDTH}
     runs: dict[int, list[tuple[str, list[Part]]]] = {choice: [] for choice in sorted(said.choices)}
     finishes: dict[int, Row] = {}
     odd: list[Row] = []
@@ -112,7 +104,7 @@ def _spoken(
     for choice, found in runs.items():
         for kind, parts in found:
             text = calls(parts) if kind == "tool_call" else parts
-            yield from rows(text, _label(kind, choice), gap_ns=gap_ns, width=width, exact=timeless)
+            yield from rows(text, _label(kind, choice), **limits, exact=timeless)
         if choice in finishes:
             yield finishes[choice]
     yield from odd

@@ -111,7 +111,10 @@ def test_another_section_is_a_record_as_any(path, whole):
 def test_a_file_that_is_begun_again_is_followed_from_its_start(path, whole, how):
     path.write_bytes(whole)
     other = write(
-        path.with_name("other.tape"), cassette.Section(**_fields(SECTION) | {"wall_ns": 1}), *RECORDS[1:], *CHUNKS
+        path.with_name("other.tape"),
+        cassette.Section(**_fields(SECTION) | {"wall_ns": 1}),
+        *RECORDS[1:],
+        *CHUNKS,
     ).read_bytes()
     with cassette.Follower(path) as follower:
         list(follower.poll())

@@ -45,7 +45,7 @@ def test_it_goes_on_until_ctrl_c_and_exits_0(tape, monkeypatch):
     """What happens to the file between two looks is seen in the next one."""
     whole = tape.read_bytes()
     steps = [
-        lambda: tape.unlink(),
+        tape.unlink,
         lambda: tape.write_bytes(whole),
         lambda: os.truncate(tape, 0),
         lambda: tape.write_bytes(whole[:-1]),

@@ -89,7 +89,9 @@ def test_the_first_token_of_every_stream_is_found(stream):
     decoded = [
         event
         for event in cassette.events(
-            cassette.decoded(only(list(cassette.exchanges([SECTION, *records(pieces, encoding=encoding)]))))[0]
+            cassette.decoded(only(list(cassette.exchanges([SECTION, *records(pieces, encoding=encoding)]))))[
+                0
+            ]
         )
         if event.terminated
     ]
