@@ -15,6 +15,7 @@ from tokentape.dialects._carried import ERROR, NO_CHOICE, TOKEN, UNPARSED, Usage
 from tokentape.dialects._layout import GAP_NS, WIDTH, Part, Row, calls, rows
 from tokentape.dialects._transcript import Line, Transcript, path_of, requested_model, transcript
 
+_PORTS = (("http", 80), ("https", 443))
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
 
 
@@ -51,7 +52,8 @@ def heading(exchange: Exchange, said: Transcript) -> Iterator[str]:
     if request is None:
         yield name
     else:
-        yield f"{name} {request.method} {request.scheme}://{request.host}{path_of(request)}"
+        port = "" if (request.scheme, request.port) in _PORTS else f":{request.port}"
+        yield f"{name} {request.method} {request.scheme}://{request.host}{port}{path_of(request)}"
     parts = []
     if request is not None and request.times != "none" and exchange.section is not None:
         parts.append(_wall_clock(exchange.section.wall_ns + request.t))

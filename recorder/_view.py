@@ -247,7 +247,7 @@ class _LegacyView(contentviews.View):
 
     def __call__(self, data: bytes, **metadata: Any) -> Any:  # noqa: ARG002
         text = _text_for_view(metadata.get("flow"), metadata.get("http_message"))
-        return "recorded", iter([[("text", line)] for line in text.split("\n")])
+        return _NAME, iter([[("text", line)] for line in text.split("\n")])
 
     def render_priority(self, data: bytes, **metadata: Any) -> float:  # noqa: ARG002
         return _priority(metadata.get("flow"), metadata.get("http_message"), metadata.get("content_type"))
