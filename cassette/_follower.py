@@ -55,6 +55,11 @@ class Follower:
     ) -> None:
         self.close()
 
+    @property
+    def position(self) -> int:
+        """How many bytes of the file were read, as records or as damage."""
+        return self._offset
+
     def close(self) -> None:
         """Close the file. Closing twice does no harm."""
         if self._file is not None:

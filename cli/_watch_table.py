@@ -5,21 +5,23 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from tokentape.cassette import Follower
 from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._watched import Line, Picture
 
+_MUCH = 1_000_000  # bytes that are still to be read
 _COLUMNS = ("TTFT ms", "last gap ms", "tokens", "events", "kB")
 
 
-def watch_table(picture: Picture, name: str, size: int | None, lost: int) -> RenderableType:
+def watch_table(picture: Picture, follower: Follower) -> RenderableType:
     """Return what is in flight, what ended lately, and the totals in a line."""
-    if size is None:
-        return Text(f"waiting for {safe_text(name)}: it is not there yet")
+    if follower.size is None:
+        return Text(f"waiting for {safe_text(follower.path)}: it is not there yet")
     return Group(
         *([_table("in flight", picture.in_flight)] * bool(picture.in_flight)),
         *([_table("ended", picture.ended)] * bool(picture.ended)),
-        Text(_totals(picture, name, size, lost)),
+        Text(_totals(picture, follower, follower.size)),
     )
 
 
@@ -63,9 +65,9 @@ def _state(line: Line) -> str:
     return ", ".join(parts)
 
 
-def _totals(picture: Picture, name: str, size: int, lost: int) -> str:
+def _totals(picture: Picture, follower: Follower, size: int) -> str:
     parts = [
-        f"{safe_text(name)}: {counted(picture.exchanges, 'exchange')}",
+        f"{safe_text(follower.path)}: {counted(picture.exchanges, 'exchange')}",
         f"{len(picture.in_flight)} in flight",
         counted(picture.failures, "failure"),
         f"{size / 1e6:,.2f} MB",
@@ -74,8 +76,10 @@ def _totals(picture: Picture, name: str, size: int, lost: int) -> str:
         parts.append(f"section {picture.sections - 1}: the recorder was started {picture.sections} times")
     if picture.closed:
         parts.append("the recording has ended")
-    if lost:
-        parts.append(f"{counted(lost, 'part')} of it damaged")
+    if follower.damage:
+        parts.append(f"{counted(len(follower.damage), 'part')} of it damaged")
+    if size - follower.position > _MUCH:
+        parts.append(f"read {follower.position / size:.0%} of it so far")
     return ", ".join(parts)
 
 

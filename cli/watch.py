@@ -4,8 +4,8 @@ from collections.abc import Callable
 import click
 
 from tokentape import cassette
+from tokentape.cli._looking import as_json_line, looking
 from tokentape.cli._safe_text import safe_text
-from tokentape.cli._watched import Picture, Watched
 
 
 @click.command(short_help="Show what is under way in a recording.")
@@ -36,39 +36,20 @@ def command(file: str, once: bool, as_json: bool, interval: float) -> None:
 
     console = Console()
     with cassette.Follower(file) as follower:
-        look = _looking(follower)
+        once = once or not (as_json or console.is_terminal)
+        look = looking(follower, None if once else interval)
         if as_json:
-            _repeat(lambda: click.echo(_as_json(look(), follower)), interval, once=once)
+            _repeat(lambda: click.echo(as_json_line(look(), follower)), interval, once=once)
             return
-        if once or not console.is_terminal:
+        if once:
             picture = look()
             if follower.size is None:
                 raise click.ClickException(f"{safe_text(file)} is not there; without --once it is waited for")
             console.width = console.width if console.is_terminal else 160
-            console.print(watch_table(picture, file, follower.size, len(follower.damage)))
+            console.print(watch_table(picture, follower))
             return
         with Live(console=console, auto_refresh=False) as live:
-            _repeat(
-                lambda: live.update(
-                    watch_table(look(), file, follower.size, len(follower.damage)), refresh=True
-                ),
-                interval,
-            )
-
-
-def _looking(follower: cassette.Follower) -> Callable[[], Picture]:
-    watched, generation = Watched(), 0
-
-    def look() -> Picture:
-        nonlocal watched, generation
-        records = follower.poll()
-        if follower.generation != generation:
-            watched, generation = Watched(), follower.generation
-        for record in records:
-            watched.take(record)
-        return watched.picture(time.time_ns())
-
-    return look
+            _repeat(lambda: live.update(watch_table(look(), follower), refresh=True), interval)
 
 
 def _repeat(show: Callable[[], None], interval: float, *, once: bool = False) -> None:
@@ -79,10 +60,3 @@ def _repeat(show: Callable[[], None], interval: float, *, once: bool = False) ->
             show()
     except KeyboardInterrupt:
         return
-
-
-def _as_json(picture: Picture, follower: cassette.Follower) -> str:
-    import msgspec
-
-    found = {"file": follower.path, "size": follower.size, "damaged": len(follower.damage)}
-    return msgspec.json.encode(found | msgspec.to_builtins(picture)).decode()

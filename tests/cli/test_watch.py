@@ -64,6 +64,25 @@ def test_it_goes_on_until_ctrl_c_and_exits_0(tape, monkeypatch):
     assert [each["size"] for each in found] == [len(whole), None, len(whole), 0, len(whole) - 1]
 
 
+def test_a_long_file_is_read_bit_by_bit_and_seen_meanwhile(tmp_path, monkeypatch):
+    tape = write(tmp_path / "a.tape", *(records(PIECES, exchange=n) for n in range(20)))
+    now = iter(range(1_000))
+    monkeypatch.setattr(watch.time, "monotonic", lambda: next(now))
+    looks = []
+
+    def sleep(_):
+        looks.append(1)
+        if len(looks) > 30:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch.time, "sleep", sleep)
+    found = [json.loads(line) for line in run(tape, "--json", "--interval", "3").stdout.splitlines()]
+    seen = [each["exchanges"] for each in found]
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < seen[3] < seen[-1] == 20
+    assert found[0]["read"] < found[-1]["read"] == tape.stat().st_size
+
+
 def test_a_file_that_is_not_there_is_an_error_only_for_once(tmp_path):
     result = run(tmp_path / "none.tape", "--once")
     assert result.exit_code == 1
