@@ -8,7 +8,7 @@ from typing import BinaryIO
 from tokentape.cassette._errors import Corrupt, Unreadable
 from tokentape.cassette._exchanges import Exchange, exchanges
 from tokentape.cassette._framing import Damage, read_frames
-from tokentape.cassette._records import End, Record, Request, Section, decode
+from tokentape.cassette._records import Record, Request, Section, decode
 
 
 def exchange_at(
@@ -35,7 +35,7 @@ def exchange_at(
 
 
 def _records(file: BinaryIO, offset: int, max_bytes: int | None) -> Iterator[Record]:
-    """Yield the records of the exchange that begins at the offset; none if none does."""
+    """Yield the records of the exchange that begins at the offset, if one does, up to the next section."""
 
     def read(size: int) -> bytes:
         left = size if max_bytes is None else max_bytes - (file.tell() - offset)
@@ -52,8 +52,6 @@ def _records(file: BinaryIO, offset: int, max_bytes: int | None) -> Iterator[Rec
             return
         if record is not None and getattr(record, "exchange", None) == number:
             yield record
-            if isinstance(record, End):
-                return
 
 
 def _decoded(payload: bytes) -> Record | None:

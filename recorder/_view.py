@@ -176,7 +176,6 @@ class _Bodies:
             of.response.stream = True  # a flow that mitmproxy keeps is not to keep what it was passed through
         if pieces is not None:
             body = b"".join(pieces)
-            pieces.clear()
             self._size -= len(body)
             if of.response is not None and of.response.raw_content is None:
                 self.give(of, body)

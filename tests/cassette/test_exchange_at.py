@@ -11,10 +11,12 @@ def of(number, *records):
 
 @pytest.fixture
 def path(tmp_path):
-    """Two exchanges whose records alternate, then one of another section."""
+    """Two exchanges whose records alternate, one that was interrupted, then another section."""
     one, other = of(0, REQUEST, RESPONSE, *CHUNKS, NOTE, END), of(1, REQUEST, RESPONSE, *CHUNKS, NOTE, END)
     mixed = [record for pair in zip(one, other, strict=True) for record in pair]
-    return write(tmp_path / "a.tape", SECTION, *mixed, CLOSE, SECTION, *of(0, REQUEST, RESPONSE), CLOSE)
+    interrupted = of(2, REQUEST, *CHUNKS)
+    again = of(2, REQUEST, RESPONSE, CHUNKS[0])
+    return write(tmp_path / "a.tape", SECTION, *mixed, *interrupted, SECTION, *again, CLOSE)
 
 
 def entries(path):
@@ -26,7 +28,7 @@ def test_every_request_leads_to_the_exchange_that_a_reader_finds(path):
     with cassette.open(path) as tape:
         read = list(cassette.exchanges(tape))
     offsets = [entry.offset for entry in entries(path) if isinstance(entry.record, cassette.Request)]
-    assert len(offsets) == len(read) == 3
+    assert len(offsets) == len(read) == 4
     for offset, expected in zip(offsets, read, strict=True):
         found, whole = cassette.exchange_at(path, offset)
         assert whole

@@ -72,6 +72,34 @@ def test_a_half_written_record_that_holds_a_cassette_is_no_damage(path, whole):
         assert follower.damage == []
 
 
+def test_a_half_written_record_behind_a_whole_one_is_no_damage_wherever_it_ends(path, whole):
+    inner = cassette.Chunk(exchange=0, t=1, data=whole)
+    outer = write(path.with_name("outer.tape"), SECTION, REQUEST, inner, END).read_bytes()
+    for size in range(len(outer)):
+        path.write_bytes(outer[:size])
+        with cassette.Follower(path) as follower:
+            found = list(follower.poll())
+            assert found == [SECTION, REQUEST, inner, END][: len(found)]
+            assert follower.damage == []
+
+
+def test_a_record_that_is_not_whole_is_not_read_again_and_again(path, whole, monkeypatch):
+    path.write_bytes(whole[:-1])
+    with cassette.Follower(path) as follower:
+        list(follower.poll())
+        monkeypatch.setattr("tokentape.cassette._follower.read_frames", None)
+        assert list(follower.poll()) == []
+
+
+def test_the_list_of_damage_is_bounded(path, whole):
+    spoilt = frame(encode(CLOSE))[:-1] + b"\xff" + frame(encode(CLOSE))
+    path.write_bytes(whole + spoilt * 150)
+    with cassette.Follower(path) as follower:
+        assert len(list(follower.poll())) == len(RECORDS) + 150
+        assert len(follower.damage) == 100
+        assert follower.position == path.stat().st_size
+
+
 @pytest.mark.parametrize("bit", [0x01, 0x80])
 def test_damage_costs_what_it_hit_once_something_whole_follows(path, whole, bit):
     with cassette.open(path.with_name("whole.tape")) as tape:
@@ -148,6 +176,15 @@ def test_the_rest_of_a_file_that_was_rotated_comes_before_the_new_one(path, whol
         assert list(follower.poll()) == [CLOSE]
         assert follower.generation == 1
         assert list(follower.poll()) == list(RECORDS)
+        assert follower.generation == 2
+
+
+def test_a_file_that_was_cut_behind_its_head_is_read_again(path, whole):
+    path.write_bytes(whole)
+    with cassette.Follower(path) as follower:
+        list(follower.poll())
+        os.truncate(path, len(whole) - 1)
+        assert list(follower.poll()) == list(RECORDS[:-1])
         assert follower.generation == 2
 
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, write
@@ -59,6 +59,20 @@ def test_an_exchange_is_chosen_by_its_number(tape):
     assert cat(tape, "--section", 1).exit_code == 1
 
 
+def test_an_exchange_is_chosen_by_its_section(tmp_path):
+    tape = write(tmp_path / "a.tape", records(PIECES), [SECTION], records(PIECES, path=b"/second"))
+    assert cat(tape, "--exchange", 0, "--section", 1).stdout.startswith(
+        "#0 of section 1 POST https://api.example/second"
+    )
+    assert cat(tape, "--exchange", 0, "--section", 0).stdout.count("\n#") == 0
+
+
+def test_what_a_comment_says_stays_in_its_line():
+    found = only(PIECES, end="upstream-error")
+    found.end = cassette.End(exchange=0, t=1, reason="upstream-error", detail="a\r\ndata: b\n\nc")
+    assert len(events(_cat_formats.sse(found))) == len(PIECES)
+
+
 def test_jsonl_has_an_object_an_event_and_one_for_the_end(tape):
     found = objects(cat(tape, "--format", "jsonl"))
     assert [(each["exchange"], each["kind"], each["t_ms"]) for each in found] == [
@@ -110,6 +124,8 @@ LINES = st.lists(
 )
 
 
+@example([b"data: a\n\r", b"\n"])
+@example([b"\xef", b"\xbb\xbfdata: a\n\n", b"data: b\n\n"])
 @given(st.lists(LINES.map(b"".join).filter(bool), max_size=6))
 def test_sse_has_the_same_events_and_times_however_lines_end_and_pieces_are_cut(pieces):
     exchange = only([(n * MS, piece) for n, piece in enumerate(pieces)])

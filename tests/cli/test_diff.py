@@ -131,6 +131,12 @@ def test_thousands_of_equal_requests_are_aligned_at_once():
     assert len(_difference._aligned([b"x", *[b"a"] * n], [*[b"a"] * n, b"y"])) == n
 
 
+def test_many_equal_requests_are_numbered_for_difflib_and_few_are_not():
+    few, many = [b"a"] * 3, [b"a"] * 3_000
+    assert _difference._distinct_enough(few, few) == (few, few)
+    assert len(set(_difference._distinct_enough(many, many)[0])) == len(many)
+
+
 def test_a_file_that_cannot_be_read_is_exit_code_2(tmp_path):
     a = write(tmp_path / "a.tape", asked("why", "so", 0))
     result = diff(a, tmp_path / "none.tape")

@@ -54,6 +54,10 @@ def test_a_stream_that_ended_is_a_line_with_its_outcome():
     assert (line.waiting_ms, line.silent_ms) == (None, None)
 
 
+def test_a_clock_that_differs_a_little_makes_no_negative_times():
+    assert only(after(SECTION, *records([], status=None, end=None), at_ms=-5).in_flight).waiting_ms == 0
+
+
 @pytest.mark.parametrize(
     "more",
     [

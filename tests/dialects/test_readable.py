@@ -132,6 +132,18 @@ def test_lines_of_json_have_their_times():
         ([(MS, data(chunk({"content": "a"})) + b"data: {")], {"end": None}, "interrupted with the recorder"),
         ([(MS, data(chunk({"content": "a"})) + b"data: {")], {}, "unparsed"),
         ([(MS, b'data: {"error": {"message": "overloaded"}}\n\n')], {}, "overloaded"),
+        ([(MS, data(chunk({"content": "a"}))[:-1])], {}, "cut off    |"),
+        ([(MS, b'{"a":1}\r\n')], {"path": b"/x", "content_type": "application/x-ndjson"}, '| {"a":1}\n'),
+        (
+            [(MS, data(chunk({"content": "a"}))), (2 * MS, b'data: {"error": {"message": "late"}}\n\n')],
+            {},
+            '        2.0 ms  error      | {"error": {"message": "late"}}',
+        ),
+        (
+            [(MS, b'{"choices": [{"message": {"content": "a"}}], "error": {"message": "late"}}')],
+            {"content_type": "application/json"},
+            "error      | late",
+        ),
         ([(MS, b"event: tick\ndata: 7\n\n")], {"path": b"/events"}, "tick       | 7"),
         ([], {"status": None, "end": "upstream-error"}, "no response"),
     ],
@@ -158,6 +170,31 @@ def test_nothing_in_a_recording_makes_it_raise(pieces, more):
     comparable(found)
 
 
+def test_notes_and_losses_are_shown():
+    found = exchange([(MS, data(chunk({"content": "a"})))])
+    found.notes.append(cassette.Note(t=found.request.t_end + 7 * MS, text="odd", exchange=0))
+    found.end = msgspec.structs.replace(found.end, chunks=3)
+    lines = list(readable(found))
+    assert row(lines, "note") == "7.0 ms note | odd"
+    assert "2 pieces" in row(lines, "lost")
+
+
+def test_an_image_in_a_request_is_only_named_and_another_one_is_another():
+    def lines(letter):
+        part = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + letter * 5_000}}
+        return shown([], body=json.dumps({"messages": [{"role": "user", "content": [part]}]}).encode())
+
+    assert "5,022 characters" in row(lines("A"), "user")
+    assert max(map(len, lines("A"))) < 300
+    assert lines("A" * 2)[2] != lines("AB")[2] != lines("BA")[2]
+
+
+def test_a_message_that_is_nested_too_deeply_is_only_described():
+    content = b"[" * 900 + b"]" * 900
+    lines = shown([], body=b'{"messages": [{"role": "user", "content": %s}]}' % content)
+    assert "nested too deeply" in "".join(lines)
+
+
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 900 + b"1" + b"}" * 900, gzip.compress(b"{}")])
 def test_bodies_made_to_break_readers_are_shown(body):
     found = exchange([(1, body)], body=body, content_type="application/json", path=b"/x")
@@ -182,7 +219,7 @@ def test_what_is_compared_has_neither_times_nor_ids():
         ]
     )
     unknown = [
-        comparable(exchange([(t, b'{"b": {"id": %d}, "a": 1}' % t)], path=b"/x", content_type="a/json"))
-        for t in (1, 2)
+        comparable(exchange([(1, body)], path=b"/x", content_type="a/json"))
+        for body in (b'{"b": {"id": 1}, "a": 1}', b'{"a":1,"b":{"id":2}}')
     ]
     assert unknown[0] == unknown[1]

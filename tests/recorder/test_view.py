@@ -187,11 +187,27 @@ def test_the_latest_bodies_are_kept_and_no_more_than_the_limit(proxy: Proxy):
         proxy.master.options.update(tape_show_mib=-1)
 
 
+def test_no_more_flows_are_kept_than_a_number(proxy: Proxy, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(_view, "_MOST_FLOWS", 3)
+    flows = [proxy.whole() for _ in range(5)]
+    assert [made.response.raw_content is not None for made in flows] == [False, False, True, True, True]
+
+
+def test_only_the_answer_is_shown_as_one(proxy: Proxy):
+    made = proxy.whole()
+    assert _view._priority(made, made.response, "text/event-stream") > 1
+    assert _view._priority(made, made.request, "text/event-stream") < 0
+    assert _view._priority(made, None, "text/event-stream") < 0
+    with pytest.raises(ValueError, match="expected the answer"):
+        _view._text_for_view(made, made.request)
+
+
 def test_answers_under_way_count_towards_the_limit(proxy: Proxy):
     proxy.master.options.update(tape_show_mib=1)
     long, short = proxy.begin(), proxy.begin()
     for _ in range(5):
         long.response.stream(bytes(250_000))
+        assert proxy.shown._bodies._size <= 1 << 20
     assert proxy.end(long).response.raw_content is None
     assert proxy.end(short, *PIECES).response.raw_content == b"".join(PIECES)
 
@@ -229,9 +245,10 @@ def test_nothing_is_kept_where_nobody_looks(path: Path):
 def test_memory_stays_flat_over_many_flows(proxy: Proxy):
     proxy.master.options.update(tape_show_mib=1)
 
+    flows = []
+
     def record(count: int) -> None:
-        for _ in range(count):
-            proxy.whole(b"data: %s\n\n" % (b"x" * 20_000))
+        flows.extend(proxy.whole(b"data: %s\n\n" % (b"x" * 40_000)) for _ in range(count))
 
     record(100)
     tracemalloc.start()
@@ -240,7 +257,8 @@ def test_memory_stays_flat_over_many_flows(proxy: Proxy):
         held, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert held < 4 << 20  # the flows that are kept themselves, and 1 MiB of bodies
+    assert held < 8 << 20  # the flows themselves, and 1 MiB of bodies, of 12 that passed
+    assert sum(made.response.raw_content is not None for made in flows) == 26
 
 
 def test_a_flow_that_mitmproxy_saves_can_still_be_shown(proxy: Proxy):
