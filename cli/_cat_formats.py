@@ -16,13 +16,13 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-def text(exchange: cassette.Exchange) -> Iterator[str]:
+def text(exchange: cassette.Exchange, file: str) -> Iterator[str]:  # noqa: ARG001  (a heading says it)
     """Yield the lines of an exchange for people, and an empty one."""
     yield from text_lines(exchange)
     yield ""
 
 
-def sse(exchange: cassette.Exchange) -> Iterator[bytes]:
+def sse(exchange: cassette.Exchange, file: str) -> Iterator[bytes]:
     """Yield the decoded event stream as it came, each event behind a comment with its time.
 
     It is a valid event stream that has the same events. An event that the stream broke off in is not one
@@ -31,7 +31,7 @@ def sse(exchange: cassette.Exchange) -> Iterator[bytes]:
     pieces, undecodable = cassette.decoded(exchange)
     body = b"".join(pieces)
     request, response = exchange.request, exchange.response
-    name = f"exchange {exchange.number} of section {exchange.section_index}"
+    name = f"{file}: exchange {exchange.number} of section {exchange.section_index}"
     if request is not None:
         name += f": {request.method} {request.host}{path_of(request)}"
     kind = cassette.header(response.headers, b"content-type") if response else "no response"
@@ -72,10 +72,10 @@ def _comment(words: str) -> bytes:
     return b": " + _LINE_END.sub(rb"\\n", words.encode("utf-8", "backslashreplace")) + b"\n"
 
 
-def jsonl(exchange: cassette.Exchange) -> Iterator[bytes]:
+def jsonl(exchange: cassette.Exchange, file: str) -> Iterator[bytes]:
     """Yield a JSON object for each event (for each choice in it), and one for the end."""
     said = transcript(exchange)
-    common = {"section": exchange.section_index, "exchange": exchange.number}
+    common = {"file": file, "section": exchange.section_index, "exchange": exchange.number}
     for line in said.lines:
         event = line.event
         for carried in line.carried:

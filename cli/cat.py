@@ -35,9 +35,11 @@ def command(
     lost: list[str] = []
     for file in files:
         with cassette.open(file, lenient=True) as tape:
+            if form == "text" and len(files) > 1:
+                click.echo(f"==> {safe_text(file)} <==")
             for found in _wanted(tape, exchange, section):
                 shown += 1
-                _print(found, form)
+                _print(found, form, file)
             lost += [f"{file}: {damage}" for damage in tape.damage]
     for line in lost:
         click.echo(f"lost: {safe_text(line)}", err=True)
@@ -63,10 +65,10 @@ def _is_of(record: cassette.Record, number: int) -> bool:
     return isinstance(record, cassette.Section) or getattr(record, "exchange", None) == number
 
 
-def _print(exchange: cassette.Exchange, form: str) -> None:
+def _print(exchange: cassette.Exchange, form: str, file: str) -> None:
     if form == "text":
-        click.echo("\n".join(map(safe_text, _cat_formats.text(exchange))))
+        click.echo("\n".join(map(safe_text, _cat_formats.text(exchange, file))))
         return
-    lines: Callable[[cassette.Exchange], Iterator[bytes]] = getattr(_cat_formats, form)
-    sys.stdout.buffer.write(b"".join(lines(exchange)))
+    lines: Callable[[cassette.Exchange, str], Iterator[bytes]] = getattr(_cat_formats, form)
+    sys.stdout.buffer.write(b"".join(lines(exchange, file)))
     sys.stdout.buffer.flush()

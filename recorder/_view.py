@@ -18,22 +18,21 @@ somebody looks, and then no more than `_MOST_READ`, for the proxy waits meanwhil
 """
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from mitmproxy import contentviews, ctx, exceptions, flow, hooks, http
 from mitmproxy.addonmanager import Loader
+from mitmproxy.utils import strutils
 
 from tokentape import cassette
 from tokentape.dialects import readable
+from tokentape.recorder._bodies import DEFAULT_MIB, Bodies
 from tokentape.recorder._recording import Recording
 
 _KEY = "tokentape.recorded"
 _MOST_READ = 8 << 20  # with many streams side by side, a twentieth of a second
 _MOST_READ_BY_COMMAND = 256 << 20
-_DEFAULT_MIB = 32
-_MOST_FLOWS = 500
 _STREAMS = ("text/event-stream", "application/x-ndjson")
 
 
@@ -74,14 +73,14 @@ class Shown:
     """The addon beside the recorder: content view, commands, and the bodies of the latest answers."""
 
     def __init__(self) -> None:
-        self._bodies = _Bodies()
+        self._bodies = Bodies()
 
     def load(self, loader: Loader) -> None:
         """Declare option and commands, and add the view."""
         loader.add_option(
             "tape_show_mib",
             int,
-            _DEFAULT_MIB,
+            DEFAULT_MIB,
             "Keep the bodies of the latest recorded answers in memory, so many MiB of them, for mitmproxy "
             "to show. tape.body brings back others. 0 keeps none.",
         )
@@ -99,7 +98,8 @@ class Shown:
     def show(self, of: flow.Flow) -> Sequence[str]:
         """Show what the cassette has of a flow: request, answer with times, how it ended."""
         try:
-            return text_of(of, with_request=True, max_bytes=_MOST_READ_BY_COMMAND).split("\n")
+            text = text_of(of, with_request=True, max_bytes=_MOST_READ_BY_COMMAND)
+            return strutils.escape_control_characters(text).split("\n")  # as mitmproxy does with views
         except ValueError as error:
             raise exceptions.CommandError(str(error)) from None
 
@@ -136,69 +136,6 @@ class Shown:
     def done(self) -> None:
         """Take the view away, so that an addon that is loaded again can add its own."""
         _remove_view()
-
-
-class _Bodies:
-    """The bodies of answers under way and of the latest flows, together no more than the limit."""
-
-    def __init__(self) -> None:
-        self._limit = _DEFAULT_MIB << 20
-        self._size = 0
-        self._under_way: dict[str, list[bytes]] = {}
-        self._given: deque[tuple[http.HTTPFlow, bytes]] = deque()
-
-    def limit(self, max_bytes: int) -> None:
-        self._limit = max_bytes
-        self._make_room()
-
-    def keeping(
-        self, of: http.HTTPFlow, then: Callable[[bytes], bytes | Iterable[bytes]]
-    ) -> Callable[[bytes], bytes | Iterable[bytes]]:
-        """Return a stream function that keeps what passes."""
-        if not self._limit:
-            return then
-        pieces = self._under_way[of.id] = []
-
-        def keep(data: bytes) -> bytes | Iterable[bytes]:
-            if data and self._under_way.get(of.id) is pieces:
-                pieces.append(data)
-                self._size += len(data)
-                if self._size > self._limit:
-                    self._make_room()
-            return then(data)
-
-        return keep
-
-    def ended(self, of: http.HTTPFlow) -> None:
-        """Give a flow what was kept of its answer."""
-        pieces = self._under_way.pop(of.id, None)
-        if of.response is not None and callable(of.response.stream):
-            of.response.stream = True  # a flow that mitmproxy keeps is not to keep what it was passed through
-        if pieces is not None:
-            body = b"".join(pieces)
-            self._size -= len(body)
-            if of.response is not None and of.response.raw_content is None:
-                self.give(of, body)
-
-    def give(self, of: http.HTTPFlow, body: bytes) -> None:
-        """Let mitmproxy show this body; the flow is a latest one now."""
-        if of.response is not None and len(body) <= self._limit:
-            of.response.raw_content = body
-            self._given.append((of, body))
-            self._size += len(body)
-            self._make_room()
-
-    def _make_room(self) -> None:
-        while self._given and (self._size > self._limit or len(self._given) > _MOST_FLOWS):
-            of, body = self._given.popleft()
-            self._size -= len(body)
-            if of.response is not None and of.response.raw_content is body:  # not what a user has edited
-                of.response.raw_content = None
-        while self._under_way and self._size > self._limit:
-            longest = max(self._under_way, key=lambda each: sum(map(len, self._under_way[each])))
-            dropped = self._under_way.pop(longest)
-            self._size -= sum(map(len, dropped))
-            dropped.clear()
 
 
 _NAME = "tokentape"

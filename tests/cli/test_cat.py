@@ -70,7 +70,16 @@ def test_an_exchange_is_chosen_by_its_section(tmp_path):
 def test_what_a_comment_says_stays_in_its_line():
     found = only(PIECES, end="upstream-error")
     found.end = cassette.End(exchange=0, t=1, reason="upstream-error", detail="a\r\ndata: b\n\nc")
-    assert len(events(_cat_formats.sse(found))) == len(PIECES)
+    assert len(events(_cat_formats.sse(found, "f"))) == len(PIECES)
+
+
+def test_of_several_files_each_is_named(tape, tmp_path):
+    other = write(tmp_path / "b.tape", records(PIECES))
+    lines = cat(tape, other).stdout.splitlines()
+    assert [line for line in lines if line.startswith("==>")] == [f"==> {tape} <==", f"==> {other} <=="]
+    found = objects(cat(tape, other, "--format", "jsonl"))
+    assert {each["file"] for each in found} == {str(tape), str(other)}
+    assert f": {other}: exchange 0 of section 0" in cat(tape, other, "--format", "sse").stdout
 
 
 def test_jsonl_has_an_object_an_event_and_one_for_the_end(tape):
@@ -114,7 +123,7 @@ def events(pieces):
 def test_sse_has_the_same_events_as_every_stream(stream):
     encoding = dict(stream.headers).get("content-encoding", "")
     exchange = only([(n * MS, piece) for n, piece in enumerate(stream.pieces)], encoding=encoding)
-    assert events(_cat_formats.sse(exchange)) == events(cassette.decoded(exchange)[0])
+    assert events(_cat_formats.sse(exchange, "f")) == events(cassette.decoded(exchange)[0])
 
 
 LINES = st.lists(
@@ -129,7 +138,7 @@ LINES = st.lists(
 @given(st.lists(LINES.map(b"".join).filter(bool), max_size=6))
 def test_sse_has_the_same_events_and_times_however_lines_end_and_pieces_are_cut(pieces):
     exchange = only([(n * MS, piece) for n, piece in enumerate(pieces)])
-    written = b"".join(_cat_formats.sse(exchange))
+    written = b"".join(_cat_formats.sse(exchange, "f"))
     original = list(cassette.events(pieces))
     assert events([written]) == events(pieces)
     # Taken from the text again: the last comment before each event is the time of its piece.
@@ -180,7 +189,9 @@ def test_a_reader_that_has_enough_ends_it_quietly(tmp_path):
 def test_exchanges_are_shown_as_they_end_and_not_held(tmp_path, monkeypatch):
     tape = write(tmp_path / "a.tape", *(records(PIECES, exchange=n) for n in range(3)))
     shown = []
-    monkeypatch.setattr(_cat_formats, "text", lambda exchange: shown.append(exchange.number) or iter(["x"]))
+    monkeypatch.setattr(
+        _cat_formats, "text", lambda exchange, _: shown.append(exchange.number) or iter(["x"])
+    )
     whole = tape.read_bytes()
     monkeypatch.setattr(
         cassette, "exchanges", lambda source: (shown.append("read") or each for each in _exchanges(source))

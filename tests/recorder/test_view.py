@@ -17,7 +17,7 @@ from mitmproxy.options import Options
 
 from tests.analysis.tapes import chunk, data
 from tests.recorder.test_addon import answer, chat
-from tokentape.recorder import _view
+from tokentape.recorder import _bodies, _view
 from tokentape.recorder.addon import TapeAddon
 
 PIECES = (data(chunk({"content": "Hel"})), data(chunk({"content": "lo"}, "stop")))
@@ -165,10 +165,12 @@ def test_compressed_answers_are_decoded(proxy: Proxy):
 def test_show_is_a_command_that_gives_lines_also_of_what_is_under_way(proxy: Proxy):
     made = proxy.begin()
     made.response.stream(PIECES[0])
+    made.response.stream(data(chunk({"content": "\x1b[31m"})))
     proxy.master.addons.get("view").add([made])
     lines = proxy.run("tape.show", "@focus")
     assert isinstance(lines, list)
     assert lines[0].startswith("#0 POST http://address:22/v1/chat/completions")
+    assert not any("\x1b" in line for line in lines)
     assert any("content    | Hel" in line for line in lines)
     assert any("still under way" in line for line in lines)
     with pytest.raises(exceptions.CommandError, match="not recorded"):
@@ -188,7 +190,7 @@ def test_the_latest_bodies_are_kept_and_no_more_than_the_limit(proxy: Proxy):
 
 
 def test_no_more_flows_are_kept_than_a_number(proxy: Proxy, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(_view, "_MOST_FLOWS", 3)
+    monkeypatch.setattr(_bodies, "MOST_FLOWS", 3)
     flows = [proxy.whole() for _ in range(5)]
     assert [made.response.raw_content is not None for made in flows] == [False, False, True, True, True]
 
