@@ -24,7 +24,8 @@ def command(ctx: click.Context, files: tuple[str, str], as_json: bool) -> None:
 
     Exchanges are aligned by their requests: method, path and JSON body. Of two answers to the same request
     status, text by choice and kind, finish reason, error and how it ended are compared; headers, ids,
-    dates and fingerprints are not. A or B may be - for standard input.
+    dates and fingerprints are not, nor when a client left that had the end mark. A or B may be - for
+    standard input.
 
     Exit code, as of diff: 0 the same, 1 different, 2 a file could not be read. 3: a cassette is damaged;
     what is whole was compared, and stderr says what was lost.

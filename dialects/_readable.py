@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from tokentape.cassette import Exchange, decoded, header
 from tokentape.dialects._asked import asked
 from tokentape.dialects._body_text import body_text
-from tokentape.dialects._carried import ERROR, NO_CHOICE, TOKEN, UNPARSED, Usage, name_of
+from tokentape.dialects._carried import DONE, ERROR, NO_CHOICE, TOKEN, UNPARSED, Usage, name_of
 from tokentape.dialects._layout import GAP_NS, WIDTH, Part, Row, calls, rows
 from tokentape.dialects._transcript import Line, Transcript, path_of, requested_model, transcript
 
@@ -33,14 +33,21 @@ def readable(exchange: Exchange, *, with_request: bool = True) -> Iterator[str]:
 
 
 def comparable(exchange: Exchange) -> list[str]:
-    """Return the lines of an answer without times and whatever else differs between two of the same."""
+    """Return the lines of an answer without times and whatever else differs between two of the same.
+
+    A client that left when it had the end mark had everything: whether that or the end of the body came
+    first is chance.
+    """
     said = transcript(exchange)
-    response, end = exchange.response, exchange.end
+    response = exchange.response
+    ending = exchange.end.reason if exchange.end else "interrupted with the recorder"
+    if ending == "client-closed" and _has_end_mark(said):
+        ending = "complete"
     found = [
         Row(None, "status", str(response.status) if response else "no response"),
         *answered(exchange, said, timeless=True),
         *([Row(None, "error", said.error)] if said.error else []),
-        Row(None, "end", end.reason if end else "interrupted with the recorder"),
+        Row(None, "end", ending),
     ]
     return [f"{row.label:<10} | {row.text}" for row in found]
 
@@ -186,6 +193,10 @@ def _ending(exchange: Exchange, said: Transcript) -> Iterator[Row]:
         yield from rows([(since(exchange, end.t), reason)], "end", width=None)
     for note in exchange.notes:
         yield from rows([(since(exchange, note.t), note.text)], "note", width=None)
+
+
+def _has_end_mark(said: Transcript) -> bool:
+    return any(carried.carries & DONE for line in said.lines for carried in line.carried)
 
 
 def _label(kind: str, choice: int) -> str:

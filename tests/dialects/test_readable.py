@@ -170,6 +170,16 @@ def test_nothing_in_a_recording_makes_it_raise(pieces, more):
     comparable(found)
 
 
+def test_a_client_that_left_with_the_end_mark_had_everything():
+    def ending(*pieces, end):
+        return comparable(exchange([(MS, piece) for piece in pieces], end=end))[-1]
+
+    text, done = data(chunk({"content": "a"})), b"data: [DONE]\n\n"
+    assert ending(text, done, end="client-closed") == ending(text, done, end="complete")
+    assert ending(text, end="client-closed") != ending(text, end="complete")
+    assert ending(text, done, end="upstream-error") != ending(text, done, end="complete")
+
+
 def test_notes_and_losses_are_shown():
     found = exchange([(MS, data(chunk({"content": "a"})))])
     found.notes.append(cassette.Note(t=found.request.t_end + 7 * MS, text="odd", exchange=0))
