@@ -11,7 +11,18 @@ from typing import Literal
 import msgspec
 
 from tokentape import cassette
-from tokentape.dialects import DIALECTS, ERROR, PLAIN_SSE, TOKEN, Read, choose, path_of, requested_model
+from tokentape.dialects import (
+    DIALECTS,
+    DONE,
+    ERROR,
+    FINISH,
+    PLAIN_SSE,
+    TOKEN,
+    Read,
+    choose,
+    path_of,
+    requested_model,
+)
 
 _MOST_ENDED = 10
 _LOOKED_AT = 8  # events by which a dialect is chosen if the path does not say it
@@ -131,7 +142,7 @@ class _Stream:
         self._last: int | None = None
         self._gap: int | None = None
         self._events = self._tokens = self._bytes = 0
-        self._error = False
+        self._error = self._finished = False
         self._decode: cassette.ContentDecoder | None = None
         self._sse = cassette.SSEDecoder()
         self._read: Read | None = None
@@ -165,6 +176,7 @@ class _Stream:
                 carries |= carried.carries
                 self._model = carried.model or self._model
             self._error |= bool(carries & ERROR)
+            self._finished |= bool(carries & (DONE | FINISH))
             if carries & TOKEN:
                 self._tokens += 1
                 self._first_token = chunk.t if self._first_token is None else self._first_token
@@ -204,9 +216,14 @@ class _Stream:
             events=self._events,
             tokens=self._tokens,
             bytes=self._bytes,
-            failed=not under_way and (outcome != "complete" or self._error or (status or 0) >= 400),
+            failed=not under_way and self._failed(outcome),
             outcome=outcome,
         )
+
+    def _failed(self, outcome: str | None) -> bool:
+        """Whether something went wrong; who left when all had been said, as clients do, did nothing wrong."""
+        status = self._response.status if self._response else 0
+        return self._error or status >= 400 or (outcome != "complete" and not self._finished)
 
     def _state(self, under_way: bool) -> State:
         if not under_way:

@@ -73,6 +73,13 @@ def test_failures_are_counted(more):
     assert [line.failed for line in picture.ended] == [True, False]
 
 
+def test_who_left_when_all_had_been_said_is_no_failure():
+    finished = [*TOKENS, (260 * MS, data(chunk({}, "stop")))]
+    for pieces in (finished, [*TOKENS, (260 * MS, DONE)]):
+        assert after(SECTION, *records(pieces, end="client-closed")).failures == 0
+    assert after(SECTION, *records(finished, end="client-closed", status=500)).failures == 1
+
+
 def test_a_recorder_that_was_restarted_interrupts_what_was_under_way():
     picture = after(SECTION, *records(TOKENS, end=None), SECTION, *records(TOKENS[:1], end=None))
     assert (picture.sections, picture.exchanges, picture.failures) == (2, 2, 1)
