@@ -10,6 +10,7 @@
 """
 
 from tokentape.cassette._body import decoded, events, header
+from tokentape.cassette._canonical import canonical, parse_json
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import (
     CassetteError,
@@ -20,7 +21,9 @@ from tokentape.cassette._errors import (
     Unreadable,
     UnsupportedVersion,
 )
+from tokentape.cassette._exchange_at import exchange_at
 from tokentape.cassette._exchanges import Exchange, exchanges
+from tokentape.cassette._follower import Follower
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
 from tokentape.cassette._merging import Merge
 from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004  (as in gzip and bz2)
@@ -66,6 +69,7 @@ __all__ = [
     "Entry",
     "Exchange",
     "Finding",
+    "Follower",
     "Headers",
     "Merge",
     "NotACassette",
@@ -92,11 +96,14 @@ __all__ = [
     "Verdict",
     "Verification",
     "Writer",
+    "canonical",
     "decoded",
     "encode_like",
     "events",
+    "exchange_at",
     "exchanges",
     "header",
     "open",
+    "parse_json",
     "whole_entries",
 ]

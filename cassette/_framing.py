@@ -69,14 +69,27 @@ def frame(payload: bytes) -> bytes:
 
 
 def read_frames(
-    read: Callable[[int], bytes], *, offset: int = 0, max_record_bytes: int = MAX_RECORD_BYTES
+    read: Callable[[int], bytes],
+    *,
+    offset: int = 0,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+    growing: bool = False,
 ) -> Iterator[Frame | Damage]:
     """Yield what `read(n)` delivers, from `offset` (the first byte after the magic) to the end.
 
     Holds at most a record of `max_record_bytes`, a quarter of that, and 1 MiB. The time it takes is linear
-    in what is read, whatever is in there.
+    in what is read, whatever is in there. Of a file that is still `growing` only what will stay so is
+    yielded: what is not whole at its end may become so.
     """
-    return _FrameReader(read, offset, max_record_bytes).run()
+    return _FrameReader(read, offset, max_record_bytes, growing=growing).run()
+
+
+def stated_size(header: bytes) -> int | None:
+    """Return how many bytes a frame takes by its first `HEADER_BYTES`; None if they begin no frame."""
+    if len(header) < HEADER_BYTES:
+        return None
+    lead, length, kind, _ = _HEADER.unpack_from(header)
+    return length + _UNCOUNTED if lead == _LEAD and kind == _TYPE else None
 
 
 class _FrameReader:
@@ -85,8 +98,11 @@ class _FrameReader:
     Before that it keeps a block of what was, as far as there was one, for `RangeSums`.
     """
 
-    def __init__(self, read: Callable[[int], bytes], offset: int, max_record_bytes: int) -> None:
+    def __init__(
+        self, read: Callable[[int], bytes], offset: int, max_record_bytes: int, *, growing: bool
+    ) -> None:
         self._read = read
+        self._growing = growing
         self._max_length = max_record_bytes + 4
         self._buffer = b""
         self._position = 0
@@ -101,9 +117,13 @@ class _FrameReader:
             if isinstance(payload, bytes):
                 self._position += _HEADER.size + len(payload)
                 yield Frame(start, payload)
+            elif self._growing and payload.incomplete:
+                return
             else:
                 self._sums = self._sums or RangeSums()
                 found = self._skip_to_whole_frame(payload)
+                if self._growing and not found:
+                    return
                 end = self._base + self._position
                 yield Damage(start, end - start, payload.reason, torn=payload.incomplete and not found)
 

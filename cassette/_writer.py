@@ -59,6 +59,11 @@ class Writer:
         """Whether nothing can be written any more."""
         return self._fd < 0
 
+    @property
+    def size(self) -> int:
+        """How many bytes the file has: where the next record will begin. 0 once it is closed."""
+        return 0 if self.closed else os.fstat(self._fd).st_size
+
     def write(self, record: Known) -> None:
         """Append a record; when this returns, the operating system has it.
 

@@ -22,6 +22,9 @@ VERBS = (
     "recover",
     "merge",
     "split",
+    "cat",
+    "diff",
+    "watch",
     "demo",
 )
 

@@ -25,6 +25,7 @@ from tokentape.dialects._carried import (
     name_of,
 )
 from tokentape.dialects._choosing import DIALECTS, PLAIN_SSE, choose, named
+from tokentape.dialects._readable import NDJSON, comparable, lines_of, readable, since
 from tokentape.dialects._transcript import Line, Said, Transcript, path_of, requested_model, transcript
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "DONE",
     "ERROR",
     "FINISH",
+    "NDJSON",
     "NO_CHOICE",
     "OWN_USAGE",
     "PLAIN_SSE",
@@ -51,9 +53,13 @@ __all__ = [
     "Transcript",
     "Usage",
     "choose",
+    "comparable",
+    "lines_of",
     "name_of",
     "named",
     "path_of",
+    "readable",
     "requested_model",
+    "since",
     "transcript",
 ]

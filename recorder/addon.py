@@ -22,6 +22,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from tokentape.recorder import _flows, report
 from tokentape.recorder._recording import LiveExchange, Recording
+from tokentape.recorder._view import Shown, mark
 
 logger = logging.getLogger(__name__)
 
@@ -161,6 +162,7 @@ class TapeAddon:
         body = flow.request.raw_content
         if body is None:
             body = b"".join(pending.body)
+        mark(flow, recording)
         exchange = recording.begin(_flows.request_record(flow, t=pending.t, t_end=pending.t_end, body=body))
         flow.metadata[_KEY] = exchange
         return exchange
@@ -199,4 +201,4 @@ def _log_end(exchange: LiveExchange) -> None:
     logger.info(report.ended(exchange))
 
 
-addons = [TapeAddon()]
+addons = [TapeAddon(), Shown()]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tokentape.replay._canonical import parse_json
+from tokentape.cassette import parse_json
 
 MAX_LINES = 10
 _SHOWN = 60  # characters of a value

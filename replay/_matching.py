@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Generic, Protocol, TypeVar
 
-from tokentape.replay._canonical import canonical
+from tokentape.cassette import canonical
 from tokentape.replay._difference import body_differences, shortened
 
 _CANDIDATES = 32  # a miss is explained while streams are paced: its cost is bounded by these two

@@ -59,9 +59,7 @@ def models(path: Path) -> list[str]:
         ]
 
 
-@pytest.mark.parametrize(
-    "link", ["cassette-format.md", "redaction.md", "../examples/read_cassette.py"]
-)
+@pytest.mark.parametrize("link", ["cassette-format.md", "redaction.md", "../examples/read_cassette.py"])
 def test_what_the_document_links_to_is_there(link: str):
     assert f"({link})" in DOCUMENT
     assert (ROOT / "docs" / link).is_file()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokentape.replay._canonical import canonical
+from tokentape.cassette import canonical
 from tokentape.replay._difference import body_differences
 
 values = st.recursive(

@@ -1,0 +1,87 @@
+"""The picture of a recording under way, for a terminal. It computes nothing."""
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tokentape.cassette import Follower
+from tokentape.cli._plural import counted
+from tokentape.cli._safe_text import safe_text
+from tokentape.cli._watched import Line, Picture
+
+_MUCH = 1_000_000  # bytes that are still to be read
+_COLUMNS = ("TTFT ms", "last gap ms", "tokens", "events", "kB")
+
+
+def watch_table(picture: Picture, follower: Follower) -> RenderableType:
+    """Return what is in flight, what ended lately, and the totals in a line."""
+    if follower.size is None:
+        return Text(f"waiting for {safe_text(follower.path)}: it is not there yet")
+    return Group(
+        *([_table("in flight", picture.in_flight)] * bool(picture.in_flight)),
+        *([_table("ended", picture.ended)] * bool(picture.ended)),
+        Text(_totals(picture, follower, follower.size)),
+    )
+
+
+def _table(title: str, lines: list[Line]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(title, no_wrap=True)
+    table.add_column("model", overflow="fold")
+    table.add_column("host", overflow="fold")
+    for column in _COLUMNS:
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("state", overflow="fold")
+    for line in lines:
+        table.add_row(
+            f"{line.section}.{line.exchange}" if line.section else f"#{line.exchange}",
+            Text(safe_text(line.model or "")),
+            Text(safe_text(f"{line.host}{line.path}" if line.model is None else line.host)),
+            _ttft(line),
+            _number(line.last_gap_ms),
+            f"{line.tokens:,}",
+            f"{line.events:,}",
+            f"{line.bytes / 1000:,.1f}",
+            Text(_state(line), style="red" if line.failed else ""),
+        )
+    return table
+
+
+def _ttft(line: Line) -> str:
+    if line.ttft_ms is None and line.waiting_ms is not None:
+        return f"> {line.waiting_ms:,.0f}"
+    return _number(line.ttft_ms)
+
+
+def _state(line: Line) -> str:
+    parts: list[str] = [line.outcome or line.state]
+    if line.status is not None and line.status != 200:
+        parts.append(str(line.status))
+    if line.ended_ms is not None:
+        parts.append(f"after {line.ended_ms / 1000:,.2f} s")
+    if line.silent_ms is not None and line.silent_ms >= 1000:
+        parts.append(f"silent for {line.silent_ms / 1000:,.0f} s")
+    return ", ".join(parts)
+
+
+def _totals(picture: Picture, follower: Follower, size: int) -> str:
+    parts = [
+        f"{safe_text(follower.path)}: {counted(picture.exchanges, 'exchange')}",
+        f"{len(picture.in_flight)} in flight",
+        counted(picture.failures, "failure"),
+        f"{size / 1e6:,.2f} MB",
+    ]
+    if picture.sections > 1:
+        parts.append(f"section {picture.sections - 1}: the recorder was started {picture.sections} times")
+    if picture.closed:
+        parts.append("the recording has ended")
+    if follower.damage:
+        parts.append(f"{counted(len(follower.damage), 'part')} of it damaged")
+    if size - follower.position > _MUCH:
+        parts.append(f"read {follower.position / size:.0%} of it so far")
+    return ", ".join(parts)
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:,.1f}"

@@ -1,0 +1,100 @@
+import json
+import os
+
+import pytest
+from click.testing import CliRunner
+
+from tests.analysis.tapes import MS, chunk, data, records, write
+from tokentape.cli import main, watch
+
+PIECES = [(200 * MS, data(chunk({"content": "a\x1b[31m"}, model="m\x1b[31m")))]
+
+
+def run(*arguments, **options):
+    return CliRunner().invoke(main, ["watch", *map(str, arguments)], **options)
+
+
+@pytest.fixture
+def tape(tmp_path):
+    return write(
+        tmp_path / "a.tape",
+        records(PIECES, end="client-closed"),
+        records([], exchange=1, status=None, end=None),
+    )
+
+
+def test_once_prints_the_table_as_it_is_now(tape):
+    for arguments in ([tape, "--once"], [tape]):  # what is no terminal is printed to once
+        result = run(*arguments)
+        assert result.exit_code == 0
+        assert "in flight" in result.stdout
+        assert "2 exchanges, 1 in flight, 1 failure" in result.stdout
+        assert "client-closed" in result.stdout
+        assert "m\\x1b[31m" in result.stdout
+        assert "\x1b" not in result.stdout
+
+
+def test_json_is_one_object_a_refresh(tape):
+    (line,) = run(tape, "--once", "--json").stdout.splitlines()
+    found = json.loads(line)
+    assert (found["exchanges"], found["failures"], found["size"]) == (2, 1, tape.stat().st_size)
+    assert [each["state"] for each in found["in_flight"]] == ["waiting"]
+
+
+def test_it_goes_on_until_ctrl_c_and_exits_0(tape, monkeypatch):
+    """What happens to the file between two looks is seen in the next one."""
+    whole = tape.read_bytes()
+    steps = [
+        tape.unlink,
+        lambda: tape.write_bytes(whole),
+        lambda: os.truncate(tape, 0),
+        lambda: tape.write_bytes(whole[:-1]),
+    ]
+
+    def sleep(_):
+        if not steps:
+            raise KeyboardInterrupt
+        steps.pop(0)()
+
+    monkeypatch.setattr(watch.time, "sleep", sleep)
+    result = run(tape, "--json")
+    assert result.exit_code == 0
+    found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [each["exchanges"] for each in found] == [2, 2, 2, 0, 1]  # what was, as long as there is no file
+    assert [each["size"] for each in found] == [len(whole), None, len(whole), 0, len(whole) - 1]
+
+
+def test_a_long_file_is_read_bit_by_bit_and_seen_meanwhile(tmp_path, monkeypatch):
+    tape = write(tmp_path / "a.tape", *(records(PIECES, exchange=n) for n in range(20)))
+    now = iter(range(1_000))
+    monkeypatch.setattr(watch.time, "monotonic", lambda: next(now))
+    looks = []
+
+    def sleep(_):
+        looks.append(1)
+        if len(looks) > 30:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch.time, "sleep", sleep)
+    found = [json.loads(line) for line in run(tape, "--json", "--interval", "3").stdout.splitlines()]
+    seen = [each["exchanges"] for each in found]
+    assert seen == sorted(seen)
+    assert 0 < seen[0] < seen[3] < seen[-1] == 20
+    assert found[0]["read"] < found[-1]["read"] == tape.stat().st_size
+
+
+def test_a_file_that_is_not_there_is_an_error_only_for_once(tmp_path):
+    result = run(tmp_path / "none.tape", "--once")
+    assert result.exit_code == 1
+    assert "without --once it is waited for" in result.stderr
+
+
+def test_standard_input_is_a_usage_error():
+    assert run("-").exit_code == 2
+
+
+def test_what_is_no_cassette_is_an_error(tmp_path):
+    (tmp_path / "x").write_text("hello, world")
+    result = run(tmp_path / "x", "--once")
+    assert result.exit_code == 1
+    assert "expected a cassette" in result.stderr

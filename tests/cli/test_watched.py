@@ -1,0 +1,147 @@
+"""The state behind `tokentape watch`, on a clock that stands still unless it is told."""
+
+import tracemalloc
+
+import pytest
+
+from tests.analysis.tapes import DONE, MS, SECTION, ZERO, chunk, data, records
+from tests.streams import STREAMS
+from tokentape import cassette
+from tokentape.cli._watched import Watched
+
+CLOSE = cassette.Close(t=ZERO, exchanges=1, chunks=1, bytes=1)
+TOKENS = [(200 * MS, data(chunk({"content": "a"}))), (250 * MS, data(chunk({"content": "b"})))]
+
+
+def after(*taken, at_ms=0.0):
+    """The picture of these records, so many ms after the requests were complete."""
+    watched = Watched()
+    for record in taken:
+        watched.take(record)
+    return watched.picture(SECTION.wall_ns + ZERO + int(at_ms * MS))
+
+
+def only(lines):
+    (line,) = lines
+    return line
+
+
+def test_a_request_without_an_answer_waits():
+    line = only(after(SECTION, *records([], status=None, end=None), at_ms=70).in_flight)
+    assert (line.state, line.waiting_ms, line.ttft_ms, line.status) == ("waiting", 70, None, None)
+    assert (line.model, line.host, line.path) == ("asked-for", "api.example", "/v1/chat/completions")
+
+
+def test_an_answer_that_has_begun_and_says_nothing_waits_for_its_first_token():
+    role = [(50 * MS, data(chunk({"role": "assistant"})))]
+    line = only(after(SECTION, *records(role, end=None), at_ms=90).in_flight)
+    assert (line.state, line.waiting_ms, line.events, line.tokens) == ("no token yet", 90, 1, 0)
+
+
+def test_a_stream_has_its_times_and_counts_so_far():
+    line = only(after(SECTION, *records(TOKENS, end=None), at_ms=2_250).in_flight)
+    assert (line.state, line.ttft_ms, line.waiting_ms) == ("streaming", 200, None)
+    assert (line.last_gap_ms, line.silent_ms) == (50, 2_000)
+    assert (line.events, line.tokens, line.model, line.outcome) == (2, 2, "m-1", None)
+    assert line.bytes == sum(len(piece) for _, piece in TOKENS)
+
+
+def test_a_stream_that_ended_is_a_line_with_its_outcome():
+    picture = after(SECTION, *records([*TOKENS, (260 * MS, DONE)]))
+    assert picture.in_flight == []
+    line = only(picture.ended)
+    assert (line.state, line.outcome, line.ended_ms, line.failed) == ("ended", "complete", 260, False)
+    assert (line.waiting_ms, line.silent_ms) == (None, None)
+
+
+def test_a_clock_that_differs_a_little_makes_no_negative_times():
+    assert only(after(SECTION, *records([], status=None, end=None), at_ms=-5).in_flight).waiting_ms == 0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"end": "upstream-error"},
+        {"end": "client-closed"},
+        {"status": 429},
+        {"pieces": [(1, b'data: {"error": {"message": "overloaded"}}\n\n')]},
+    ],
+)
+def test_failures_are_counted(more):
+    picture = after(SECTION, *records(more.pop("pieces", TOKENS), **more), *records(TOKENS, exchange=1))
+    assert picture.failures == 1
+    assert [line.failed for line in picture.ended] == [True, False]
+
+
+def test_who_left_when_all_had_been_said_is_no_failure():
+    finished = [*TOKENS, (260 * MS, data(chunk({}, "stop")))]
+    for pieces in (finished, [*TOKENS, (260 * MS, DONE)]):
+        assert after(SECTION, *records(pieces, end="client-closed")).failures == 0
+    assert after(SECTION, *records(finished, end="client-closed", status=500)).failures == 1
+
+
+def test_a_recorder_that_was_restarted_interrupts_what_was_under_way():
+    picture = after(SECTION, *records(TOKENS, end=None), SECTION, *records(TOKENS[:1], end=None))
+    assert (picture.sections, picture.exchanges, picture.failures) == (2, 2, 1)
+    assert (only(picture.ended).outcome, only(picture.ended).section) == ("interrupted", 0)
+    assert only(picture.in_flight).section == 1
+
+
+def test_a_recorder_that_stopped_is_seen_and_one_that_came_back_too():
+    assert after(SECTION, *records(TOKENS), CLOSE).closed
+    assert not after(SECTION, CLOSE, SECTION).closed
+
+
+@pytest.mark.parametrize("stream", STREAMS, ids=lambda stream: stream.name)
+def test_the_first_token_of_every_stream_is_found(stream):
+    encoding = dict(stream.headers).get("content-encoding", "")
+    pieces = [(n * MS, piece) for n, piece in enumerate(stream.pieces)]
+    line = only(after(SECTION, *records(pieces, encoding=encoding, path=b"/other")).ended)
+    decoded = [
+        event
+        for event in cassette.events(
+            cassette.decoded(only(list(cassette.exchanges([SECTION, *records(pieces, encoding=encoding)]))))[
+                0
+            ]
+        )
+        if event.terminated
+    ]
+    firsts = [index for index in stream.first_token.values() if index is not None]
+    # A stream whose path says nothing is known by its events; then the times are those of the last looked at.
+    assert line.events == len(decoded)
+    assert line.ttft_ms is not None
+    assert line.ttft_ms >= min(decoded[index].piece for index in firsts)
+
+
+def test_answers_that_are_no_event_stream_are_counted_and_not_read():
+    line = only(after(SECTION, *records(TOKENS, content_type="application/json", end=None)).in_flight)
+    assert (line.state, line.events, line.ttft_ms) == ("streaming", 0, None)
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "no-such"])
+def test_what_cannot_be_decoded_is_counted_and_not_read(encoding):
+    line = only(after(SECTION, *records(TOKENS, encoding=encoding)).ended)
+    assert (line.events, line.outcome) == (0, "complete")
+
+
+def test_records_whose_exchange_is_not_known_are_passed_over():
+    picture = after(SECTION, *records(TOKENS)[1:])
+    assert (picture.exchanges, picture.in_flight, picture.ended) == (0, [], [])
+
+
+def test_nothing_but_a_few_lines_is_kept_of_what_ended():
+    watched = Watched()
+    watched.take(SECTION)
+
+    def take(numbers):
+        for number in numbers:
+            for record in records([(n * MS, bytes(1000)) for n in range(5)], exchange=number):
+                watched.take(record)
+
+    take(range(50))
+    tracemalloc.start()
+    take(range(50, 1_000))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 200_000
+    assert len(watched.picture(0).ended) == 10
