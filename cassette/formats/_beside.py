@@ -106,8 +106,11 @@ def restored(plain: Exchange, found: dict[str, Any]) -> Restored:
         notes=notes,
     )
     exchange.chunks, size = _chunks(_part(found, "pieces", list), plain.body, number)
-    is_same = exchange.body == plain.body and size == len(plain.body)
-    if not is_same and b"".join(decoded(exchange)[0]) != plain.body:
+    if size is not None:
+        fits = size == len(plain.body)
+    else:
+        fits = plain.response is None or b"".join(decoded(exchange)[0]) == plain.body
+    if not fits:
         exchange = _with_other_body(exchange, plain)
     section_end = None
     if "section_notes" in found:
@@ -169,10 +172,11 @@ def _pieces(exchange: Exchange, plain: Exchange) -> list[list[Any]]:
     return [[chunk.t, json_of_bytes(chunk.data)] for chunk in exchange.chunks]
 
 
-def _chunks(pieces: list[Any], body: bytes, number: int) -> tuple[list[Chunk], int]:
-    """Return the pieces, and how many bytes they should have: more than there are if the body was cut."""
+def _chunks(pieces: list[Any], body: bytes, number: int) -> tuple[list[Chunk], int | None]:
+    """Return the pieces, and how many bytes of the body they should be; None if they have their own."""
     chunks: list[Chunk] = []
     position = 0
+    own = False
     for piece in pieces:
         match piece:
             case [int(t), int(size)] if size >= 0 and abs(t) <= MAX_NS:
@@ -180,11 +184,11 @@ def _chunks(pieces: list[Any], body: bytes, number: int) -> tuple[list[Chunk], i
                 position += size
             case [int(t), str() | dict() as content] if abs(t) <= MAX_NS:
                 data = bytes_of_json("pieces", content)
-                position += len(data)
+                own = True
             case _:
                 raise WrongField(f"pieces: expected pairs of time and size, found {piece!r:.60}")
         chunks.append(Chunk(exchange=number, t=t, data=data))
-    return chunks, position
+    return chunks, None if own else position
 
 
 def _part(found: dict[str, Any], name: str, kind: type) -> Any:

@@ -35,7 +35,7 @@ def write(file: BinaryIO, entries: Iterable[Entry], lost: list[str]) -> None:
         wall_ns = exchange.section.wall_ns
         plain = _plain(_har_entry.entry_of(entry), wall_ns)
         written.append({**entry, BESIDE: beside(exchange, plain, end)})
-    written.sort(key=lambda entry: str(entry["startedDateTime"]))
+    written.sort(key=lambda entry: str(entry["startedDateTime"]))  # of equal times, as they are
     log = {"version": "1.2", "creator": creator or {"name": "tokentape", "version": ""}, "pages": []}
     # A line an entry, so that two archives can be compared.
     lines = ",\n".join(_json(entry) for entry in written)

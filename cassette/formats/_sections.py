@@ -15,13 +15,15 @@ from tokentape.cassette.formats._beside import SectionEnd
 def exchanges_of(
     entries: Iterable[Entry], lost: list[str], *, into: str
 ) -> Iterator[tuple[Exchange, SectionEnd | None]]:
-    """Yield every exchange that has a request and a section; with the first of each section, its end.
+    """Yield every exchange that has a request and a section, by number; with the first of each, its end.
 
     All are in memory at once, since a section's end is known at its end. `into` names the format in `lost`.
     """
     ends: list[SectionEnd] = []
     counts = {"unknown": 0, "further": 0}
-    found = list(exchanges(_watched(entries, ends, counts)))
+    found = sorted(
+        exchanges(_watched(entries, ends, counts)), key=lambda each: (each.section_index, each.number)
+    )
     if counts["unknown"]:
         lost.append(f"{counts['unknown']} of the records are of kinds that {into} has no place for")
     if counts["further"]:

@@ -17,7 +17,6 @@ _CHARSETS = frozenset(
         "iso8859-1",
         "iso8859-15",
         "shift_jis",
-        "utf-16",
         "utf-8",
     ]
 )

@@ -87,7 +87,7 @@ def exchange_records(draw: st.DrawFn, number: int) -> list[Any]:
         connect = draw(st.none() | st.just(cassette.Connect(tcp_start=t(), tcp_end=t(), tls_end=t())))
         found.append(
             cassette.Response(
-                exchange=number, t=t(), status=draw(st.sampled_from([200, 204, 404, 101, 599])),
+                exchange=number, t=t(), status=draw(st.sampled_from([200, 204, 404, 101, 599, 0])),
                 reason=draw(BYTES), http_version="HTTP/1.1", headers=typed + draw(HEADERS), connect=connect,
             )
         )  # fmt: skip
