@@ -25,6 +25,7 @@ from tokentape.cassette.formats._json_record import (
     json_of_bytes,
     record_of,
 )
+from tokentape.cassette.formats._plain import is_encoded, without_coding
 
 _R = TypeVar("_R", Section, Request, Response, End, Note, Close)
 VERSION = 1
@@ -126,11 +127,10 @@ def _with_other_body(exchange: Exchange, plain: Exchange) -> Exchange:
     assert request is not None  # noqa: S101
     exchange.chunks = [Chunk(exchange=exchange.number, t=0, data=plain.body)] if plain.body else []
     exchange.request = replace(request, times="headers" if request.times == "all" else request.times)
-    if response is not None and plain.response is not None:
-        exchange.response = replace(response, headers=plain.response.headers)
     if exchange.end is not None:
         exchange.end = replace(exchange.end, chunks=len(exchange.chunks), bytes=len(plain.body))
-    return exchange
+    is_as_headers_say = response is None or is_encoded(response.headers, plain.body)
+    return exchange if is_as_headers_say else without_coding(exchange)
 
 
 def _is_encoded(request: Request, body: bytes) -> bool:

@@ -173,7 +173,8 @@ def _body(name: str, found: Any) -> bytes:
     if isinstance(found, dict):
         if "base64_string" in found:
             return b64decode(_bytes(name, found["base64_string"]))
-        found = found.get("string")
+        if "string" in found:
+            found = found["string"]
     return _bytes(name, found)
 
 
