@@ -45,7 +45,11 @@ def read(file: BinaryIO, name: str, lost: list[str], redact: Redact | None = Non
     assembly = Assembly(imported_from="mitmproxy", program="mitmproxy", redact=redact)
     skipped: dict[str, int] = {}
     servers: set[str] = set()
+    seen: set[str] = set()
     for number, found in enumerate(_flows(file, name, lost)):
+        if found.id in seen:  # mitmproxy saves a flow of its file twice that has a response and an error
+            continue
+        seen.add(found.id)
         where = f"{name}: flow {number}"
         if not isinstance(found, http.HTTPFlow) or found.websocket is not None:
             kind = "WebSocket" if isinstance(found, http.HTTPFlow) else found.type

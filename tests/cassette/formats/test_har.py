@@ -1,6 +1,7 @@
 import base64
 import gzip
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -8,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.cassette.formats.files import exported, imported
 from tests.cassette.formats.strategies import cassettes
-from tests.cassette.tapes import CHUNKS, CLOSE, END, RECORDS, REQUEST, RESPONSE, SECTION
 from tests.cassette.formats.test_round_trips import replaced
+from tests.cassette.tapes import CHUNKS, CLOSE, END, RECORDS, REQUEST, RESPONSE, SECTION
 from tokentape import cassette
 from tokentape.cassette.formats import NotTheFormat, _har
 
@@ -29,7 +30,10 @@ def entry(**parts):
             "method": "POST",
             "url": "https://api.example/v1/chat/completions?beta=1",
             "httpVersion": "http/2.0",
-            "headers": [{"name": ":method", "value": "POST"}, {"name": "content-type", "value": "application/json"}],
+            "headers": [
+                {"name": ":method", "value": "POST"},
+                {"name": "content-type", "value": "application/json"},
+            ],
             "queryString": [{"name": "beta", "value": "1"}],
             "cookies": [],
             "headersSize": -1,
@@ -113,7 +117,12 @@ def test_an_entry_that_does_not_say_when_has_no_times(parts):
 
 def test_content_in_base64_is_bytes():
     body = bytes(range(256))
-    content = {"size": 256, "mimeType": "image/png", "text": base64.b64encode(body).decode(), "encoding": "base64"}
+    content = {
+        "size": 256,
+        "mimeType": "image/png",
+        "text": base64.b64encode(body).decode(),
+        "encoding": "base64",
+    }
     made = entry()
     made["response"]["content"] = content
     assert only(archive(made)).body == body
@@ -134,7 +143,13 @@ def test_a_form_without_text_is_made_of_its_fields():
 
 
 def test_an_answer_that_never_came_is_none():
-    response = {"status": 0, "statusText": "", "headers": [], "content": {"size": 0}, "_error": "net::ERR_FAILED"}
+    response = {
+        "status": 0,
+        "statusText": "",
+        "headers": [],
+        "content": {"size": 0},
+        "_error": "net::ERR_FAILED",
+    }
     exchange = only(archive(entry(response=response)))
     assert exchange.response is None
     assert (exchange.end.reason, exchange.end.detail) == ("upstream-error", "net::ERR_FAILED")
@@ -158,7 +173,10 @@ def test_websockets_are_counted_and_left_out():
     ("change", "says"),
     [
         ({"request": {"method": "GET"}}, "Object missing required field url - at request"),
-        ({"request": {"method": "GET", "url": "/only/a/path"}}, "expected an absolute URL, found '/only/a/path'"),
+        (
+            {"request": {"method": "GET", "url": "/only/a/path"}},
+            "expected an absolute URL, found '/only/a/path'",
+        ),
         ({"request": {"method": "GET", "url": "http://[x"}}, "Invalid IPv6 URL"),
         ({"response": {"status": "ok"}}, "Expected int, got str - at response.status"),
         ({"response": {"status": 200, "content": {"text": "a", "encoding": "base64"}}}, "expected base64"),
@@ -174,7 +192,16 @@ def test_an_entry_that_is_none_is_said_and_the_others_are_taken(change, says):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"hello", b"[]", b"{}", b'{"log": {}}', b'{"log": {"entries": {}}}', b'{"log": {"entries": [', b"\xff"],
+    [
+        b"",
+        b"hello",
+        b"[]",
+        b"{}",
+        b'{"log": {}}',
+        b'{"log": {"entries": {}}}',
+        b'{"log": {"entries": [',
+        b"\xff",
+    ],
 )
 def test_another_file_is_another_format(data):
     with pytest.raises(NotTheFormat, match="a file: expected an HTTP archive"):
@@ -183,13 +210,15 @@ def test_another_file_is_another_format(data):
 
 def test_every_cut_gives_the_whole_entries_and_says_what_is_lost():
     data = archive(entry(), entry(), entry())
-    first = data.index(b"}, {\"_init") + 1
+    first = data.index(b'}, {"_init') + 1
     for cut in range(first, len(data) - 1, 7):
         lost: list[str] = []
         found = imported(_har, data[:cut], lost)
         whole = data[:cut].count(b'"_blocked_queueing": 1.2}}')
         assert sum(isinstance(each, cassette.Request) for each in found) == whole
-        assert lost == [f"a file: what comes after entry {whole - 1}: the archive is cut off or damaged there"]
+        assert lost == [
+            f"a file: what comes after entry {whole - 1}: the archive is cut off or damaged there"
+        ]
 
 
 JSON = st.recursive(
@@ -251,7 +280,7 @@ def encoded(body, cuts=(5,)):
     places = [0, *cuts, len(data)]
     chunks = [
         cassette.Chunk(exchange=0, t=CHUNKS[0].t + number, data=data[start:end])
-        for number, (start, end) in enumerate(zip(places, places[1:], strict=False))
+        for number, (start, end) in enumerate(pairwise(places))
     ]
     headers = ((b"content-type", b"text/event-stream"), (b"content-encoding", b"gzip"))
     end = replaced(END, chunks=len(chunks), bytes=len(data))
@@ -266,7 +295,8 @@ def test_content_is_decoded_and_its_pieces_come_back_as_they_came():
     raw = sum(len(chunk.data) for chunk in records[3:-2])
     assert made["response"]["bodySize"] == raw
     assert made["response"]["content"] == {
-        "size": len(body), "compression": len(body) - raw, "mimeType": "text/event-stream", "text": body.decode(),
+        "size": len(body), "compression": len(body) - raw, "mimeType": "text/event-stream",
+        "text": body.decode(),
     }  # fmt: skip
     assert imported(_har, data) == records
     changed = only(data.replace(b"hello", b"hullo", 1))

@@ -97,7 +97,9 @@ def test_what_older_versions_wrote_for_httpx_is_read():
 
 
 def test_headers_may_be_plain_and_bodies_base64_or_parsed():
-    odd = interaction({"base64_string": base64.b64encode(BODY).decode()}, {"a": "b"}, request_body={"model": "m"})
+    odd = interaction(
+        {"base64_string": base64.b64encode(BODY).decode()}, {"a": "b"}, request_body={"model": "m"}
+    )
     odd["response"]["body"] = odd["response"]["body"]["string"]
     exchange = only(saved(odd))
     assert exchange.body == BODY
@@ -108,7 +110,7 @@ def test_headers_may_be_plain_and_bodies_base64_or_parsed():
 def test_nothing_that_a_file_holds_is_run(tmp_path):
     mark = tmp_path / "run"
     text = f"interactions:\n- request: !!python/object/apply:os.system ['touch {mark}']\nversion: 1\n"
-    with pytest.raises(NotTheFormat, match="could not determine a constructor"):
+    with pytest.raises(NotTheFormat, match=r"could not determine a constructor"):
         imported(_vcr, text.encode())
     assert not mark.exists()
 
@@ -151,14 +153,16 @@ def test_an_interaction_that_is_none_is_said_and_the_others_are_taken(change, sa
     assert lost == [f"a file: interaction 0: {says}"]
 
 
-@pytest.mark.parametrize("data", [b"", b"hello", b"- 1\n", b"a: b", b"{", b"\xff", b"interactions: 5", b"\t- x: ["])
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", b"- 1\n", b"a: b", b"{", b"\xff", b"interactions: 5", b"\t- x: ["]
+)
 def test_another_file_is_another_format(data):
     with pytest.raises(NotTheFormat, match="a file: expected a cassette of vcrpy"):
         imported(_vcr, data)
 
 
 def test_a_cassette_from_before_version_1_names_the_command_that_migrates_it():
-    with pytest.raises(NotTheFormat, match="python3 -m vcr.migration a file"):
+    with pytest.raises(NotTheFormat, match=r"python3 -m vcr\.migration a file"):
         imported(_vcr, yaml.dump([interaction()]).encode())
 
 
