@@ -1,9 +1,10 @@
 """From a file of one format to a file of another. Each format is a module, loaded when it is needed."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from os import PathLike, fspath
 from typing import BinaryIO, Literal, TypeAlias, get_args
@@ -73,56 +74,62 @@ def convert(
             f"{fspath(target)}: {write_as} is read and not written; expected one of {', '.join(WRITTEN)}"
         )
     done = Converted()
+    # Before any file is opened: a format whose package is not installed is said at once.
+    read = None if read_as == "tape" else _reader(read_as, redact)
+    write = None if write_as == "tape" else _writer(write_as)
+    name = fspath(source)
     with ExitStack() as stack:
-        entries = _counted(_read(stack, fspath(source), read_as, redact, done.lost), done)
-        if write_as == "tape":
+        if read is None:
+            found = _read_tape(stack.enter_context(open_cassette(name, lenient=True)), done.lost)
+        else:
+            found = read(
+                sys.stdin.buffer if name == "-" else stack.enter_context(_opened(name)), name, done.lost
+            )
+        entries = _counted(found, done)
+        if write is None:
             out = stack.enter_context(Rewriter(target, overwrite=overwrite))
             for entry in entries:
                 out.copy(entry.payload)
         else:
             new = stack.enter_context(NewFile(target, overwrite=overwrite))
-            _write(new.file, write_as, entries, done.lost)
+            write(new.file, entries, done.lost)
     return done
 
 
-def _read(
-    stack: ExitStack, name: str, read_as: Format, redact: Redact | None, lost: list[str]
-) -> Iterator[Entry]:
-    if read_as == "tape":
-        return _read_tape(stack.enter_context(open_cassette(name, lenient=True)), lost)
-    file = sys.stdin.buffer if name == "-" else stack.enter_context(_opened(name))
-    match read_as:
-        case "jsonl":
-            from tokentape.cassette.formats import _jsonl  # noqa: PLC0415  (each format when it is needed)
-
-            return _jsonl.read(file, name, lost)
-        case "har":
-            from tokentape.cassette.formats import _har  # noqa: PLC0415
-
-            return _har.read(file, name, lost, redact)
-        case "flow":
-            from tokentape.cassette.formats import _flows  # noqa: PLC0415
-
-            return _flows.read(file, name, lost, redact)
-        case "vcr":
-            from tokentape.cassette.formats import _vcr  # noqa: PLC0415
-
-            return _vcr.read(file, name, lost, redact)
+_Read: TypeAlias = Callable[[BinaryIO, str, list[str]], Iterator[Entry]]
+_Write: TypeAlias = Callable[[BinaryIO, Iterable[Entry], list[str]], None]
 
 
-def _write(file: BinaryIO, write_as: Format, entries: Iterable[Entry], lost: list[str]) -> None:
+def _reader(read_as: Format, redact: Redact | None) -> _Read:
+    if read_as == "jsonl":
+        from tokentape.cassette.formats import _jsonl  # noqa: PLC0415  (each format when it is needed)
+
+        return _jsonl.read
+    if read_as == "har":
+        from tokentape.cassette.formats import _har  # noqa: PLC0415
+
+        return partial(_har.read, redact=redact)
+    if read_as == "flow":
+        from tokentape.cassette.formats import _flows  # noqa: PLC0415
+
+        return partial(_flows.read, redact=redact)
+    from tokentape.cassette.formats import _vcr  # noqa: PLC0415
+
+    return partial(_vcr.read, redact=redact)
+
+
+def _writer(write_as: Format) -> _Write:
     if write_as == "jsonl":
         from tokentape.cassette.formats import _jsonl  # noqa: PLC0415
 
-        _jsonl.write(file, entries)
-    elif write_as == "har":
+        return _jsonl.write
+    if write_as == "har":
         from tokentape.cassette.formats import _har  # noqa: PLC0415
 
-        _har.write(file, entries, lost)
-    else:
-        from tokentape.cassette.formats import _flows  # noqa: PLC0415
+        return _har.write
+    from tokentape.cassette.formats import _flows  # noqa: PLC0415
 
-        _flows.write(file, entries, lost)
+    return _flows.write
 
 
 def _opened(name: str) -> BinaryIO:

@@ -28,7 +28,7 @@ _raw_fields: msgspec.msgpack.Decoder[list[msgspec.Raw]] = msgspec.msgpack.Decode
 _LINE_ENDS = {"\u2028".encode(): rb"\u2028", "\u2029".encode(): rb"\u2029", "\u0085".encode(): rb"\u0085"}
 
 
-def write(file: BinaryIO, entries: Iterable[Entry]) -> None:
+def write(file: BinaryIO, entries: Iterable[Entry], lost: list[str]) -> None:  # noqa: ARG001  (nothing is)
     """Write the first line, then a line for each record."""
     file.write(_line(_HEAD))
     file.writelines(line_of(entry.payload, entry.record) for entry in entries)

@@ -29,7 +29,7 @@ def entries(*payloads):
 
 def written(*payloads):
     out = io.BytesIO()
-    jsonl.write(out, entries(*payloads))
+    jsonl.write(out, entries(*payloads), [])
     return out.getvalue()
 
 

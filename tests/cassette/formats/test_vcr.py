@@ -88,8 +88,8 @@ def test_json_of_vcrpy_is_read_too():
 def test_what_older_versions_wrote_for_httpx_is_read():
     old = interaction()
     old["response"] = {
-        "content": BODY.decode(), "headers": {"content-type": ["text/event-stream"]}, "http_version": "HTTP/2",
-        "status_code": 201,
+        "content": BODY.decode(), "headers": {"content-type": ["text/event-stream"]},
+        "http_version": "HTTP/2", "status_code": 201,
     }  # fmt: skip
     exchange = only(saved(old))
     assert (exchange.response.status, exchange.response.http_version) == (201, "HTTP/2")
