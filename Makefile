@@ -54,4 +54,4 @@ build/types: pyproject.toml
 # What the tests check HTTP archives with, as its lock file has it.
 build/node: tests/node/package.json tests/node/package-lock.json
 	@rm -rf $@ && mkdir -p $@ && cp $^ $@/
-	@npm ci --prefix $@ --no-audit --no-fund --loglevel=error
+	@npm ci --prefix $@ --no-audit --no-fund --loglevel=error || { rm -rf $@; exit 1; }

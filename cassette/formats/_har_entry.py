@@ -56,6 +56,8 @@ class _Content(msgspec.Struct):
     encoding: str | None = None
     mime_type: str | None = msgspec.field(name="mimeType", default=None)
     size: float | None = None
+    file: Any = msgspec.field(name="_file", default=None)
+    """Where Playwright has put a body that is not in the archive."""
 
 
 class _Response(msgspec.Struct):
@@ -99,7 +101,7 @@ class Entry(msgspec.Struct):
     def body_was_left_out(self) -> bool:
         """Whether the answer had a body and the archive does not: it was saved without contents."""
         content = self.response.content
-        return content.text is None and bool(content.size and content.size > 0)
+        return content.text is None and (content.file is not None or bool(content.size and content.size > 0))
 
 
 def entry_of(found: Any) -> Entry:

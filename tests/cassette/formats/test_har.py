@@ -155,9 +155,10 @@ def test_an_answer_that_never_came_is_none():
     assert (exchange.end.reason, exchange.end.detail) == ("upstream-error", "net::ERR_FAILED")
 
 
-def test_an_archive_without_contents_says_so():
+@pytest.mark.parametrize("content", [{"size": 17, "mimeType": "a/b"}, {"size": -1, "_file": "b.dat"}])
+def test_an_archive_without_contents_says_so(content):
     made = entry()
-    del made["response"]["content"]["text"]
+    made["response"]["content"] = content
     lost: list[str] = []
     assert only(archive(made), lost).body == b""
     assert lost == ["a file: entry 0: its body, which the archive was saved without"]
