@@ -7,11 +7,14 @@ mitmproxy keeps metadata when it saves flows again. Strangers' bodies are one pi
 """
 
 import json
+from codecs import BOM_UTF8 as _BOM
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from typing import Any, BinaryIO
 
 from mitmproxy import connection, exceptions, flow, http
 from mitmproxy.io import FlowReader, FlowWriter
+from msgspec.structs import replace
 
 from tokentape.cassette._exchanges import Exchange
 from tokentape.cassette._reader import Entry
@@ -120,7 +123,7 @@ def flow_of(exchange: Exchange, wall_ns: int) -> http.HTTPFlow:
 def _flows(file: BinaryIO, name: str, lost: list[str]) -> Iterator[flow.Flow]:
     """Yield flows up to the end or the first damage."""
     number = 0
-    if file.peek(1)[:1] in (b"{", b"\xef") if hasattr(file, "peek") else False:
+    if isinstance(file, BufferedReader) and file.peek(1)[:1] in (b"{", _BOM[:1]):
         # mitmproxy's reader would take it, without the times of pieces that stand in it.
         raise NotTheFormat(f"{name}: expected mitmproxy's flows, found JSON; if it is an archive: --from har")
     try:
@@ -154,9 +157,7 @@ def _add(assembly: Assembly, found: http.HTTPFlow, servers: set[str], where: str
     response = exchange.response
     if response is not None and response.connect is not None:
         if found.server_conn.id in servers:  # opened for another exchange
-            exchange.response = Response(
-                **{name: getattr(response, name) for name in response.__struct_fields__} | {"connect": None}
-            )
+            exchange.response = replace(response, connect=None)
         servers.add(found.server_conn.id)
     if found.response is not None and found.response.raw_content is None:
         lost.append(f"{where}: the body of its response, which mitmproxy streamed and did not keep")

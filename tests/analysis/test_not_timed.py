@@ -1,6 +1,7 @@
 """What was imported without times has text, tokens and outcomes, and never a time of 0."""
 
 import pytest
+from msgspec.structs import replace
 
 from tests.analysis.tapes import DONE, MS, ZERO, chunk, data, records, usage_chunk, write
 from tokentape import cassette
@@ -15,24 +16,20 @@ PIECES = [
 AROUND = ("headers_ms", "end_ms")
 
 
-def replaced(record, **values):
-    return type(record)(**{name: getattr(record, name) for name in record.__struct_fields__} | values)
-
-
 def imported(times, **options):
     """The records of an exchange as an importer writes them: unknown times are 0, the body is one piece."""
     request, response, *chunks, end = records(PIECES, end_ns=240 * MS, **options)
     body = b"".join(each.data for each in chunks)
     found = [
-        replaced(request, times=times),
+        replace(request, times=times),
         response,
         cassette.Chunk(exchange=request.exchange, t=0, data=body),
-        replaced(end, chunks=1, bytes=len(body)),
+        replace(end, chunks=1, bytes=len(body)),
     ]
     if times == "none":
-        found[0] = replaced(found[0], t=0, t_end=0)
-        found[1] = replaced(found[1], t=0)
-        found[3] = replaced(found[3], t=0)
+        found[0] = replace(found[0], t=0, t_end=0)
+        found[1] = replace(found[1], t=0)
+        found[3] = replace(found[3], t=0)
     return found
 
 
@@ -105,7 +102,7 @@ def test_a_recording_beside_it_keeps_its_numbers(times, tmp_path):
 def test_an_answer_that_was_not_streamed_says_what_it_would(times, tmp_path, status):
     request, response, _, end = imported(times, status=status, content_type="application/json")
     body = cassette.Chunk(exchange=0, t=0, data=b'{"error": {"message": "no"}}')
-    row = load(write(tmp_path / "a.tape", [request, response, body, replaced(end, bytes=28)])).as_dict()[
+    row = load(write(tmp_path / "a.tape", [request, response, body, replace(end, bytes=28)])).as_dict()[
         "streams"
     ][0]
     assert row["outcome"] == ("http-error" if status == 429 else "error-in-stream")

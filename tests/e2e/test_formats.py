@@ -13,6 +13,7 @@ import httpx
 import pytest
 import vcr
 from mitmproxy.io import FlowReader
+from msgspec.structs import replace
 from vcr.serialize import deserialize
 from vcr.serializers import yamlserializer
 
@@ -101,10 +102,7 @@ def test_an_archive_is_valid(session: Session, tmp_path: Path, validator: list[s
 
 
 def test_an_archive_is_valid_whatever_was_recorded(tmp_path: Path, validator: list[str]):
-    untimed = cassette.Request(
-        **{name: getattr(REQUEST, name) for name in REQUEST.__struct_fields__}
-        | {"exchange": 1, "times": "none", "body": b"\xff\xfe"}
-    )
+    untimed = replace(REQUEST, exchange=1, times="none", body=b"\xff\xfe")
     refused = cassette.End(exchange=1, t=1, reason="upstream-error")
     for number, records in enumerate(
         [RECORDS, (SECTION, REQUEST, untimed, refused), (SECTION, REQUEST, RESPONSE)]

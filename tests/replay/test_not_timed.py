@@ -2,6 +2,7 @@
 
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from tests.replay.recordings import MS, as_exchange, exchange, tape
 from tokentape.cli import main
@@ -10,18 +11,14 @@ from tokentape.replay import load, serve
 from tokentape.replay._wire import prepare
 
 
-def replaced(record, **values):
-    return type(record)(**{name: getattr(record, name) for name in record.__struct_fields__} | values)
-
-
 def imported(times, **options):
     request, *others = exchange(start_ms=50, **options)
     if times == "none":
-        request = replaced(request, t=0, t_end=0)
-        others = [replaced(each, t=0) for each in others]
+        request = replace(request, t=0, t_end=0)
+        others = [replace(each, t=0) for each in others]
     elif times == "headers":
-        others = [replaced(each, t=0) if hasattr(each, "data") else each for each in others]
-    return [replaced(request, times=times), *others]
+        others = [replace(each, t=0) if hasattr(each, "data") else each for each in others]
+    return [replace(request, times=times), *others]
 
 
 @pytest.mark.parametrize(("times", "due"), [("headers", 1 * MS), ("none", 0)])

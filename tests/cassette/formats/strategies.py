@@ -3,6 +3,7 @@
 from typing import Any, get_args
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tokentape import cassette
 
@@ -113,7 +114,7 @@ def cassettes(draw: st.DrawFn) -> list[Any]:
     found: list[Any] = []
     for _ in range(draw(st.integers(1, 2))):
         wall_ns = draw(st.integers(10**18, 2 * 10**18))
-        found.append(draw(SECTION.map(lambda section, wall_ns=wall_ns: _replaced(section, wall_ns))))
+        found.append(draw(SECTION.map(lambda section, wall_ns=wall_ns: replace(section, wall_ns=wall_ns))))
         for number in range(draw(st.integers(1, 3))):
             found += draw(exchange_records(number))
         if draw(st.booleans()):
@@ -121,8 +122,3 @@ def cassettes(draw: st.DrawFn) -> list[Any]:
         if draw(st.booleans()):
             found.append(draw(CLOSE))
     return found
-
-
-def _replaced(section: cassette.Section, wall_ns: int) -> cassette.Section:
-    values = {name: getattr(section, name) for name in section.__struct_fields__}
-    return cassette.Section(**values | {"wall_ns": wall_ns})

@@ -4,9 +4,9 @@ import pytest
 from mitmproxy import http
 from mitmproxy.io import FlowReader, FlowWriter
 from mitmproxy.test import tflow, tutils
+from msgspec.structs import replace
 
 from tests.cassette.formats.files import exported, imported
-from tests.cassette.formats.test_round_trips import replaced
 from tests.cassette.tapes import CHUNKS, CLOSE, END, RECORDS, REQUEST, RESPONSE, SECTION
 from tokentape import cassette
 from tokentape.cassette.formats import NotTheFormat, _flows
@@ -152,7 +152,7 @@ def test_mitmproxy_reads_what_is_written_and_finds_the_recording_in_it():
 
 
 def test_an_exchange_that_broke_off_is_an_error_in_the_flow():
-    records = [SECTION, REQUEST, replaced(END, reason="client-closed", detail=""), CLOSE]
+    records = [SECTION, REQUEST, replace(END, reason="client-closed", detail=""), CLOSE]
     (flow,) = FlowReader(io.BytesIO(exported(_flows, records))).stream()
     assert flow.error.msg == "client-closed"
     assert flow.response is None

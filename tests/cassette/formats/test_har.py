@@ -6,10 +6,10 @@ from itertools import pairwise
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.cassette.formats.files import exported, imported
 from tests.cassette.formats.strategies import cassettes
-from tests.cassette.formats.test_round_trips import replaced
 from tests.cassette.tapes import CHUNKS, CLOSE, END, RECORDS, REQUEST, RESPONSE, SECTION
 from tokentape import cassette
 from tokentape.cassette.formats import NotTheFormat, _har
@@ -271,7 +271,7 @@ def test_the_phases_are_those_of_the_recording():
 
 def test_a_connection_that_was_opened_ahead_is_no_part_of_the_entry():
     connect = cassette.Connect(tcp_start=-900, tcp_end=-500, tls_end=-100)
-    records = [SECTION, REQUEST, replaced(RESPONSE, connect=connect), *CHUNKS, END, CLOSE]
+    records = [SECTION, REQUEST, replace(RESPONSE, connect=connect), *CHUNKS, END, CLOSE]
     (made,) = json.loads(exported(_har, records))["log"]["entries"]
     assert (made["timings"]["connect"], made["timings"]["ssl"]) == (-1, -1)
 
@@ -284,8 +284,8 @@ def encoded(body, cuts=(5,)):
         for number, (start, end) in enumerate(pairwise(places))
     ]
     headers = ((b"content-type", b"text/event-stream"), (b"content-encoding", b"gzip"))
-    end = replaced(END, chunks=len(chunks), bytes=len(data))
-    return [SECTION, REQUEST, replaced(RESPONSE, headers=headers), *chunks, end, CLOSE]
+    end = replace(END, chunks=len(chunks), bytes=len(data))
+    return [SECTION, REQUEST, replace(RESPONSE, headers=headers), *chunks, end, CLOSE]
 
 
 def test_content_is_decoded_and_its_pieces_come_back_as_they_came():
@@ -308,7 +308,7 @@ def test_content_is_decoded_and_its_pieces_come_back_as_they_came():
 
 def test_content_that_cannot_be_decoded_is_there_as_it_came():
     records = encoded(b"x")
-    records[3] = replaced(records[3], data=b"\xff" + records[3].data[1:])
+    records[3] = replace(records[3], data=b"\xff" + records[3].data[1:])
     data = exported(_har, records)
     assert json.loads(data)["log"]["entries"][0]["response"]["content"]["encoding"] == "base64"
     assert imported(_har, data) == records
@@ -322,8 +322,8 @@ def test_an_entry_is_a_line():
 
 def test_cookies_and_the_query_are_written_out():
     headers = ((b"Cookie", b"a=1; b=x=y"), (b"cookie", b"c"))
-    request = replaced(REQUEST, path=b"/x?q=%41&empty=", headers=headers)
-    response = replaced(RESPONSE, headers=((b"Set-Cookie", b"s=1; Path=/; HttpOnly; Secure"),))
+    request = replace(REQUEST, path=b"/x?q=%41&empty=", headers=headers)
+    response = replace(RESPONSE, headers=((b"Set-Cookie", b"s=1; Path=/; HttpOnly; Secure"),))
     (made,) = json.loads(exported(_har, [SECTION, request, response, *CHUNKS, END]))["log"]["entries"]
     assert [(each["name"], each["value"]) for each in made["request"]["cookies"]] == [
         ("a", "1"), ("b", "x=y"), ("c", ""),

@@ -6,6 +6,7 @@ import json
 import pytest
 from hypothesis import given, settings
 from mitmproxy.io import FlowReader, FlowWriter
+from msgspec.structs import replace
 
 from tests.cassette.formats.files import by_exchange, exported, imported
 from tests.cassette.formats.strategies import cassettes
@@ -16,10 +17,6 @@ from tokentape.cassette._records import encode
 from tokentape.cassette.formats import _flows, _har
 
 FORMATS = pytest.mark.parametrize("module", [_har, _flows], ids=["har", "flow"])
-
-
-def replaced(record, **values):
-    return type(record)(**{name: getattr(record, name) for name in record.__struct_fields__} | values)
 
 
 @FORMATS
@@ -54,7 +51,7 @@ def test_the_second_time_gives_the_same_file(module, records):
 @FORMATS
 def test_records_come_back_in_the_order_of_their_times(module):
     second = [
-        replaced(each, exchange=1, **({"t_end": 2_500} if each is REQUEST else {}))
+        replace(each, exchange=1, **({"t_end": 2_500} if each is REQUEST else {}))
         for each in (REQUEST, RESPONSE, *CHUNKS, END)
     ]
     records = [SECTION, REQUEST, second[0], RESPONSE, second[1]]
@@ -67,7 +64,7 @@ def test_what_has_no_place_is_said(module):
     lost: list[str] = []
     more = cassette.Entry(0, b"", cassette.Unknown(kind=200, payload=b""))
     entries = [*map(_entry, RECORDS), more]
-    entries.append(_entry(replaced(CHUNKS[0], exchange=7)))
+    entries.append(_entry(replace(CHUNKS[0], exchange=7)))
     module.write(_Nowhere(), entries, lost)
     assert [line.partition(" has no place")[0].partition(":")[0] for line in lost] == [
         lost[0].partition(" has no place")[0],
@@ -145,7 +142,7 @@ def test_a_redactor_sees_every_request_and_response_and_nothing_else(module):
 
     def redact(record):
         seen.append(record)
-        return replaced(record, headers=())
+        return replace(record, headers=())
 
     found = imported(module, exported(module, list(RECORDS)), redact=redact)
     assert seen == [REQUEST, RESPONSE]
