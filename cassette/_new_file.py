@@ -13,6 +13,9 @@ from os import PathLike, fspath
 from types import TracebackType
 from typing import BinaryIO, Self
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What only writing meets: no space, no quota, too large."""
+
 
 class NewFile:
     """A context manager: at its end the file is in its place, unless an error ends it.
@@ -47,9 +50,17 @@ class NewFile:
         try:
             if kind is None:
                 self._finish()
+            elif isinstance(value, OSError):
+                raise value
+        except OSError as error:
+            if error.errno in _FULL:
+                # Named for the file that is made, and not for the one beside it.
+                raise type(error)(error.errno, error.strerror, self.path) from None
+            raise
         finally:
             if self._beside:
-                self.file.close()
+                with suppress(OSError):  # what a full disk did not take, it does not take now
+                    self.file.close()
                 with suppress(FileNotFoundError):  # it is in its place
                     os.unlink(self._beside)
 

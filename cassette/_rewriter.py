@@ -53,6 +53,6 @@ class Rewriter:
     ) -> None:
         with self._new:
             if value is not None:
-                raise value
+                raise value  # for the file to be taken away
             if self._out is not self._new.file:
                 self._out.close()
