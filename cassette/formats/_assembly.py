@@ -29,8 +29,11 @@ from tokentape.cassette._records import (
 )
 from tokentape.cassette.formats._beside import SectionEnd
 
-Redact: TypeAlias = Callable[[Request | Response], Request | Response]
-"""Replaces the secrets of a record: what others have written may hold credentials."""
+Redact: TypeAlias = Callable[[Known], Known]
+"""Returns a record of the same kind without its secrets: what others have written may hold credentials.
+
+It is given every record, the section's too, which names the rules.
+"""
 
 
 @dataclass(slots=True)
@@ -73,11 +76,7 @@ class Assembly:
         for part in parts:
             for record in _records(part):
                 # The one place that all that strangers have written comes through.
-                safe = (
-                    self._redact(record)
-                    if self._redact is not None and isinstance(record, Request | Response)
-                    else record
-                )
+                safe = record if self._redact is None else self._redact(record)
                 yield Entry(number, encode(safe), safe)
                 number += 1
 

@@ -62,7 +62,7 @@ def convert(
 ) -> Converted:
     """Convert a file, as far as it is whole; `-` is standard input or output.
 
-    `redact` is applied to every request and response that comes from a stranger's format.
+    `redact` is applied to every record that comes from an archive, flows or vcrpy's cassettes.
 
     Raises `NotWritten` for a format that is only read; the `CassetteError`s `Unreadable`, `NotACassette`,
     `NotTheFormat` and `WrongLine` if the source is not what it should be, and then writes nothing;
