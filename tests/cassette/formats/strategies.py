@@ -1,7 +1,11 @@
 """Any record, and any cassette that a recorder may have written."""
 
+import gzip
+import zlib
 from typing import Any, get_args
 
+import brotli
+import zstandard
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -60,6 +64,18 @@ _TYPES = [
     b"text/plain; charset=utf-16",
     b"text/plain; charset=rot13",
 ]
+_ENCODE = {
+    b"gzip": lambda data: gzip.compress(data, mtime=0),
+    b"br": brotli.compress,
+    b"zstd": lambda data: zstandard.ZstdCompressor().compress(data),
+    b"deflate": zlib.compress,
+}
+
+
+def _cut(data: bytes, pieces: int) -> list[bytes]:
+    """Cut into so many pieces of about the same size, none of them empty."""
+    size = -(-len(data) // pieces) if pieces else 0
+    return [data[start : start + size] for start in range(0, len(data), size)] if size else []
 
 
 @st.composite
@@ -86,16 +102,22 @@ def exchange_records(draw: st.DrawFn, number: int) -> list[Any]:
     sizes: list[int] = []
     if draw(st.integers(0, 9)):
         connect = draw(st.none() | st.just(cassette.Connect(tcp_start=t(), tcp_end=t(), tls_end=t())))
+        coding = draw(st.sampled_from([b"", b"", b"gzip", b"br", b"zstd", b"deflate", b"unknown"]))
+        coded = ((b"Content-Encoding", coding),) if coding else ()
         found.append(
             cassette.Response(
                 exchange=number, t=t(), status=draw(st.sampled_from([200, 204, 404, 101, 599, 0])),
-                reason=draw(BYTES), http_version="HTTP/1.1", headers=typed + draw(HEADERS), connect=connect,
+                reason=draw(BYTES), http_version="HTTP/1.1", headers=typed + coded + draw(HEADERS),
+                connect=connect,
             )
         )  # fmt: skip
-        for _ in range(draw(st.integers(0, 4))):
-            data = draw(_BODY) or b"x"
-            sizes.append(len(data))
-            found.append(cassette.Chunk(exchange=number, t=t(needs=("all",)), data=data))
+        pieces = [draw(_BODY) or b"x" for _ in range(draw(st.integers(0, 4)))]
+        if draw(st.integers(0, 2)):  # else it is not what its header says
+            pieces = _cut(_ENCODE.get(coding, bytes)(b"".join(pieces)), len(pieces))
+        if pieces and not draw(st.integers(0, 4)):
+            pieces.pop()
+        sizes = [len(piece) for piece in pieces]
+        found += [cassette.Chunk(exchange=number, t=t(needs=("all",)), data=data) for data in pieces]
     if draw(st.integers(0, 5)) == 0:
         found.append(cassette.Note(t=t(), text=draw(TEXT), exchange=number))
     if draw(st.integers(0, 4)):
