@@ -35,6 +35,9 @@ Redact: TypeAlias = Callable[[Known], Known]
 It is given every record, the section's too, which names the rules.
 """
 
+MAX_SPAN_NS = 2**59
+"""18 years: the sum of two such is still a time of a cassette."""
+
 
 @dataclass(slots=True)
 class _Part:
@@ -64,14 +67,19 @@ class Assembly:
         part.end = end or part.end
 
     def add_other(self, exchange: Exchange, wall_ns: int | None) -> None:
-        """Take a stranger's exchange, whose times count from `wall_ns` (Unix time); None if it has none."""
+        """Take a stranger's exchange, whose times count from `wall_ns` (Unix time); None if it has none.
+
+        Raises ValueError if years lie between its times.
+        """
+        for t in _times(exchange):
+            if abs(t) > MAX_SPAN_NS:
+                raise ValueError(f"expected times of one exchange, found some {abs(t) // 10**9} s apart")
         self._others.append((wall_ns, exchange))
 
     def entries(self) -> Iterator[Entry]:
         """Yield the records. Their offset is their number, for want of any other."""
         parts = [self._ours[key] for key in sorted(self._ours)]
-        if self._others or not parts:
-            parts.append(self._part_of_others())
+        parts += self._parts_of_others(at_least_one=not parts)
         number = 0
         for part in parts:
             for record in _records(part):
@@ -80,9 +88,24 @@ class Assembly:
                 yield Entry(number, encode(safe), safe)
                 number += 1
 
-    def _part_of_others(self) -> _Part:
-        wall_ns = min((base for base, _ in self._others if base is not None), default=0)
-        section = Section(
+    def _parts_of_others(self, *, at_least_one: bool) -> Iterator[_Part]:
+        """Yield strangers' exchanges as one section; as several where years lie between them."""
+        timed = sorted(((base, each) for base, each in self._others if base is not None), key=_base)
+        untimed = [(0, each) for base, each in self._others if base is None]
+        rows = [*untimed, *timed]
+        while rows or at_least_one:
+            at_least_one = False
+            wall_ns = next((base for base, _ in rows if base), 0)
+            size = sum(base - wall_ns <= MAX_SPAN_NS for base, _ in rows)
+            moved = [_moved(each, by=base - wall_ns) if base else each for base, each in rows[:size]]
+            rows = rows[size:]
+            # Untimed ones are all there is, or come first: their order is that of the file.
+            yield _Part(
+                self._section(wall_ns), [_numbered(each, number) for number, each in enumerate(moved)]
+            )
+
+    def _section(self, wall_ns: int) -> Section:
+        return Section(
             version=FORMAT_VERSION,
             wall_ns=wall_ns,
             mono_ns=0,
@@ -91,12 +114,10 @@ class Assembly:
             host="",
             labels={"imported-from": self._imported_from},
         )
-        moved = [
-            exchange if base is None else _moved(exchange, by=base - wall_ns)
-            for base, exchange in self._others
-        ]
-        moved.sort(key=_start)  # of equal times, the order of the file
-        return _Part(section, [_numbered(exchange, number) for number, exchange in enumerate(moved)])
+
+
+def _base(row: tuple[int, Exchange]) -> int:
+    return row[0]
 
 
 def _records(part: _Part) -> Iterator[Known]:
@@ -149,8 +170,17 @@ def _of(exchange: Exchange) -> Iterable[Request | Response | Chunk | End | Note]
     return [*found, exchange.end] if exchange.end is not None else found
 
 
-def _start(exchange: Exchange) -> int:
-    return exchange.request.t if exchange.request else 0
+def _times(exchange: Exchange) -> Iterator[int]:
+    request, response, end = exchange.request, exchange.response, exchange.end
+    if request is not None:
+        yield from (request.t, request.t_end)
+    if response is not None:
+        yield response.t
+        if response.connect is not None:
+            steps = (getattr(response.connect, name) for name in response.connect.__struct_fields__)
+            yield from (t for t in steps if t is not None)
+    if end is not None:
+        yield end.t
 
 
 def _moved(exchange: Exchange, *, by: int) -> Exchange:

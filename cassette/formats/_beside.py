@@ -16,7 +16,17 @@ from msgspec.structs import replace
 from tokentape.cassette._body import decoded, header
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._exchanges import Exchange
-from tokentape.cassette._records import Chunk, Close, End, Known, Note, Request, Response, Section
+from tokentape.cassette._records import (
+    FORMAT_VERSION,
+    Chunk,
+    Close,
+    End,
+    Known,
+    Note,
+    Request,
+    Response,
+    Section,
+)
 from tokentape.cassette.formats._json_record import (
     KIND_OF,
     WrongField,
@@ -77,7 +87,10 @@ def section_of(found: Any) -> tuple[int, Section]:
     """
     if not isinstance(found, dict) or found.get("version") != VERSION:
         raise ValueError(f"expected what a tokentape of this version writes, found {found!r:.60}")
-    return _part(found, "section", int), _record(Section, _part(found, "section_record", dict))
+    section = _record(Section, _part(found, "section_record", dict))
+    if section.version != FORMAT_VERSION:
+        raise WrongField(f"section_record: expected version {FORMAT_VERSION}, found {section.version}")
+    return _part(found, "section", int), section
 
 
 def restored(plain: Exchange, found: dict[str, Any]) -> Restored:

@@ -83,6 +83,14 @@ def test_an_error_is_how_the_exchange_ended(message, reason):
     assert (exchange.end.reason, exchange.end.detail) == (reason, message)
 
 
+def test_times_that_are_decades_apart_are_none_of_one_exchange():
+    flow = stranger()
+    flow.response.timestamp_end = 2.0**31
+    lost: list[str] = []
+    imported(_flows, saved(flow), lost)
+    assert lost == ["a file: flow 0: expected times of one exchange, found some 1200802448 s apart"]
+
+
 def test_a_flow_that_never_ended_has_no_end():
     assert only(saved(tflow.tflow())).end is None
 

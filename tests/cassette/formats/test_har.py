@@ -105,6 +105,16 @@ def test_entries_come_in_the_order_of_their_times_counted_from_the_first():
     assert [(each.exchange, each.t) for each in found] == [(0, 0), (1, 100_000_000)]
 
 
+def test_entries_that_are_decades_apart_are_sections_of_their_own():
+    years = ["1971", "2026", "2027", "2099"]
+    found = imported(_har, archive(*[entry(startedDateTime=f"{year}-01-01T00:00:00Z") for year in years]))
+    sections = [each for each in found if isinstance(each, cassette.Section)]
+    assert [each.exchange for each in found if isinstance(each, cassette.Request)] == [0, 0, 1, 0]
+    assert [each.wall_ns // (365 * 86_400 * 10**9) for each in sections] == [1, 56, 129]
+    for record in found:
+        assert cassette._records.decode(cassette._records.encode(record)) == record
+
+
 @pytest.mark.parametrize(
     "parts",
     [{"startedDateTime": "yesterday"}, {"startedDateTime": None}, {"timings": {"send": 1}}, {"timings": {}}],
