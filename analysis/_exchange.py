@@ -28,7 +28,8 @@ class MeasuredExchange:
     """An exchange, what its answer says, and when each read came.
 
     `exchange` is without its pieces, which would be most of the memory. `read_ns` is since the request
-    was complete. `unmeasured` says why no token can be known, if so.
+    was complete; where the exchange is not timed (`timed`), it holds no times. `unmeasured` says why no
+    token can be known, if so. `zero_ns` is None if it is not known when the request was complete.
     """
 
     cassette: str
@@ -41,6 +42,11 @@ class MeasuredExchange:
     read_ns: list[int]
     read_bytes: list[int]
     streams: list[MeasuredStream]
+
+    @property
+    def timed(self) -> bool:
+        """Whether the times of its reads are known; other formats do not have them."""
+        return self.exchange.request is None or self.exchange.request.times == "all"
 
 
 def measured(
@@ -87,6 +93,7 @@ def measured(
             first_byte_ns=read_ns[0] if read_ns and not damaged else None,
             end_ns=end.t - start if end and not damaged else None,
             prompt_tokens=prompt if prompt is not None else stream_prompt,
+            times=request.times if request else "all",
         )
         counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
         streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measure(counted, around)))
@@ -97,7 +104,7 @@ def measured(
         answer=answer,
         outcome=next((each.outcome for each in streams if each.outcome != "complete"), "complete"),
         unmeasured=unmeasured,
-        zero_ns=zero,
+        zero_ns=None if request is not None and request.times == "none" else zero,
         read_ns=read_ns,
         read_bytes=[len(chunk.data) for chunk in exchange.chunks],
         streams=streams,

@@ -16,6 +16,7 @@ from operator import sub
 from tokentape.analysis._outcome import Outcome
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream
+from tokentape.cassette import Times
 
 NS_PER_MS = 1_000_000
 
@@ -34,6 +35,8 @@ class Around:
     first_byte_ns: int | None = None
     end_ns: int | None = None
     prompt_tokens: int | None = None
+    times: Times = "all"
+    """Which times are known: where not all are, those of the stream mean nothing but that it happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +68,13 @@ def measure(stream: TokenStream, around: Around) -> Measures:
         values[name] = value
         why[name] = reason if value is None else None
 
-    def put_ns(name: str, value: float | None, reason: Why) -> None:
-        put(name, None if value is None else value / NS_PER_MS, reason)
+    def put_ns(name: str, value: float | None, reason: Why, *, timed: bool = around.times == "all") -> None:
+        if value is None:
+            put(name, None, reason)
+        elif timed:
+            put(name, value / NS_PER_MS, reason)
+        else:  # it happened, and when is not known
+            put(name, None, "not-timed")
 
     outcome = around.outcome
     cut = None if outcome == "complete" else outcome
@@ -76,7 +84,8 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     ttft = tokens[0] if tokens else None
     last = tokens[-1] if tokens else None
 
-    put_ns("headers_ms", around.headers_ns, cut or "damaged")
+    around_timed = around.times != "none"
+    put_ns("headers_ms", around.headers_ns, cut or "damaged", timed=around_timed)
     put_ns("first_byte_ms", around.first_byte_ns, cut or "no-body")
     put_ns("first_event_ms", stream.first_event_ns, around.unmeasured or cut or "no-events")
     put_ns("ttft_ms", ttft, no_token)
@@ -86,7 +95,8 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     put_ns("last_token_ms", last, no_token)
     put_ns("finish_ms", stream.finish_ns, around.unmeasured or cut or "no-finish")
     put_ns("done_ms", stream.done_ns, around.unmeasured or cut or "no-end-mark")
-    put_ns("end_ms", around.end_ns, "recorder-stopped" if outcome != "damaged" else "damaged")
+    not_ended: Why = "recorder-stopped" if outcome != "damaged" else "damaged"
+    put_ns("end_ms", around.end_ns, not_ended, timed=around_timed)
     put_ns("e2e_ms", None if cut else last, no_token)
 
     no_gap: Why = "single-event" if tokens else no_token
@@ -98,16 +108,19 @@ def measure(stream: TokenStream, around: Around) -> Measures:
         read_gaps = gaps  # no read had two of the stream's events
     else:
         read_gaps = sorted(map(sub, stream.read_ns[1:], stream.read_ns))
-    no_gap = "single-read" if tokens else no_token
+    not_timed = around.times != "all" and len(tokens) > 1
+    no_gap = ("not-timed" if not_timed else "single-read") if tokens else no_token
     put_ns("read_gap_p50_ms", percentile(read_gaps, 50) if read_gaps else None, no_gap)
 
-    _put_rates(put, stream, no_token)
+    _put_rates(put, stream, no_token, timed=around.times == "all")
     put("output_tokens", stream.output_tokens, _no_usage(around) if not_a_stream else no_token)
     put("prompt_tokens", around.prompt_tokens, _no_usage(around))
     return Measures(values, why)
 
 
-def _put_rates(put: Callable[[str, float | None, Why], None], stream: TokenStream, no_token: Why) -> None:
+def _put_rates(
+    put: Callable[[str, float | None, Why], None], stream: TokenStream, no_token: Why, *, timed: bool
+) -> None:
     tokens = stream.token_ns
     itl = rate = None
     reason: Why = no_token
@@ -116,6 +129,8 @@ def _put_rates(put: Callable[[str, float | None, Why], None], stream: TokenStrea
         span = tokens[-1] - tokens[0]
         if steps < 1:
             reason = "single-token"
+        elif not timed:
+            reason = "not-timed"
         elif span < 1:
             reason = "single-read"
         else:

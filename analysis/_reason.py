@@ -25,6 +25,7 @@ Reason: TypeAlias = Literal[
     "unknown-dialect",
     "undecodable",
     "no-streams",
+    "not-timed",
 ]
 
 REASONS: tuple[Reason, ...] = get_args(Reason)

@@ -55,8 +55,9 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     same_stream = _same_as_before(exchange[at], choice[at])
     gap = _difference(t_ns[at], same_stream)
     coalesced = same_stream & _same_as_before(read[at])
-    unknown = np.repeat(np.array([each.unmeasured == "damaged" for each in measured], bool), sizes)[at]
-    gap[unknown] = _NONE
+    timed = np.repeat(np.array([each.timed for each in measured], bool), sizes)
+    gap[_without_gaps(measured, sizes)[at]] = _NONE
+    coalesced &= timed[at]
 
     size = len(carries)
     columns = _keys(measured, sizes)
@@ -64,7 +65,7 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
         "choice": _nullable(choice, choice != NO_CHOICE),
         "event": _ints(each.event for each in rows),
         "read": read,
-        "t_ms": t_ns / NS_PER_MS,
+        "t_ms": np.where(timed, t_ns / NS_PER_MS, np.nan),
         "carries": _carried_names(carries),
         "is_token": is_token,
         "token_event": _nullable(_spread(_ordinals(same_stream), at, size), is_token),
@@ -91,13 +92,13 @@ def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     is_token[read[(_ints(each.carries for each in rows) & TOKEN) != 0]] = True
     at = np.flatnonzero(is_token)
     exchange = np.repeat(np.arange(len(measured)), sizes)[at]
-    unknown = np.repeat(np.array([each.unmeasured == "damaged" for each in measured], bool), sizes)[at]
     gap = _difference(t_ns[at], _same_as_before(exchange))
-    gap[unknown] = _NONE
+    gap[_without_gaps(measured, sizes)[at]] = _NONE
+    timed = np.repeat(np.array([each.timed for each in measured], bool), sizes)
     columns = _keys(measured, sizes)
     columns |= {
         "read": np.arange(len(t_ns)) - np.repeat(starts, sizes),
-        "t_ms": t_ns / NS_PER_MS,
+        "t_ms": np.where(timed, t_ns / NS_PER_MS, np.nan),
         "bytes": _ints(each.read_bytes for each in measured),
         "decoded_bytes": _ints(each.answer.decoded_bytes for each in measured),
         "events": events,
@@ -181,6 +182,12 @@ def _keys(measured: Sequence[MeasuredExchange], sizes: Sequence[int]) -> Columns
         "section": np.repeat(np.array([each.exchange.section_index for each in measured], np.int64), sizes),
         "exchange": np.repeat(np.array([each.exchange.number for each in measured], np.int64), sizes),
     }
+
+
+def _without_gaps(measured: Sequence[MeasuredExchange], sizes: Sequence[int]) -> Bools:
+    """Return, for each row, whether the time to the row before it cannot be known."""
+    unknown = [each.unmeasured == "damaged" or not each.timed for each in measured]
+    return np.repeat(np.array(unknown, bool), sizes)
 
 
 def _wall_ns(each: MeasuredExchange) -> int | None:

@@ -25,6 +25,7 @@ VERBS = (
     "cat",
     "diff",
     "watch",
+    "convert",
     "demo",
 )
 

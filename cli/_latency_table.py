@@ -62,10 +62,15 @@ def _words(recording: "Recording") -> list[Text]:
 
     streams = recording.streams
     unparsed = int(recording.exchanges["unparsed"].sum())
+    untimed = int((streams["first_byte_ms_why"] == "not-timed").sum())
     return [
         Text(f"streams: {len(streams)}; {_counts(streams['outcome'])}"),
         Text(f"tokens from: {_counts(streams['tokens_from'])}"),
         *([Text(f"unparsed: {counted(unparsed, 'event')} that could not be read")] * (unparsed > 0)),
+        *(
+            [Text(f"not timed: {counted(untimed, 'stream')}, from a format without such times")]
+            * (untimed > 0)
+        ),
         Text(f"ITL: {ITL_DEFINITION}"),
         Text("times are from the moment at which the request was complete"),
     ]

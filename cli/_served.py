@@ -27,7 +27,7 @@ def served_table(stats: Stats) -> str:
             str(item.times) if item.times else "never",
             str(item.status) if item.status is not None else "failed",
             safe_text(f"{item.method} {item.path}"),
-            safe_text(item.source),
+            safe_text(item.source) + ("" if item.timed else " (not timed)"),
         )
         for item in stats.served
     ]

@@ -39,6 +39,9 @@ def command(files: tuple[str, ...], listen: tuple[str, int], speed: Speed, as_js
     answers come in the order of recording, and after the last the first again. Any other request gets
     a 404 that names the nearest recorded one and the difference.
 
+    An exchange that came from another format (see `convert`) may have no times of its pieces: these are
+    sent at once, and what is printed at the end says "not timed".
+
     Ctrl-C or SIGTERM stops it and prints what was served and how late pieces were; answers on their way
     have three seconds to end, which a second Ctrl-C cuts short.
 

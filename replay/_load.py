@@ -10,6 +10,7 @@ from os import PathLike, fspath
 from typing import TypeAlias
 
 from tokentape import cassette
+from tokentape.cassette import Times
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._matching import RequestKey, request_key
 from tokentape.replay._schedule import Speed, parse_speed
@@ -26,6 +27,8 @@ class Recorded:
     answer: Answer
     status: int | None
     source: str
+    times: Times = "all"
+    """Which of its times are known; an answer does not wait for one that is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,12 @@ def _load_one(name: str, speed: Speed, lost: list[str], remarks: list[str]) -> l
         lost += [f"{name}: {damage}" for damage in tape.damage]
         if tape.interrupted and not tape.damage:
             remarks.append(f"{name}: the recording was interrupted (it has no close record)")
+    untimed = sum(recorded.times != "all" for _, recorded in found)
+    if untimed:
+        remarks.append(
+            f"{name}: {untimed} of {len(found)} exchanges came from a format without the times of pieces; "
+            "these are sent without waiting"
+        )
     found.sort(key=lambda pair: pair[0])
     return [recorded for _, recorded in found]
 
@@ -97,5 +106,6 @@ def _prepared(
             answer=answer,
             status=exchange.response.status if exchange.response else None,
             source=source,
+            times=request.times,
         )
         yield (exchange.section_index, request.t_end, exchange.number), recorded

@@ -125,6 +125,7 @@ class Server:
                     status=recorded.status,
                     source=recorded.source,
                     times=times,
+                    timed=recorded.times == "all",
                 )
                 for recorded, times in pairs
             ),

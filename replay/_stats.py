@@ -10,7 +10,8 @@ class Served:
     """A recorded exchange and how many requests it has answered.
 
     `status` is None for an exchange that failed before there was a response. `source` names the
-    cassette and the exchange in it.
+    cassette and the exchange in it. `timed` is False where the recording came from a format without the times
+    of pieces: these are sent without waiting.
     """
 
     method: str
@@ -18,6 +19,7 @@ class Served:
     status: int | None
     source: str
     times: int
+    timed: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,9 @@ Status, reason and header fields come back in their order and spelling, less tho
 one connection (RFC 9110, 7.6.1). Each recorded piece is one HTTP chunk; if the recording had
 a content-length, the pieces go unframed as they came. Bodies stay content-encoded.
 
+Where an exchange was imported without the times of its pieces (`Request.times`), they follow the head at
+once, and where it has no times at all, so does the head the request.
+
 An answer that ended badly ends the same way: its connection is closed at the recorded time, before the
 body is complete, so that the client sees the same truncated message. It is closed, not reset: a reset
 would let the client's system throw away recorded bytes that the client had not read yet.
@@ -15,7 +18,7 @@ for empty ones, which would end a chunked body), with the recorded body's bytes.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from tokentape.cassette import ContentDecoder, Exchange, Headers, SSEDecoder, UndecodableContent
+from tokentape.cassette import ContentDecoder, Exchange, Headers, Request, SSEDecoder, UndecodableContent
 from tokentape.replay._errors import Unservable
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Part
@@ -92,10 +95,22 @@ def prepare(exchange: Exchange, *, speed: Speed) -> Answer:
         timed.append((end_t, b""))
     elif chunked:
         timed.append((end_t, _last_chunk(end.trailers if end else None)))
+    timed = _as_far_as_known(timed, request)
     parts = schedule(timed, zero_ns=request.t_end, speed=speed)
     return Answer(
         parts=_in_two_writes(parts) if speed == "instant" else tuple(parts), closes=closes, framing=framing
     )
+
+
+def _as_far_as_known(timed: list[tuple[int, bytes]], request: Request) -> list[tuple[int, bytes]]:
+    """Return what is due without the times that are not known: it follows what comes before it at once."""
+    match request.times:
+        case "all":
+            return timed
+        case "headers":
+            return [(timed[0][0], data) for _, data in timed]
+        case "none":
+            return [(request.t_end, data) for _, data in timed]
 
 
 def _came_to_its_end(exchange: Exchange) -> bool:
@@ -129,7 +144,8 @@ def _failure(exchange: Exchange, *, speed: Speed) -> Answer:
             code="recorded_failure",
             with_body=request.method != "HEAD",
         )
-    parts = tuple(schedule([(end.t, body)], zero_ns=request.t_end, speed=speed))
+    timed = _as_far_as_known([(end.t, body)], request)
+    parts = tuple(schedule(timed, zero_ns=request.t_end, speed=speed))
     return Answer(parts=parts, closes=not body, framing=b"")
 
 

@@ -12,10 +12,11 @@ from tokentape.cli import main
 from tokentape.cli._group import VERBS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-PACKAGES = {"record": "mitmproxy", "analyze": "pandas", "demo": "mitmproxy"}
+PACKAGES = {"record": "mitmproxy", "analyze": "pandas", "convert": "yaml", "demo": "mitmproxy"}
 ARGUMENTS = {
     "record": ["--upstream", "http://127.0.0.1:1", "-o", "never.tape"],
     "analyze": ["never.tape"],
+    "convert": ["never.yaml", "never.tape"],
     "demo": [],
 }
 
@@ -86,6 +87,7 @@ def test_a_missing_extra_is_one_line_that_says_how_to_add_it(verb, tmp_path):
         (["recover", "none.tape", "out.tape"], ["pandas", "mitmproxy", "openai"]),
         (["merge", "none.tape", "-o", "out.tape"], ["pandas", "mitmproxy", "openai"]),
         (["split", "none.tape", "--by", "host"], ["pandas", "mitmproxy", "openai"]),
+        (["convert", "none.tape", "none.har"], ["pandas", "mitmproxy", "yaml", "openai"]),
     ],
     ids=lambda value: value[0],
 )

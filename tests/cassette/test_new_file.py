@@ -1,0 +1,63 @@
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tokentape.cassette._new_file import NewFile
+
+
+def test_it_is_in_its_place_when_it_is_whole_and_not_before(tmp_path):
+    path = tmp_path / "a"
+    with NewFile(path) as new:
+        new.file.write(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_an_error_takes_it_away(tmp_path):
+    with pytest.raises(RuntimeError), NewFile(tmp_path / "a") as new:
+        new.file.write(b"half")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_said_of_the_file_that_is_made(tmp_path, number):
+    path = tmp_path / "a"
+    with pytest.raises(OSError) as found, NewFile(path):
+        raise OSError(number, os.strerror(number))
+    assert (found.value.errno, found.value.filename) == (number, str(path))
+    assert os.listdir(tmp_path) == []
+
+
+def test_other_errors_of_the_system_keep_their_names(tmp_path):
+    with pytest.raises(FileNotFoundError) as found, NewFile(tmp_path / "a"):
+        open(tmp_path / "another")  # noqa: SIM115
+    assert found.value.filename == str(tmp_path / "another")
+
+
+@pytest.mark.parametrize("size", [100, 1 << 20], ids=["in the last write", "in the middle"])
+def test_a_limit_that_the_system_sets_leaves_nothing(tmp_path, size):
+    program = (
+        "import sys; from tokentape.cassette._new_file import NewFile\n"
+        "try:\n"
+        f"    with NewFile(sys.argv[1]) as new: new.file.write(bytes({size}))\n"
+        "except OSError as error: print(error.filename)"
+    )
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10))
+
+    path = tmp_path / "a"
+    done = subprocess.run(
+        [sys.executable, "-c", program, path],
+        capture_output=True, text=True, check=True, preexec_fn=limit, timeout=60,
+    )  # fmt: skip
+    assert done.stdout.strip() == str(path)
+    assert os.listdir(tmp_path) == []
