@@ -131,7 +131,7 @@ def test_blank_lines_a_missing_line_end_and_fields_with_defaults_may_be_left_as_
         ('{"kind": 3}', "kind: expected one of section, request"),
         ("{", "expected a JSON object, found b'{"),
         ("[]", "expected a JSON object, found b'[]"),
-        ('{"kind": 200, "payload": "kwcA"}', "payload: expected a msgpack array"),
+        ('{"kind": 200, "payload": "kwcA"}', "payload: expected an array that begins with"),
         ('{"kind": 201, "payload": "kczI"}', "kind: expected 200, the one in the payload; found 201"),
         ('{"kind": "note", "t": 0, "text": "", "more": "wA=="}', "more: expected a msgpack array in base64"),
         ('{"kind": "note", "t": 0, "text": "", "more": 0}', "more: expected base64, found 0"),
