@@ -20,6 +20,7 @@ from tokentape.cassette._records import FORMAT_VERSION, Close, Note, Record, Sec
 _ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_STEP = 64
 """Compressed bytes that are decompressed at a time: four can stand for 128 KiB, so these for 2 MiB."""
+_MAX_DAMAGE = 10_000
 
 
 def open(  # noqa: A001  (as in gzip and bz2)
@@ -65,7 +66,8 @@ class Entry(NamedTuple):
 class Reader:
     """An iterator over the records of one cassette, and a context manager that closes it.
 
-    `damage` lists what a lenient reader passed over. `interrupted` is whether the last section has no
+    `damage` lists what a lenient reader passed over; the last of ten thousand stands for all that came
+    after it, with the sum of their lengths. `interrupted` is whether the last section has no
     close record: the recorder did not stop cleanly, or it still runs. Both are complete once the
     iteration is. Reads from the stream happen only as far as the iteration goes.
     """
@@ -173,7 +175,12 @@ class Reader:
         if not self._lenient:
             kind = TornTail if damage.torn else Corrupt
             raise kind(self.name, damage.offset, damage.reason)
-        self.damage.append(damage)
+        if len(self.damage) < _MAX_DAMAGE:
+            self.damage.append(damage)
+        else:  # a file can be made of damage, and the list of it longer than the file
+            rest = self.damage[-1]
+            reason = "here begins more damage than is listed"
+            self.damage[-1] = Damage(rest.offset, rest.length + damage.length, reason)
 
 
 class _Source:

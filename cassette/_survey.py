@@ -1,7 +1,7 @@
 """What is in a cassette, counted in one pass that holds no bodies.
 
-Memory is taken for exchanges under way and for a limited number of distinct names, however long the file
-is and whoever wrote it.
+Memory is taken for sections, for exchanges under way and for a limited number of distinct names, however
+many exchanges there are and whoever named them.
 """
 
 from collections.abc import Callable

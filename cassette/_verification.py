@@ -5,7 +5,8 @@ it: an end that counts more pieces, a piece without its request. The rules, and 
 record was lost, are in docs/cassette-format.md, "Agreement". The invariant: what a recorder has written
 gives no finding, whole or cut off at any byte.
 
-Memory is taken for exchanges under way and for findings up to a limit, not for what is whole.
+Memory is taken for exchanges under way, for findings up to a limit, and for numbers behind one that was
+left out; not for what is whole.
 """
 
 from collections.abc import Iterable

@@ -176,3 +176,14 @@ def test_a_file_without_permission_is_unreadable(tmp_path):
             cassette.open(path)
     finally:
         os.seteuid(user)
+
+
+def test_no_more_damage_is_listed_than_memory_is_there_for(monkeypatch):
+    monkeypatch.setattr("tokentape.cassette._reader._MAX_DAMAGE", 3)
+    data = MAGIC + frame(encode(SECTION)) + (b"x" * 7 + frame(encode(CLOSE))) * 5
+    records, reader = read(data, lenient=True)
+    assert len(records) == 6
+    assert [damage.length for damage in reader.damage] == [7, 7, 21]
+    step = 7 + len(frame(encode(CLOSE)))
+    assert reader.damage[2].offset == reader.damage[0].offset + 2 * step
+    assert "more damage than is listed" in str(reader.damage[-1])
