@@ -31,7 +31,7 @@ from tokentape.recorder._bodies import DEFAULT_MIB, Bodies
 from tokentape.recorder._recording import Recording
 
 _KEY = "tokentape.recorded"
-_MOST_READ = 8 << 20  # with many streams side by side, a twentieth of a second
+_MOST_READ = 8 << 20  # read in less than a tenth of a second, all of it others' streams
 _MOST_READ_BY_COMMAND = 256 << 20
 _STREAMS = ("text/event-stream", "application/x-ndjson")
 
