@@ -80,6 +80,8 @@ async def _run(
         raise ProxyError(str(error)) from None
     finally:
         for number in _ENDING:
+            with contextlib.suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_signal_handler(number)  # or closing the loop would
             signal.signal(number, signal.SIG_IGN)
         logging.getLogger().removeHandler(log)
     if start.failure is not None:

@@ -101,6 +101,7 @@ def test_mitmdump_exits_with_1_if_something_went_unrecorded(
             found = LISTENING.search(output.read_text())
             assert found
             assert raw_body(f"http://{found[1]}", "long")[2] == server.streams["long"].body
+            wait_until(lambda: "client disconnect" in output.read_text(), "the client is not gone")
             process.send_signal(signal.SIGTERM)
             assert process.wait(30) == 1
         finally:
