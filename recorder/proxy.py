@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import sys
@@ -31,7 +32,10 @@ def run(
     on_listening: Callable[[str, int], None],
     say: Callable[[str], None],
 ) -> None:
-    """Run a proxy that records to `path` until SIGINT or SIGTERM; SIGHUP begins the next part.
+    """Run a proxy that records to `path` until SIGINT or SIGTERM.
+
+    SIGHUP begins the next part, as those expect who rotate logs, but where it says that the terminal is
+    gone: then it ends the proxy. Where it was ignored (nohup) it stays so.
 
     `mode` is mitmproxy's: "regular", or "reverse:URL". `settings` are options of mitmproxy or the addon,
     as NAME=VALUE. `on_listening` is called with host and port once connections are accepted. The file is
@@ -73,7 +77,8 @@ async def _run(
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows: KeyboardInterrupt ends it
             for number in _ENDING:
                 loop.add_signal_handler(number, master.shutdown)
-            loop.add_signal_handler(signal.SIGHUP, _rotate, addon)
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+                loop.add_signal_handler(signal.SIGHUP, _hung_up, master, addon)
         loop.set_exception_handler(_unless_cancelled)
         await master.run()
     except exceptions.OptionsError as error:
@@ -114,11 +119,24 @@ def _unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) 
         loop.default_exception_handler(context)
 
 
-def _rotate(addon: TapeAddon) -> None:
+def _hung_up(master: Master, addon: TapeAddon) -> None:
+    if any(map(_is_terminal_that_is_gone, range(3))):
+        master.shutdown()
+        return
     try:
         addon.rotate()
     except exceptions.CommandError as error:
         logging.getLogger(__name__).error("SIGHUP: %s", error)  # noqa: TRY400  (one line)
+
+
+def _is_terminal_that_is_gone(descriptor: int) -> bool:
+    import termios  # noqa: PLC0415  (Windows has none, nor SIGHUP)
+
+    try:
+        termios.tcgetattr(descriptor)
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)  # else it is no terminal
+    return False
 
 
 class _PassThrough:

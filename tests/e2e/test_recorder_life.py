@@ -4,6 +4,7 @@ import fcntl
 import http.client
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from mitmproxy.version import VERSION
 
 from tests.e2e.client import raw_body
 from tests.e2e.processes import LISTENING, ROOT, TOKENTAPE, Process
@@ -215,6 +217,36 @@ def test_sighup_begins_the_next_part_and_a_stream_ends_in_its_own(
     assert re.search(r"recorded 2 exchanges, .* to \S+/a\.tape \.\.\. \S+/a-0003\.tape", recorder.stderr)
 
 
+def test_a_terminal_that_is_closed_ends_the_recorder(server: Upstream, tmp_path: Path, home: dict[str, str]):
+    path = tmp_path / "a.tape"
+    terminal, inside = pty.openpty()
+    command = [*TOKENTAPE, "record", "--upstream", server.url, "-o", str(path), "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(
+        command,
+        start_new_session=True,
+        stdin=inside,
+        stdout=inside,
+        stderr=inside,
+        env=os.environ | home,
+    )
+    os.close(inside)
+    try:
+        said = b""
+        while not (found := LISTENING.search(said.decode())) or not said.endswith(b"\n"):
+            said += os.read(terminal, 4096)
+        assert raw_body(f"http://{found[1]}", "short")[2] == server.streams["short"].body
+        process.send_signal(signal.SIGHUP)  # the terminal is still there
+        wait_until((tmp_path / "a-0002.tape").exists, "no part was begun")
+        os.close(terminal)
+        process.send_signal(signal.SIGHUP)  # as the system does for a terminal that is gone
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+        process.wait()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a-0002.tape", "a.tape"]
+    assert not interrupted(tmp_path / "a-0002.tape")
+
+
 def interrupted(path: Path) -> bool:
     with cassette.open(path, lenient=True) as tape:
         for _ in tape:
@@ -315,6 +347,21 @@ def listening_ports(pid: int) -> set[int]:
         for line in lines
         if line[3] == "0A" and f"socket:[{line[9]}]" in inodes
     }
+
+
+def test_the_options_are_shown_where_mitmproxy_shows_those_of_scripts(home: dict[str, str]):
+    """From version 12 on, `--options` does; before, the console (O) and mitmweb do, as a test below sees."""
+    mitmdump = Path(sys.executable).with_name("mitmdump")
+    done = subprocess.run(
+        [mitmdump, "-s", ROOT / "recorder" / "addon.py", "--options"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | home,
+        timeout=60,
+    )
+    shown = re.findall(r"^(tape_\w+):", done.stdout, re.MULTILINE)
+    assert len(shown) == (8 if int(VERSION.partition(".")[0]) >= 12 else 0)
 
 
 def test_mitmproxy_can_save_the_flows_that_are_recorded(
