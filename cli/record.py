@@ -53,16 +53,15 @@ def command(
         from tokentape.recorder.proxy import ProxyError, run
 
     occupy_standard_descriptors()
-    say = Lines.to_stderr().say
+    lines = Lines.to_stderr()
+    say = lines.say
 
     def on_listening(host: str, port: int) -> None:
         url = url_of(host, port)
         say("\n  ".join([f"listening on {url}", *_what_to_set(upstream, url)]))
 
     mode = "reverse:{0.scheme}://{0.netloc}".format(urlsplit(upstream)) if upstream else "regular"
-    addon = TapeAddon(
-        on_end=lambda exchange: say(report.ended(exchange)), say=lambda line: say(line, wait_s=1)
-    )
+    addon = TapeAddon(on_end=lambda exchange: say(report.ended(exchange)), say=say)
     try:
         run(
             addon,
@@ -75,6 +74,7 @@ def command(
         )
     except ProxyError as error:
         raise click.ClickException(str(error)) from None
+    lines.finish(wait_s=1)
     for failed, failure in addon.failures:
         say(f"Error: {failed} is incomplete: {failure.strerror or failure}", wait_s=1)
     if addon.failures:

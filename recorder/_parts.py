@@ -61,7 +61,7 @@ class Parts:
         self._say = say
         self._earlier: list[Recording] = []
         self._done = _Counts(0, 0, 0)
-        self._number = _number_of(path, first.path)
+        self._number = max(_number_of(path, first.path), _number_of(path, newest(path)))
         self._not_before_ns = 0
 
     @property
@@ -103,7 +103,7 @@ class Parts:
         return True
 
     def next_path(self) -> str:
-        """Return a name for another part that no file has now."""
+        """Return a name for another part, after all that there are: their order is that of their names."""
         number = self._number + 1
         while os.path.lexists(_name(self.path, number)):
             number += 1

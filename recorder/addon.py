@@ -192,9 +192,9 @@ class TapeAddon:
         self.recording = None
 
     def _tick(self) -> None:
+        self._timer = ctx.master.event_loop.call_later(_TICK_S, self._tick)
         if self.recording is not None:
             self.recording.part()  # the next one, if it is due
-        self._timer = ctx.master.event_loop.call_later(_TICK_S, self._tick)
 
     def _on_loss(self) -> None:
         if self._settings.stop_on_error:

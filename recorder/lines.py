@@ -18,6 +18,7 @@ class Lines:
 
     def __init__(self, descriptor: int | None) -> None:
         self.dropped = 0
+        self._last_dropped = ""
         self._descriptor = descriptor
         self._alone = threading.Lock()
 
@@ -35,6 +36,7 @@ class Lines:
         with self._alone:
             if not self._has_room(wait_s):
                 self.dropped += 1
+                self._last_dropped = line
                 return
             if self.dropped:
                 line = f"({self.dropped} lines before this one were dropped, since nobody read them)\n{line}"
@@ -44,6 +46,12 @@ class Lines:
             except OSError:  # whoever read them is gone
                 self._descriptor = None
             self.dropped = 0
+
+    def finish(self, *, wait_s: float) -> None:
+        """If the last line was dropped, write it after all if that is possible within `wait_s`."""
+        if self.dropped:
+            self.dropped -= 1
+            self.say(self._last_dropped, wait_s=wait_s)
 
     def _has_room(self, wait_s: float) -> bool:
         if self._descriptor is None:

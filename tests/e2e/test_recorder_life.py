@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -272,6 +273,35 @@ def test_a_part_that_a_stream_holds_open_is_told_at_the_end(
     assert exchange.end
     assert exchange.end.reason == "recorder-stopped"
     assert not interrupted(path)
+
+
+def test_fifty_streams_are_whole_over_many_parts(server: Upstream, tmp_path: Path, home: dict[str, str]):
+    path = tmp_path / "a.tape"
+    server.streams |= {
+        f"m{number}": Stream(name=f"m{number}", pieces=tuple(b"%d %d " % (number, n) for n in range(60)))
+        for number in range(50)
+    }
+    with (
+        record(server, path, home, "--rotate-size", "20kB") as recorder,
+        ThreadPoolExecutor(50) as clients,
+    ):
+        names = [f"m{number}" for number in range(50)] * 3
+        received = list(clients.map(lambda name: raw_body(recorder.url, name)[2], names))
+    assert received == [server.streams[name].body for name in names]
+    assert recorder.returncode == 0
+    found = []
+    parts = list(tmp_path.iterdir())
+    for part in parts:
+        assert not interrupted(part)
+        for exchange in exchanges(part):
+            assert exchange.request
+            assert exchange.end
+            assert exchange.end.reason == "complete"
+            name = json.loads(exchange.request.body)["model"]
+            assert tuple(chunk.data for chunk in exchange.chunks) == server.streams[name].pieces
+            found.append(name)
+    assert sorted(found) == sorted(names)
+    assert len(parts) > 5
 
 
 def test_two_interrupts_are_as_good_as_one(server: Upstream, tmp_path: Path, home: dict[str, str]):

@@ -41,6 +41,24 @@ def test_lines_that_nobody_reads_are_dropped_and_counted(pipe):
     assert lines.dropped == 0
 
 
+def test_the_last_line_is_shown_after_all_if_somebody_reads_then(pipe):
+    reading, writing = pipe
+    lines = Lines(writing)
+    for number in range(100):
+        lines.say(f"{number} ".ljust(100, "x"))
+    dropped = lines.dropped
+    lines.finish(wait_s=0.001)
+    assert lines.dropped == dropped
+    os.read(reading, 10_000)
+    lines.finish(wait_s=10)
+    assert os.read(reading, 10_000).decode().splitlines() == [
+        f"({dropped - 1} lines before this one were dropped, since nobody read them)",
+        "99 ".ljust(100, "x"),
+    ]
+    lines.finish(wait_s=0)
+    assert lines.dropped == 0
+
+
 def test_a_line_that_no_pipe_takes_at_once_is_cut(pipe):
     reading, writing = pipe
     Lines(writing).say("x" * 100_000)

@@ -90,7 +90,7 @@ def test_every_part_is_anchored_to_both_clocks_anew(tmp_path, clock):
     assert (section.mono_ns, section.wall_ns) == (clock.ns, 1_790_000_000_000_000_000 + clock.ns)
 
 
-def test_names_that_exist_are_left_alone(tmp_path, clock):
+def test_parts_come_after_those_that_exist(tmp_path, clock):
     for number in (2, 3, 5):
         (tmp_path / f"a-{number:04}.tape").write_text("precious")
     parts = begin(tmp_path, clock, Limits())
@@ -98,10 +98,20 @@ def test_names_that_exist_are_left_alone(tmp_path, clock):
     parts.rotate()
     parts.close()
     assert [path.name for path in sorted(tmp_path.iterdir()) if path.read_bytes() != b"precious"] == [
-        "a-0004.tape",
         "a-0006.tape",
+        "a-0007.tape",
         "a.tape",
     ]
+
+
+def test_a_name_that_is_taken_meanwhile_is_left_alone(tmp_path, clock):
+    parts = begin(tmp_path, clock, Limits())
+    for name in ("a-0002.tape", "a-0003.tape"):
+        (tmp_path / name).write_text("precious")
+    parts.rotate()
+    parts.close()
+    assert parts.current.path == str(tmp_path / "a-0004.tape")
+    assert (tmp_path / "a-0002.tape").read_text() == "precious"
 
 
 def test_the_newest_part_is_the_one_with_the_highest_number(tmp_path):
