@@ -77,10 +77,11 @@ def test_a_cut_record_that_would_end_with_an_appended_one_swallows_nothing(tmp_p
         assert [found.offset for found in damage] == [size]
 
 
-def test_a_cut_header_that_claims_gigabytes_is_not_filled_up(tmp_path):
+@pytest.mark.parametrize("header", [b"\xc9\xff\xff\xff\xff\x54", b"\x00\x01\x00\x00\x00\x54", b"\xc9" * 10])
+def test_a_cut_header_that_claims_what_no_frame_may_is_not_filled_up(tmp_path, header):
     path = write(tmp_path / "a.tape", SECTION)
     before = path.stat().st_size
-    path.write_bytes(path.read_bytes() + b"\x00\xff\xff\xff\xff\x54")
+    path.write_bytes(path.read_bytes() + header)
     append(path, *APPENDED)
     assert path.stat().st_size < before + 10_000
     assert read(path)[0] == [SECTION, *APPENDED]

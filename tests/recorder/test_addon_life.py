@@ -159,6 +159,17 @@ def test_a_recording_that_failed_stays_stopped_until_it_is_told_otherwise(
     assert "INCOMPLETE" not in said[-1]
 
 
+def test_a_recording_that_failed_can_go_on_in_its_own_file(idle: TapeAddon, tmp_path: Path):
+    ctx.options.update(tape_append=True)
+    for _ in range(2):
+        run(f"tape.start {tmp_path / 'a.tape'}")
+        whole(idle)
+        fail(idle)
+    run("tape.stop")
+    assert [exchange.section_index for exchange in exchanges(tmp_path / "a.tape")] == [0, 1]
+    assert len(idle.failures) == 2
+
+
 def test_when_told_to_stop_on_an_error_the_proxy_is_shut_down(
     idle: TapeAddon, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

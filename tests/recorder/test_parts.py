@@ -132,7 +132,7 @@ def test_an_exchange_ends_in_the_part_in_which_it_began_and_that_part_is_closed_
     first = exchange.recording
     assert not first.writer.closed
     exchange.end("complete")
-    first.close()
+    first._syncer._thread.join(10)
     assert first.finished
     with cassette.open(tmp_path / "a.tape") as tape:
         *_, close = tape
@@ -155,7 +155,13 @@ def test_a_part_that_is_held_open_is_named_at_the_end_with_its_age(tmp_path, clo
 
 def test_closing_a_part_makes_nobody_wait_for_the_disk(tmp_path, clock, monkeypatch):
     disk = threading.Event()
-    monkeypatch.setattr("tokentape.cassette._writer._datasync", lambda _: disk.wait(30))
+    waiting = []
+
+    def sync(_: int) -> None:
+        waiting.append(threading.current_thread())
+        disk.wait(30)
+
+    monkeypatch.setattr("tokentape.cassette._writer._datasync", sync)
     parts = begin(tmp_path, clock, Limits())
     first = parts.current
     whole(parts)
@@ -167,6 +173,7 @@ def test_closing_a_part_makes_nobody_wait_for_the_disk(tmp_path, clock, monkeypa
     disk.set()
     parts.close()
     assert first.finished
+    assert threading.main_thread() not in waiting
 
 
 def test_where_no_part_can_be_begun_the_present_one_goes_on_and_it_is_tried_again(

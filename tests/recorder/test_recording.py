@@ -232,6 +232,6 @@ def test_a_retired_recording_is_closed_by_its_last_exchange(recording: Recording
     assert not recording.writer.closed
     last.piece(b"abc")
     last.end("complete")
-    recording.close()
+    recording._syncer._thread.join(10)
     assert records(recording)[-1] == cassette.Close(t=0, exchanges=2, chunks=1, bytes=3)
     assert recording.finished
