@@ -70,6 +70,11 @@ class Writer:
         """Whether nothing can be written any more."""
         return self._fd < 0
 
+    @property
+    def size(self) -> int:
+        """How many bytes the file has: where the next record will begin. 0 once it is closed."""
+        return 0 if self.closed else os.fstat(self._fd).st_size
+
     def write(self, record: Known) -> None:
         """Append a record; when this returns, the operating system has it.
 
@@ -93,10 +98,6 @@ class Writer:
             raise
         if written != len(framed):
             self._take_back(written, len(framed))
-
-    def size(self) -> int:
-        """Return how many bytes the file has."""
-        return 0 if self.closed else os.fstat(self._fd).st_size
 
     def sync(self) -> None:
         """Have what was written so far survive a power failure. May take as long as the disk does."""

@@ -127,7 +127,7 @@ class Parts:
             return False
         return bool(
             (self.limits.span_ns and part.now() >= self.limits.span_ns)
-            or (self.limits.size_bytes and part.writer.size() >= self.limits.size_bytes)
+            or (self.limits.size_bytes and part.writer.size >= self.limits.size_bytes)
         )
 
     def _next(self) -> Recording | None:

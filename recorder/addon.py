@@ -42,7 +42,9 @@ class TapeAddon:
     `on_end` is called with each exchange that has ended, `say` with a line for each part that is begun and
     for each recording that has ended. `passed_over` counts the requests that were not recorded though a
     recording was under way, each once, whatever became of it. (A CONNECT is none: the requests that come
-    through it are.) `failures` holds what ended recordings before their time.
+    through it are.) `unfinished` counts apart from these the requests that their clients gave up before
+    mitmproxy had taken them up as a whole: they went nowhere. `failures` holds what ended recordings before
+    their time.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class TapeAddon:
     ) -> None:
         self.recording: Parts | None = None
         self.passed_over = 0
+        self.unfinished = 0
         self.failures: list[tuple[str, OSError]] = []
         self._on_end = on_end or _log_end
         self._say = say or partial(logger.log, ALERT)
@@ -93,7 +96,7 @@ class TapeAddon:
         """End the recording, and go on with another if there is one."""
         self._close()
         self.recording = begun
-        self.passed_over = 0
+        self.passed_over = self.unfinished = 0
 
     def begun(self, settings: _options.Settings, first: str | None = None) -> Parts:
         """Begin a recording as the settings say. Raises OptionsError."""
@@ -129,6 +132,7 @@ class TapeAddon:
         if self.recording is None or not isinstance(pending, _Pending):
             return
         pending.end_ns = t_ns
+        pending.complete = True
         if self._settings.matches(flow):
             self._begin(self.recording.part(), flow, pending)
 
@@ -165,6 +169,9 @@ class TapeAddon:
         exchange = self._known.get(flow)
         if isinstance(exchange, LiveExchange):
             self._end(flow, exchange, *_flows.ending(flow))
+        elif isinstance(exchange, _Pending) and not exchange.complete:
+            del self._known[flow]
+            self.unfinished += 1
         else:
             self._pass_over(flow)
 
@@ -187,7 +194,7 @@ class TapeAddon:
             self._on_end(exchange)
         if recording.loss.error is not None:
             self.failures.append((recording.current.path, recording.loss.error))
-        self._say(report.summary(recording, self.passed_over))
+        self._say(report.summary(recording, self.passed_over, self.unfinished))
         self._known.clear()
         self.recording = None
 
@@ -227,11 +234,12 @@ class TapeAddon:
 class _Pending:
     """A request that is not, or not yet, recorded, and its times on the monotonic clock."""
 
-    __slots__ = ("body", "end_ns", "ns")
+    __slots__ = ("body", "complete", "end_ns", "ns")
 
     def __init__(self, ns: int) -> None:
         self.ns = ns
         self.end_ns = ns
+        self.complete = False
         self.body: list[bytes] = []
 
     def keep(self, data: bytes) -> bytes:

@@ -26,7 +26,7 @@ def ended(exchange: LiveExchange) -> str:
     return "  ".join(parts)
 
 
-def summary(recording: Parts, passed_over: int) -> str:
+def summary(recording: Parts, passed_over: int, unfinished: int = 0) -> str:
     """Return the line for a recording that has ended, over all of its parts."""
     counts, loss = recording.counts, recording.loss
     last = f" ... {recording.current.path} ({recording.count} parts)" if recording.count > 1 else ""
@@ -36,6 +36,8 @@ def summary(recording: Parts, passed_over: int) -> str:
     )
     if passed_over:
         line += f"; passed over {passed_over:,} that the filter does not match"
+    if unfinished:
+        line += f"; {_count(unfinished, 'request')} given up by the client before being sent on"
     for part in recording.held_open:
         line += (
             f"; {part.path} was still open for {_count(part.exchanges, 'exchange')} that began in it, "

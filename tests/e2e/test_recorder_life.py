@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -302,6 +303,33 @@ def test_fifty_streams_are_whole_over_many_parts(server: Upstream, tmp_path: Pat
             found.append(name)
     assert sorted(found) == sorted(names)
     assert len(parts) > 5
+
+
+def test_a_connect_is_not_counted_but_what_comes_through_it_is(
+    server: Upstream, tmp_path: Path, home: dict[str, str]
+):
+    path = tmp_path / "a.tape"
+    upstream_at = urlsplit(server.url)
+    with Process.tokentape("record", "--proxy", "-o", path, env=home) as recorder:
+        parts = urlsplit(recorder.url)
+        for _ in range(2):
+            connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+            connection.set_tunnel(upstream_at.hostname or "", upstream_at.port)
+            for _ in range(2):
+                connection.request("GET", "/v1/models")
+                assert connection.getresponse().read()
+            connection.request("POST", "/v1/chat/completions", json.dumps({"model": "short"}))
+            assert connection.getresponse().read() == server.streams["short"].body
+            connection.close()
+        refusing = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # and never listens: the port refuses
+            refusing.set_tunnel("127.0.0.1", taken.getsockname()[1])
+            with pytest.raises(OSError, match="502"):  # the CONNECT itself: no request is sent
+                refusing.request("GET", "/v1/models")
+        refusing.close()
+    assert "passed over 4 that" in recorder.stderr
+    assert bodies(path) == [server.streams["short"].body] * 2
 
 
 def test_two_interrupts_are_as_good_as_one(server: Upstream, tmp_path: Path, home: dict[str, str]):

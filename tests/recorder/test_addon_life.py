@@ -268,7 +268,7 @@ def broken_off(addon: TapeAddon, made: http.HTTPFlow) -> None:
     addon.error(made)
 
 
-@pytest.mark.parametrize("how", [killed, refused, cut_off, upgraded, answered, broken_off])
+@pytest.mark.parametrize("how", [killed, refused, upgraded, answered, broken_off])
 def test_a_request_that_is_not_recorded_is_counted_once_whatever_becomes_of_it(
     idle: TapeAddon,
     tmp_path: Path,
@@ -278,6 +278,15 @@ def test_a_request_that_is_not_recorded_is_counted_once_whatever_becomes_of_it(
     for count in (1, 2):
         how(idle, chat("/other", "GET"))
         assert idle.passed_over == count
+
+
+def test_a_request_that_its_client_gave_up_is_counted_apart(idle: TapeAddon, tmp_path: Path, said: list[str]):
+    run(f"tape.start {tmp_path / 'a.tape'}")
+    cut_off(idle, chat())
+    cut_off(idle, chat("/other", "GET"))
+    assert (idle.passed_over, idle.unfinished) == (0, 2)
+    run("tape.stop")
+    assert said[-1].endswith("a.tape; 2 requests given up by the client before being sent on")
 
 
 def test_a_request_that_is_undecided_when_the_recording_stops_is_counted(
