@@ -1,8 +1,9 @@
-"""What `tokentape record` is told of the recording: checked, and as options of the mitmproxy addon."""
+"""What `tokentape record` is told, as options of the mitmproxy addon, and what it tells clients to set."""
 
 import os
 from collections.abc import Callable, Mapping
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -48,6 +49,17 @@ def check_output(path: str, options: list[str]) -> None:
         raise click.ClickException(
             f"{path} exists; choose another name, or add --append to go on in it or --overwrite to replace it"
         )
+
+
+def what_to_set(upstream: str | None, url: str) -> list[str]:
+    """Return what a client's environment needs, a line each."""
+    if upstream is not None:
+        return [f"export OPENAI_BASE_URL={url}{urlsplit(upstream).path or '/v1'}"]
+    authority = os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem")
+    return [
+        f"export HTTPS_PROXY={url} HTTP_PROXY={url}",
+        f"export SSL_CERT_FILE={authority} NODE_EXTRA_CA_CERTS={authority}",
+    ]
 
 
 def _checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Value], Value]:

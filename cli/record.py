@@ -1,11 +1,17 @@
-import os
 from urllib.parse import urlsplit
 
 import click
 
 from tokentape.cli._address import Address, UpstreamUrl, url_of
 from tokentape.cli._extras import needs
-from tokentape.cli._recording import check_label, check_output, check_size, check_span, options_of
+from tokentape.cli._recording import (
+    check_label,
+    check_output,
+    check_size,
+    check_span,
+    options_of,
+    what_to_set,
+)
 
 
 @click.command(short_help="Record streams through mitmproxy to a cassette.")
@@ -58,7 +64,7 @@ def command(
 
     def on_listening(host: str, port: int) -> None:
         url = url_of(host, port)
-        say("\n  ".join([f"listening on {url}", *_what_to_set(upstream, url)]))
+        say("\n  ".join([f"listening on {url}", *what_to_set(upstream, url)]))
 
     mode = "reverse:{0.scheme}://{0.netloc}".format(urlsplit(upstream)) if upstream else "regular"
     addon = TapeAddon(on_end=lambda exchange: say(report.ended(exchange)), say=say)
@@ -79,14 +85,3 @@ def command(
         say(f"Error: {failed} is incomplete: {failure.strerror or failure}", wait_s=1)
     if addon.failures:
         raise click.exceptions.Exit(1)
-
-
-def _what_to_set(upstream: str | None, url: str) -> list[str]:
-    """Return what a client's environment needs, a line each."""
-    if upstream is not None:
-        return [f"export OPENAI_BASE_URL={url}{urlsplit(upstream).path or '/v1'}"]
-    authority = os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem")
-    return [
-        f"export HTTPS_PROXY={url} HTTP_PROXY={url}",
-        f"export SSL_CERT_FILE={authority} NODE_EXTRA_CA_CERTS={authority}",
-    ]

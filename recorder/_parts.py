@@ -63,6 +63,7 @@ class Parts:
         self._done = _Counts(0, 0, 0)
         self._number = max(_number_of(path, first.path), _number_of(path, newest(path)))
         self._not_before_ns = 0
+        self._stopped = False
 
     @property
     def loss(self) -> Loss:
@@ -109,17 +110,28 @@ class Parts:
             number += 1
         return _name(self.path, number)
 
+    @property
+    def finished(self) -> bool:
+        """Whether all files are synced and closed."""
+        return all(part.finished for part in (*self._earlier, self.current))
+
     def close(self) -> None:
-        """End what is under way as stopped by the recorder, and wait until all files are closed."""
+        """Stop, and wait until all files are synced and closed."""
+        self.stop()
+        for part in (*self._earlier, self.current):
+            part.close()
+
+    def stop(self) -> None:
+        """End what is under way as stopped by the recorder, and the recording. May be called again."""
+        if self._stopped:
+            return
+        self._stopped = True
         now = self.current.clock()
         self.held_open = [
             HeldOpen(part.path, len(part.live), now - _oldest_ns(part)) for part in self._earlier if part.live
         ]
-        parts = [*self._earlier, self.current]
-        for part in parts:
+        for part in (*self._earlier, self.current):
             part.stop()
-        for part in parts:
-            part.close()
 
     def _is_due(self) -> bool:
         part = self.current

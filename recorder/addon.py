@@ -43,8 +43,7 @@ class TapeAddon:
     for each recording that has ended. `passed_over` counts the requests that were not recorded though a
     recording was under way, each once, whatever became of it. (A CONNECT is none: the requests that come
     through it are.) `unfinished` counts apart from these the requests that their clients gave up before
-    mitmproxy had taken them up as a whole: they went nowhere. `failures` holds what ended recordings before
-    their time.
+    mitmproxy had taken them up as a whole: they went nowhere.
     """
 
     def __init__(
@@ -55,7 +54,7 @@ class TapeAddon:
         self.recording: Parts | None = None
         self.passed_over = 0
         self.unfinished = 0
-        self.failures: list[tuple[str, OSError]] = []
+        self._ended: list[Parts] = []  # and not closed yet, or failed
         self._on_end = on_end or _log_end
         self._say = say or partial(logger.log, ALERT)
         self._settings = _options.Settings()
@@ -63,6 +62,11 @@ class TapeAddon:
         self._running = False
         self._known: WeakKeyDictionary[http.HTTPFlow, _Pending | LiveExchange] = WeakKeyDictionary()
         self._used_servers: WeakSet[connection.Server] = WeakSet()  # those that have carried a response
+
+    @property
+    def failures(self) -> list[tuple[str, OSError]]:
+        """Where a recording ended before its time, and why."""
+        return [(parts.current.path, error) for parts in self._ended if (error := parts.loss.error)]
 
     def load(self, loader: Loader) -> None:
         """Declare the options and commands."""
@@ -100,6 +104,9 @@ class TapeAddon:
 
     def begun(self, settings: _options.Settings, first: str | None = None) -> Parts:
         """Begin a recording as the settings say. Raises OptionsError."""
+        for ended in self._ended:
+            if settings.path == ended.path:
+                ended.close()  # its lock is on the file until it is synced
         return begin_parts(settings, first=first, on_error=self._on_loss, say=self._say)
 
     def rotate(self) -> None:
@@ -179,9 +186,11 @@ class TapeAddon:
         """End the recording."""
         if self._timer is not None:
             self._timer.cancel()
-        self._close()
+        self._close(wait=True)
+        for ended in self._ended:
+            ended.close()
 
-    def _close(self) -> None:
+    def _close(self, *, wait: bool = False) -> None:
         recording = self.recording
         if recording is None:
             return
@@ -189,11 +198,15 @@ class TapeAddon:
             if isinstance(known, _Pending):
                 self._pass_over(flow)
         stopped = recording.live()
-        recording.close()
+        # While the proxy runs, nobody waits for the disk.
+        if wait:
+            recording.close()
+        else:
+            recording.stop()
         for exchange in stopped:
             self._on_end(exchange)
-        if recording.loss.error is not None:
-            self.failures.append((recording.current.path, recording.loss.error))
+        self._ended = [ended for ended in self._ended if ended.loss.error or not ended.finished]
+        self._ended.append(recording)
         self._say(report.summary(recording, self.passed_over, self.unfinished))
         self._known.clear()
         self.recording = None

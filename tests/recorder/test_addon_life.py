@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -195,6 +196,28 @@ def test_appending_goes_on_in_the_newest_part_where_parts_may_follow(idle: TapeA
         assert tuple(len(exchanges(part)) if part.exists() else 0 for part in found) == parts
 
 
+def test_stopping_makes_nobody_wait_for_the_disk_and_its_error_counts_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    disk = threading.Event()
+
+    def fails(_: int) -> None:
+        disk.wait(30)
+        raise OSError(5, "Input/output error")
+
+    addon = TapeAddon(say=lambda _: None)
+    with mitmproxy_with(addon):
+        addon.running()
+        run(f"tape.start {tmp_path / 'a.tape'}")
+        whole(addon)
+        monkeypatch.setattr("tokentape.cassette._writer._datasync", fails)
+        run("tape.stop")
+        assert not disk.is_set()
+        assert addon.failures == []
+        disk.set()
+    assert [error.errno for _, error in addon.failures] == [5]
+
+
 def test_limits_can_be_changed_while_running(idle: TapeAddon, tmp_path: Path):
     run(f"tape.start {tmp_path / 'a.tape'}")
     whole(idle)
@@ -352,17 +375,19 @@ def test_a_flow_that_mitmproxy_keeps_does_not_keep_the_exchange(idle: TapeAddon,
     assert kept.get_state()["metadata"] == {}
 
 
-def test_a_mitmproxy_of_ones_own_exits_with_1_if_something_went_unrecorded():
+def test_a_mitmproxy_of_ones_own_exits_with_1_if_something_went_unrecorded(monkeypatch: pytest.MonkeyPatch):
     from tokentape.recorder.addon import _ExitStatus
 
     tape = TapeAddon()
     status = _ExitStatus(tape)
+    failures: list[tuple[str, OSError]] = []
+    monkeypatch.setattr(TapeAddon, "failures", failures)
 
     async def main() -> None:
         status.done()
 
     asyncio.run(main())
-    tape.failures.append(("a.tape", OSError(28, "No space left on device")))
+    failures.append(("a.tape", OSError(28, "No space left on device")))
     with pytest.raises(SystemExit) as exit_:
         asyncio.run(main())
     assert exit_.value.code == 1
