@@ -4,8 +4,8 @@ An exchange is whole in the part in which it began. So a part takes up no more e
 has begun, and is closed when its last exchange has ended. Nothing of a closed part is kept but its counts.
 
 Whether a part is due is looked at when an exchange begins, and every second by the addon: not with every
-piece, which would cost each of them. A part may be longer than its limit by what was under way in it. The time
-of a part is that of the monotonic clock, which stands still while the machine sleeps.
+piece, which would cost each of them. A part may be longer than its limit by what was under way in it. The
+time of a part is that of the monotonic clock, which stands still while the machine sleeps.
 """
 
 import logging
