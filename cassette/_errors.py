@@ -21,6 +21,10 @@ class RecordTooLarge(CassetteError):
     """A record that readers would refuse was about to be written; nothing of it was."""
 
 
+class NotAppendable(CassetteError):
+    """A recording cannot go on in this file: what is in it cannot be written behind."""
+
+
 class Corrupt(CassetteError):
     """A part of the file is not what was written: a frame or a record does not check out.
 

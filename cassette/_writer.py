@@ -5,11 +5,13 @@ process is killed, every record that was written is there. A byte once written n
 power failure may take is what came since the last `sync()`.
 """
 
+import errno
 import os
 from os import PathLike, fspath
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self
 
+from tokentape.cassette._appending import lead_to_append
 from tokentape.cassette._errors import RecordTooLarge
 from tokentape.cassette._framing import MAGIC, MAX_RECORD_BYTES, frame
 from tokentape.cassette._records import Known, Section, encode
@@ -23,27 +25,36 @@ _datasync = getattr(os, "fdatasync", os.fsync)  # macOS and Windows have only fs
 
 
 class Writer:
-    """Writes records to a new file, which only its owner can read.
+    """Writes records to a file, which only its owner can read when it is new.
 
-    An existing file is refused with FileExistsError, unless `overwrite` is set: then it is replaced at
-    the first write, and never while another writer has it. Other operating system errors (no such
-    folder, no permission, disk full) are raised as the OSError that they are.
+    An existing file is refused with FileExistsError, unless `overwrite` or `append` is set: then it is
+    replaced at the first write, or goes on with the section, but never while another writer has it: that
+    is refused with BlockingIOError, which says who has it. What cannot be appended to is refused as the
+    `CassetteError` that reading it would raise, or `NotAppendable`. Other operating system errors (no such
+    folder, no permission, disk full) are raised as the OSError that they are. A refused file is left as it
+    was, and one that could not be begun is taken away again.
     """
 
-    def __init__(self, path: str | PathLike[str], section: Section, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, path: str | PathLike[str], section: Section, *, overwrite: bool = False, append: bool = False
+    ) -> None:
         self.path = fspath(path)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0)
-        self._fd = os.open(self.path, flags | (0 if overwrite else os.O_EXCL), 0o600)
+        flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
+        self._fd, new = _opened(self.path, flags, existing=overwrite or append)
         try:
             if fcntl is not None:
                 _lock(self._fd, self.path)
-            if overwrite:
+            lead = MAGIC
+            if append and not new:
+                lead = lead_to_append(self.path)
+            elif overwrite:
                 os.ftruncate(self._fd, 0)
-            os.write(self._fd, MAGIC)
-            self.write(section)
+            self._append(lead + frame(encode(section)))
         except BaseException:
             os.close(self._fd)
             self._fd = -1
+            if new:
+                os.unlink(self.path)
             raise
 
     def __enter__(self) -> Self:
@@ -86,12 +97,7 @@ class Writer:
                 raise ValueError(f"{self.path}: the cassette was closed") from None
             raise
         if written != len(framed):
-            # The disk is full or a size limit was reached in the middle of the record. The part of it
-            # that went in is taken back: it was never promised, and readers find a whole file.
-            os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
-            raise OSError(
-                f"{self.path}: the system took {written} of {len(framed)} bytes (is the disk full?)"
-            )
+            self._take_back(written, len(framed))
 
     def sync(self) -> None:
         """Have what was written so far survive a power failure. May take as long as the disk does."""
@@ -107,9 +113,61 @@ class Writer:
             finally:
                 os.close(fd)
 
+    def _append(self, data: bytes) -> None:
+        written = os.write(self._fd, data)
+        if written != len(data):
+            self._take_back(written, len(data))
+
+    def _take_back(self, written: int, size: int) -> NoReturn:
+        """Leave whole records only, when the disk is full or a size limit was reached in the middle of one.
+
+        The part of it that went in was never promised.
+        """
+        os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+        raise OSError(
+            errno.ENOSPC,
+            f"the system took {written} of {size} bytes (is the disk full?)",
+            self.path,
+        )
+
+
+def _opened(path: str, flags: int, *, existing: bool) -> tuple[int, bool]:
+    """Return a descriptor of the file, and whether it is new; what exists is opened if it may be."""
+    while True:
+        try:
+            return os.open(path, flags | os.O_CREAT | os.O_EXCL, 0o600), True
+        except FileExistsError:
+            if not existing:
+                raise
+        try:
+            return os.open(path, flags), False
+        except FileNotFoundError:  # it went away in between
+            continue
+
 
 def _lock(fd: int, path: str) -> None:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise BlockingIOError(error.errno, "another recorder is writing to it", path) from None
+        who = _lock_holder(fd)
+        raise BlockingIOError(
+            error.errno,
+            f"{f'process {who}' if who else 'another process'} is recording to it; "
+            "stop that one first, or choose another name",
+            path,
+        ) from None
+
+
+def _lock_holder(fd: int) -> int | None:
+    """Return the process that has a file locked, where the system tells (Linux)."""
+    status = os.fstat(fd)
+    inode = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    try:
+        with open("/proc/locks") as locks:
+            for line in locks:  # 1: FLOCK ADVISORY WRITE 1234 fd:01:5678 0 EOF
+                fields = line.split()
+                if fields[1] == "FLOCK" and fields[5] == inode and int(fields[4]) > 0:
+                    return int(fields[4])
+    except (OSError, IndexError, ValueError):
+        pass
+    return None

@@ -5,27 +5,27 @@ knows nothing of mitmproxy. When the file cannot be written any more the recordi
 and the exchanges go on without it: the user's traffic is worth more than the record of it.
 """
 
-import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from os import PathLike
 
 from msgspec.structs import replace
 
 from tokentape import cassette
+from tokentape.recorder._loss import Loss
 from tokentape.recorder._redaction import RULES, redact
 from tokentape.recorder._sync import Syncer
 
-logger = logging.getLogger(__name__)
+_APART_NS = 10**9  # a wall clock that was set, or a machine that slept, moves the clocks apart by so much
 
 
 class Recording:
-    """Writes one cassette, in one section.
+    """Writes one section of a cassette: a recording of its own, or one of its parts.
 
     `clock` gives ns of a monotonic clock, `wall` Unix time in ns. `exchanges`, `chunks` and `bytes` count
-    what was written; `failure` is what ended the recording, if something did.
+    what was written; `loss` what went unrecorded, and why, if something did (shared with other parts).
     Raises what `cassette.Writer` raises if the file cannot be begun.
     """
 
@@ -35,6 +35,9 @@ class Recording:
         *,
         proxy: str,
         overwrite: bool = False,
+        append: bool = False,
+        labels: Mapping[str, str] | None = None,
+        loss: Loss | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -42,11 +45,13 @@ class Recording:
         self._taken_up = 0
         self.chunks = 0
         self.bytes = 0
-        self.failure: OSError | None = None
+        self.loss = loss or Loss(clock)
         self.live: dict[int, LiveExchange] = {}
         self.clock = clock
         self.start_ns = clock()
         self.wall_ns = wall()
+        self._wall = wall
+        self._apart_ns = 0  # how far the clocks are known to have moved apart
         section = cassette.Section(
             version=cassette.FORMAT_VERSION,
             wall_ns=self.wall_ns,
@@ -55,9 +60,11 @@ class Recording:
             proxy=proxy,
             host=socket.gethostname(),
             redaction=RULES,
+            labels=dict(labels or {}),
         )
+        self._retired = False
         self._closed = False
-        self.writer = cassette.Writer(path, section, overwrite=overwrite)
+        self.writer = cassette.Writer(path, section, overwrite=overwrite, append=append)
         self._syncer = Syncer(self.writer.sync, self.fail)
 
     @property
@@ -65,16 +72,30 @@ class Recording:
         """Where the cassette is."""
         return self.writer.path
 
+    @property
+    def failure(self) -> OSError | None:
+        """What ended the recording, if something did."""
+        return self.loss.error
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing more happens: the last exchange has ended, and the file is synced and closed."""
+        return self._closed and not self._syncer.alive
+
     def now(self) -> int:
         """Return ns since the section's start."""
         return self.clock() - self.start_ns
 
     def of_wall(self, unix_s: float) -> int:
-        """Return ns since the section's start of a wall-clock time, as far as the clocks agree."""
-        return round(unix_s * 1e9) - self.wall_ns
+        """Return ns since the section's start of a wall-clock time not long ago.
+
+        Both clocks are read for it, so what they went apart since the section began does not matter.
+        """
+        return self.now() - (self._wall() - round(unix_s * 1e9))
 
     def begin(self, request: cassette.Request) -> "LiveExchange":
         """Write a request (its number and redactions are set here) and return its exchange."""
+        self._compare_clocks()
         headers, redactions = redact(request.headers)
         request = replace(request, exchange=self._taken_up, headers=headers, redactions=redactions)
         self._taken_up += 1
@@ -86,14 +107,19 @@ class Recording:
             written = self.write(replace(request, body=b""))
             self.write(cassette.Note(t=self.now(), text=f"body not kept: {error}", exchange=exchange.number))
         self.exchanges += written
+        exchange.written(written)
         return exchange
+
+    def note(self, text: str) -> bool:
+        """Write a remark of the section, and say whether it is in the file."""
+        return self.write(cassette.Note(t=self.now(), text=text))
 
     def write(
         self,
-        record: cassette.End | cassette.Note | cassette.Request | cassette.Response,
+        record: cassette.Close | cassette.End | cassette.Note | cassette.Request | cassette.Response,
     ) -> bool:
         """Write a record now and say whether it is in the file: after a failure, nothing is any more."""
-        if self._closed or self.failure is not None:
+        if self._closed or self.loss.error is not None:
             return False
         try:
             self.writer.write(record)
@@ -106,34 +132,45 @@ class Recording:
         """Have what was written survive a power failure, as soon as the disk can."""
         self._syncer.soon()
 
-    def close(self) -> None:
+    def retire(self) -> None:
+        """Close when the last of the live exchanges has ended; nothing waits for it."""
+        self._retired = True
+        self.after_an_end()
+
+    def after_an_end(self) -> None:
+        """Close if this was what a retired recording waited for."""
+        if self._retired and not self.live:
+            self._finish()
+
+    def stop(self) -> None:
         """End every live exchange as stopped by the recorder, and the recording. May be called again."""
         for exchange in list(self.live.values()):
             exchange.end("recorder-stopped")
-        if self._closed:
-            return
-        self._closed = True
-        self._syncer.stop()
-        try:
-            if self.failure is None:
-                self.writer.write(
-                    cassette.Close(
-                        t=self.now(), exchanges=self.exchanges, chunks=self.chunks, bytes=self.bytes
-                    )
-                )
-            self.writer.close()
-        except OSError as error:
-            self.fail(error)
+        self._finish()
+
+    def close(self) -> None:
+        """Stop, and wait until the file is synced and closed."""
+        self.stop()
+        self._syncer.join()
 
     def fail(self, error: OSError) -> None:
         """Stop recording, loudly; the first time counts."""
-        if self.failure is None:
-            self.failure = error
-            logger.error(
-                "%s: THE RECORDING HAS STOPPED, the traffic goes on unrecorded: %s",
-                self.path,
-                error.strerror or error,
-            )
+        self.loss.fail(self.path, error)
+
+    def _finish(self) -> None:
+        if self._closed:
+            return
+        self.write(
+            cassette.Close(t=self.now(), exchanges=self.exchanges, chunks=self.chunks, bytes=self.bytes)
+        )
+        self._closed = True
+        self._syncer.finish(self.writer.close)  # in its thread: the last sync may take as long as the disk
+
+    def _compare_clocks(self) -> None:
+        apart_ns = self._wall() - self.wall_ns - self.now()
+        if abs(apart_ns - self._apart_ns) >= _APART_NS:
+            self._apart_ns = apart_ns
+            self.note(f"the wall clock is {apart_ns / 1e9:.3f} s ahead of wall_ns + t")
 
 
 class LiveExchange:
@@ -141,7 +178,8 @@ class LiveExchange:
 
     __slots__ = (
         "_clock",
-        "_recording",
+        "_loss",
+        "_lost",
         "_start_ns",
         "_write",
         "bytes",
@@ -151,13 +189,16 @@ class LiveExchange:
         "first_piece_ns",
         "number",
         "reason",
+        "recording",
         "request",
         "status",
         "whole",
     )
 
     def __init__(self, recording: Recording, request: cassette.Request) -> None:
-        self._recording = recording
+        self.recording = recording
+        self._loss = recording.loss
+        self._lost = False  # something of it went unrecorded
         self._clock = recording.clock
         self._start_ns = recording.start_ns
         self._write = recording.writer.write
@@ -176,19 +217,27 @@ class LiveExchange:
         """Write status and headers (the number and redactions are set here)."""
         self.status = response.status
         headers, redactions = redact(response.headers)
-        self._recording.write(replace(response, exchange=self.number, headers=headers, redactions=redactions))
+        self.written(
+            self.recording.write(
+                replace(response, exchange=self.number, headers=headers, redactions=redactions)
+            )
+        )
 
     def piece(self, data: bytes) -> bytes:
         """Stamp and write a piece of the body as it passes, and return it.
 
         Every piece waits for this on its way to the client: it goes straight to the writer.
         """
-        if data and self.end_ns is None and self._recording.failure is None:
+        if data and self.end_ns is None:
+            if self._loss.error is not None:
+                self._lose_piece()
+                return data
             t = self._clock() - self._start_ns
             try:
                 self._write(cassette.Chunk(exchange=self.number, t=t, data=data))
             except OSError as error:
-                self._recording.fail(error)
+                self.recording.fail(error)
+                self._lose_piece()
             else:
                 if not self.chunks:
                     self.first_piece_ns = t
@@ -200,7 +249,7 @@ class LiveExchange:
         self, reason: cassette.EndReason, detail: str = "", trailers: cassette.Headers | None = None
     ) -> None:
         """Write how it ended. Only the first ending counts."""
-        recording = self._recording
+        recording = self.recording
         if recording.live.pop(self.number, None) is None:
             return
         self.end_ns = recording.now()
@@ -218,4 +267,16 @@ class LiveExchange:
                 bytes=self.bytes,
             )
         )
+        self.written(self.whole)
         recording.sync_soon()
+        recording.after_an_end()
+
+    def written(self, whole: bool) -> None:
+        """Take note of a record that is in the file, or is not."""
+        if not whole and not self._lost:
+            self._lost = True
+            self._loss.exchange()
+
+    def _lose_piece(self) -> None:
+        self.written(whole=False)
+        self._loss.piece()

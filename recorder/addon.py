@@ -7,180 +7,254 @@ Usable as it is::
 Each hook stamps first and works afterwards. Responses of what is recorded are streamed through
 `LiveExchange.piece`, which writes every piece to the cassette before mitmproxy passes it on; mitmproxy's
 own storing of bodies is not used, since it loses those of aborted streams.
+
+What is known of a flow is kept beside it, not in its metadata, which mitmproxy saves with the flow (`-w`).
+Its own log is mitmproxy's: mitmdump waits for whoever reads its output, where `tokentape record` does not.
 """
 
+import asyncio
 import logging
-import os
+import sys
+import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
+from weakref import WeakKeyDictionary, WeakSet
 
-from mitmproxy import ctx, exceptions, flowfilter, http
-from mitmproxy import version as mitmproxy_version
+from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.log import ALERT
-from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from tokentape.recorder import _flows, report
+from tokentape.recorder import _flows, _options, report
+from tokentape.recorder._commands import Commands
+from tokentape.recorder._opening import begin_parts, refuse_existing
+from tokentape.recorder._parts import Parts
 from tokentape.recorder._recording import LiveExchange, Recording
 from tokentape.recorder._view import Shown, mark
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_FILTER = (
-    "(~m POST & ~u '/(chat/completions|completions?|responses|messages|chat|generate)([?]|$)"
-    "|:(stream)?generateContent')"
-    " | ~ts 'text/event-stream|application/x-ndjson'"
-)
-"""Calls of language models by the paths of their APIs, and whatever answers with a stream of events."""
-
-_KEY = "tokentape"
+_TICK_S = 1.0
 
 
 class TapeAddon:
     """Records what matches `tape_filter` to the cassette `tape_out`.
 
-    `on_end` is called with each exchange that has ended; `passed_over` counts those that did not match.
+    `on_end` is called with each exchange that has ended, `say` with a line for each part that is begun and
+    for each recording that has ended. `passed_over` counts the requests that were not recorded though a
+    recording was under way, each once, whatever became of it. (A CONNECT is none: the requests that come
+    through it are.) `unfinished` counts apart from these the requests that their clients gave up before
+    mitmproxy had taken them up as a whole: they went nowhere.
     """
 
-    def __init__(self, on_end: Callable[[LiveExchange], None] | None = None) -> None:
-        self.recording: Recording | None = None
+    def __init__(
+        self,
+        on_end: Callable[[LiveExchange], None] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> None:
+        self.recording: Parts | None = None
         self.passed_over = 0
+        self.unfinished = 0
+        self._ended: list[Parts] = []  # and not closed yet, or failed
         self._on_end = on_end or _log_end
+        self._say = say or partial(logger.log, ALERT)
+        self._settings = _options.Settings()
+        self._timer: asyncio.TimerHandle | None = None
         self._running = False
-        self._matches = flowfilter.parse(DEFAULT_FILTER)
-        self._used_servers: set[str] = set()  # connections that have carried a response, while open
+        self._known: WeakKeyDictionary[http.HTTPFlow, _Pending | LiveExchange] = WeakKeyDictionary()
+        self._used_servers: WeakSet[connection.Server] = WeakSet()  # those that have carried a response
+
+    @property
+    def failures(self) -> list[tuple[str, OSError]]:
+        """Where a recording ended before its time, and why."""
+        return [(parts.current.path, error) for parts in self._ended if (error := parts.loss.error)]
 
     def load(self, loader: Loader) -> None:
-        """Declare the options."""
-        loader.add_option("tape_out", str, "", "Record to this cassette. Nothing is recorded without it.")
-        loader.add_option("tape_overwrite", bool, False, "Replace the file `tape_out` if it exists.")
-        loader.add_option(
-            "tape_filter", str, DEFAULT_FILTER, "Record what matches this filter expression, and no more."
-        )
+        """Declare the options and commands."""
+        _options.declare(loader)
+        Commands(self).declare(loader)
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; change to another file while running."""
-        if "tape_filter" in updated:
-            try:
-                self._matches = flowfilter.parse(ctx.options.tape_filter)
-            except ValueError as error:
-                raise exceptions.OptionsError(f"tape_filter: {error}") from None
-        if "tape_out" in updated:
-            path = os.path.expanduser(ctx.options.tape_out)
-            if path and os.path.exists(path) and not ctx.options.tape_overwrite:
-                raise exceptions.OptionsError(
-                    f"tape_out: {path} exists; choose another name, or --set tape_overwrite=true"
-                )
+        settings = _options.settings(ctx.options)
+        recorded_to = self.recording.path if self.recording else ""
+        if "tape_out" in updated and settings.path != recorded_to:
             if self._running:
-                self._close()
-                self._open()
+                self.go_on_with(self.begun(settings) if settings.path else None)
+            else:
+                refuse_existing(settings)
+        if self.recording is not None:
+            self.recording.limits = settings.limits
+        self._settings = settings
 
     def running(self) -> None:
         """Begin the recording; not before, so that `mitmdump --options` makes no file."""
         self._running = True
-        self._open()
+        if self._settings.path and self.recording is None:
+            try:
+                self.go_on_with(self.begun(self._settings))
+            except exceptions.OptionsError as error:
+                logger.error(error)  # noqa: TRY400  (one line)
+        self._tick()
+
+    def go_on_with(self, begun: Parts | None) -> None:
+        """End the recording, and go on with another if there is one."""
+        self._close()
+        self.recording = begun
+        self.passed_over = self.unfinished = 0
+
+    def begun(self, settings: _options.Settings, first: str | None = None) -> Parts:
+        """Begin a recording as the settings say. Raises OptionsError."""
+        for ended in self._ended:
+            if settings.path == ended.path:
+                ended.close()  # its lock is on the file until it is synced
+        return begin_parts(settings, first=first, on_error=self._on_loss, say=self._say)
+
+    def rotate(self) -> None:
+        """Go on in the next part; where the recording has failed, record again, in the next part.
+
+        Raises CommandError if there is no recording, or the next part cannot be begun.
+        """
+        if self.recording is None:
+            raise exceptions.CommandError("nothing is being recorded; tape.start begins it")
+        if self.recording.loss.error is not None:
+            try:
+                self.go_on_with(self.begun(self._settings, first=self.recording.next_path()))
+            except exceptions.OptionsError as error:
+                raise exceptions.CommandError(str(error)) from None
+        elif not self.recording.rotate():
+            raise exceptions.CommandError("the next part cannot be begun; the log says why")
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Note when the headers were there."""
         if self.recording is None:
             return
-        pending = _Pending(self.recording.now())
-        flow.metadata[_KEY] = pending
+        pending = self._known[flow] = _Pending(time.monotonic_ns())
         if flow.request.stream:  # the user has it streamed, so mitmproxy will not have the body
             flow.request.stream = _both(pending.keep, flow.request.stream)
 
     def request(self, flow: http.HTTPFlow) -> None:
         """Take up the exchange, or leave it until the response is seen."""
-        pending = flow.metadata.get(_KEY)
+        t_ns = time.monotonic_ns()
+        pending = self._known.get(flow)
         if self.recording is None or not isinstance(pending, _Pending):
             return
-        pending.t_end = self.recording.now()
-        if self._matches(flow):
-            self._begin(self.recording, flow, pending)
+        pending.end_ns = t_ns
+        pending.complete = True
+        if self._settings.matches(flow):
+            self._begin(self.recording.part(), flow, pending)
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Write status and headers, and stream the body past the cassette."""
-        known = flow.metadata.get(_KEY)
+        t_ns = time.monotonic_ns()
+        known = self._known.get(flow)
         if self.recording is None or known is None or flow.response is None:
             return
-        t = self.recording.now()
         if isinstance(known, _Pending):
-            if not self._matches(flow):
-                del flow.metadata[_KEY]
-                self.passed_over += 1
+            if not self._settings.matches(flow):
+                self._pass_over(flow)
                 return
-            known = self._begin(self.recording, flow, known)
+            known = self._begin(self.recording.part(), flow, known)
         connect = None
-        if flow.server_conn.id not in self._used_servers and flow.server_conn.timestamp_start:
-            self._used_servers.add(flow.server_conn.id)
-            connect = _flows.connect_times(flow.server_conn, self.recording)
-        known.respond(_flows.response_record(flow, t=t, connect=connect))
+        if flow.server_conn not in self._used_servers and flow.server_conn.timestamp_start:
+            self._used_servers.add(flow.server_conn)
+            connect = _flows.connect_times(flow.server_conn, known.recording)
+        known.respond(_flows.response_record(flow, t=t_ns - known.recording.start_ns, connect=connect))
         flow.response.stream = _both(known.piece, flow.response.stream)
 
     def response(self, flow: http.HTTPFlow) -> None:
         """End the exchange as complete."""
-        exchange = flow.metadata.pop(_KEY, None)
+        exchange = self._known.get(flow)
         if isinstance(exchange, LiveExchange):
             if not exchange.chunks and flow.response and flow.response.raw_content:
                 exchange.piece(flow.response.raw_content)  # an answer that another addon has made
-            self._end(exchange, "complete", trailers=_flows.trailers(flow))
+            self._end(flow, exchange, "complete", trailers=_flows.trailers(flow))
+        else:
+            self._pass_over(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """End the exchange as whichever side broke it off."""
-        exchange = flow.metadata.pop(_KEY, None)
+        exchange = self._known.get(flow)
         if isinstance(exchange, LiveExchange):
-            self._end(exchange, *_flows.ending(flow))
-
-    def server_disconnected(self, data: ServerConnectionHookData) -> None:
-        """Forget a connection to the upstream."""
-        self._used_servers.discard(data.server.id)
+            self._end(flow, exchange, *_flows.ending(flow))
+        elif isinstance(exchange, _Pending) and not exchange.complete:
+            del self._known[flow]
+            self.unfinished += 1
+        else:
+            self._pass_over(flow)
 
     def done(self) -> None:
         """End the recording."""
-        self._close()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._close(wait=True)
+        for ended in self._ended:
+            ended.close()
 
-    def _open(self) -> None:
-        if not ctx.options.tape_out:
+    def _close(self, *, wait: bool = False) -> None:
+        recording = self.recording
+        if recording is None:
             return
-        path = os.path.expanduser(ctx.options.tape_out)
-        try:
-            self.recording = Recording(
-                path, proxy=f"mitmproxy {mitmproxy_version.VERSION}", overwrite=ctx.options.tape_overwrite
-            )
-        except OSError as error:
-            logger.error("cannot record to %s: %s", path, error.strerror)  # noqa: TRY400  (one line)
+        for flow, known in list(self._known.items()):
+            if isinstance(known, _Pending):
+                self._pass_over(flow)
+        stopped = recording.live()
+        # While the proxy runs, nobody waits for the disk.
+        if wait:
+            recording.close()
+        else:
+            recording.stop()
+        for exchange in stopped:
+            self._on_end(exchange)
+        self._ended = [ended for ended in self._ended if ended.loss.error or not ended.finished]
+        self._ended.append(recording)
+        self._say(report.summary(recording, self.passed_over, self.unfinished))
+        self._known.clear()
+        self.recording = None
 
-    def _close(self) -> None:
+    def _tick(self) -> None:
+        self._timer = ctx.master.event_loop.call_later(_TICK_S, self._tick)
         if self.recording is not None:
-            stopped = list(self.recording.live.values())
-            self.recording.close()
-            for exchange in stopped:
-                self._on_end(exchange)
-            logger.log(ALERT, report.summary(self.recording, self.passed_over))
+            self.recording.part()  # the next one, if it is due
+
+    def _on_loss(self) -> None:
+        if self._settings.stop_on_error:
+            ctx.master.shutdown()
 
     def _begin(self, recording: Recording, flow: http.HTTPFlow, pending: "_Pending") -> LiveExchange:
         body = flow.request.raw_content
         if body is None:
             body = b"".join(pending.body)
         mark(flow, recording)
-        exchange = recording.begin(_flows.request_record(flow, t=pending.t, t_end=pending.t_end, body=body))
-        flow.metadata[_KEY] = exchange
+        zero = recording.start_ns
+        exchange = self._known[flow] = recording.begin(
+            _flows.request_record(flow, t=pending.ns - zero, t_end=pending.end_ns - zero, body=body)
+        )
         return exchange
 
-    def _end(self, exchange: LiveExchange, reason: Any, detail: str = "", **more: Any) -> None:
+    def _pass_over(self, flow: http.HTTPFlow) -> None:
+        self.passed_over += self._known.pop(flow, None) is not None
+
+    def _end(
+        self, flow: http.HTTPFlow, exchange: LiveExchange, reason: Any, detail: str = "", **more: Any
+    ) -> None:
+        del self._known[flow]
+        if flow.response is not None and flow.response.stream:
+            flow.response.stream = True  # a flow that mitmproxy keeps is not to keep the exchange
         if exchange.end_ns is None:
             exchange.end(reason, detail, **more)
             self._on_end(exchange)
 
 
 class _Pending:
-    """A request that is not, or not yet, recorded."""
+    """A request that is not, or not yet, recorded, and its times on the monotonic clock."""
 
-    __slots__ = ("body", "t", "t_end")
+    __slots__ = ("body", "complete", "end_ns", "ns")
 
-    def __init__(self, t: int) -> None:
-        self.t = t
-        self.t_end = t
+    def __init__(self, ns: int) -> None:
+        self.ns = ns
+        self.end_ns = ns
+        self.complete = False
         self.body: list[bytes] = []
 
     def keep(self, data: bytes) -> bytes:
@@ -201,4 +275,17 @@ def _log_end(exchange: LiveExchange) -> None:
     logger.info(report.ended(exchange))
 
 
-addons = [TapeAddon(), Shown()]
+class _ExitStatus:
+    """Lets a mitmproxy of one's own exit with 1 if something went unrecorded."""
+
+    def __init__(self, tape: TapeAddon) -> None:
+        self._tape = tape
+
+    def done(self) -> None:
+        main = asyncio.current_task()
+        if self._tape.failures and main is not None:
+            main.add_done_callback(lambda _: sys.exit(1))
+
+
+_tape = TapeAddon()
+addons = [_tape, Shown(), _ExitStatus(_tape)]

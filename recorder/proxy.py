@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import logging
 import signal
 import sys
@@ -13,6 +14,8 @@ from mitmproxy.master import Master
 from mitmproxy.options import Options
 
 from tokentape.recorder.addon import TapeAddon
+
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 class ProxyError(Exception):
@@ -27,17 +30,24 @@ def run(
     listen: tuple[str, int],
     settings: Sequence[str] = (),
     on_listening: Callable[[str, int], None],
+    say: Callable[[str], None],
 ) -> None:
     """Run a proxy that records to `path` until SIGINT or SIGTERM.
 
+    SIGHUP begins the next part, as those expect who rotate logs, but where it says that the terminal is
+    gone: then it ends the proxy. Where it was ignored (nohup) it stays so.
+
     `mode` is mitmproxy's: "regular", or "reverse:URL". `settings` are options of mitmproxy or the addon,
     as NAME=VALUE. `on_listening` is called with host and port once connections are accepted. The file is
-    not touched before that.
+    not touched before that. `say` gets mitmproxy's warnings and errors; it must not wait.
+
+    SIGINT and SIGTERM are ignored when this returns: the recording has ended then, and there is nothing
+    left that a second one could be meant for.
 
     Raises `ProxyError` if the address cannot be listened at, the file not written, or an option is refused.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(_run(addon, path, mode, listen, settings, on_listening))
+        runner.run(_run(addon, path, mode, listen, settings, on_listening, say))
 
 
 async def _run(
@@ -47,11 +57,12 @@ async def _run(
     listen: tuple[str, int],
     settings: Sequence[str],
     on_listening: Callable[[str, int], None],
+    say: Callable[[str], None],
 ) -> None:
     master = Master(Options())
     master.addons.add(*addons.default_addons())
     start = _Start(master, path, listen, on_listening)
-    log = _Stderr(start)
+    log = _Log(start, say)
     logging.getLogger().addHandler(log)
     try:
         master.addons.add(addon, _PassThrough(), start)
@@ -63,14 +74,20 @@ async def _run(
         master.options.update(mode=[mode], listen_host=listen[0], listen_port=listen[1])
         master.options.set(*settings)
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt does it there
+        with contextlib.suppress(NotImplementedError, AttributeError):  # Windows: KeyboardInterrupt ends it
+            for number in _ENDING:
                 loop.add_signal_handler(number, master.shutdown)
+            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+                loop.add_signal_handler(signal.SIGHUP, _hung_up, master, addon)
         loop.set_exception_handler(_unless_cancelled)
         await master.run()
     except exceptions.OptionsError as error:
         raise ProxyError(str(error)) from None
     finally:
+        for number in _ENDING:
+            with contextlib.suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_signal_handler(number)  # or closing the loop would
+            signal.signal(number, signal.SIG_IGN)
         logging.getLogger().removeHandler(log)
     if start.failure is not None:
         raise ProxyError(start.failure)
@@ -100,6 +117,26 @@ def _unless_cancelled(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) 
     """
     if not isinstance(context.get("exception"), asyncio.CancelledError):
         loop.default_exception_handler(context)
+
+
+def _hung_up(master: Master, addon: TapeAddon) -> None:
+    if any(map(_is_terminal_that_is_gone, range(3))):
+        master.shutdown()
+        return
+    try:
+        addon.rotate()
+    except exceptions.CommandError as error:
+        logging.getLogger(__name__).error("SIGHUP: %s", error)  # noqa: TRY400  (one line)
+
+
+def _is_terminal_that_is_gone(descriptor: int) -> bool:
+    import termios  # noqa: PLC0415  (Windows has none, nor SIGHUP)
+
+    try:
+        termios.tcgetattr(descriptor)
+    except termios.error as error:
+        return bool(error.args[0] == errno.EIO)  # else it is no terminal
+    return False
 
 
 class _PassThrough:
@@ -145,11 +182,12 @@ class _Start:
         self._on_listening(*addresses[0][:2])
 
 
-class _Stderr(logging.Handler):
+class _Log(logging.Handler):
     """Shows mitmproxy's warnings and errors; the first error before the start is why there is none."""
 
-    def __init__(self, start: _Start) -> None:
+    def __init__(self, start: _Start, say: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
+        self._say = say
         self._start = start
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -157,4 +195,4 @@ class _Stderr(logging.Handler):
         if not self._start.started and record.levelno >= logging.ERROR:
             self._start.failure = self._start.failure or message.splitlines()[0]
         else:
-            print(f"{record.levelname.lower()}: {message}", file=sys.stderr, flush=True)  # noqa: T201
+            self._say(f"{record.levelname.lower()}: {message}")

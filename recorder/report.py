@@ -2,7 +2,8 @@
 
 import re
 
-from tokentape.recorder._recording import LiveExchange, Recording
+from tokentape.recorder._parts import Parts
+from tokentape.recorder._recording import LiveExchange
 
 
 def ended(exchange: LiveExchange) -> str:
@@ -25,16 +26,28 @@ def ended(exchange: LiveExchange) -> str:
     return "  ".join(parts)
 
 
-def summary(recording: Recording, passed_over: int) -> str:
-    """Return the line for a recording that has ended."""
+def summary(recording: Parts, passed_over: int, unfinished: int = 0) -> str:
+    """Return the line for a recording that has ended, over all of its parts."""
+    counts, loss = recording.counts, recording.loss
+    last = f" ... {recording.current.path} ({recording.count} parts)" if recording.count > 1 else ""
     line = (
-        f"recorded {_count(recording.exchanges, 'exchange')}, {_count(recording.chunks, 'piece')}, "
-        f"{_count(recording.bytes, 'byte')} to {recording.path}"
+        f"recorded {_count(counts.exchanges, 'exchange')}, {_count(counts.chunks, 'piece')}, "
+        f"{_count(counts.bytes, 'byte')} to {recording.first_path}{last}"
     )
     if passed_over:
         line += f"; passed over {passed_over:,} that the filter does not match"
-    if recording.failure is not None:
-        line += "; INCOMPLETE, the file could not be written any more"
+    if unfinished:
+        line += f"; {_count(unfinished, 'request')} given up by the client before being sent on"
+    for part in recording.held_open:
+        line += (
+            f"; {part.path} was still open for {_count(part.exchanges, 'exchange')} that began in it, "
+            f"the oldest {part.age_ns / 1e9:,.0f} s ago"
+        )
+    if loss.error is not None:
+        line += (
+            "; INCOMPLETE, the file could not be written any more: "
+            f"{_count(loss.exchanges, 'exchange')} and {_count(loss.pieces, 'piece')} went unrecorded"
+        )
     return line
 
 

@@ -110,3 +110,27 @@ def test_a_killed_writer_leaves_every_record_that_it_had_written(tmp_path):
     with cassette.open(path) as reader:
         assert list(reader) == [SECTION, *[CHUNKS[0]] * 100]
         assert reader.interrupted
+
+
+def test_a_file_that_could_not_be_begun_is_taken_away_again(tmp_path):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+    try:
+        with pytest.raises(OSError, match="disk full"):
+            cassette.Writer(tmp_path / "a.tape", SECTION)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/locks"), reason="the system does not tell who holds a lock")
+@pytest.mark.parametrize("how", ["append", "overwrite"])
+def test_the_second_writer_is_told_who_has_the_file(tmp_path, how):
+    path = tmp_path / "a.tape"
+    with (
+        cassette.Writer(path, SECTION),
+        pytest.raises(BlockingIOError, match=f"process {os.getpid()} is rec"),
+    ):
+        cassette.Writer(path, SECTION, **{how: True})

@@ -52,7 +52,10 @@ def test_an_existing_output_is_refused_and_left_alone(tmp_path):
     path.write_text("precious")
     done = run("record", "--proxy", "-o", path, check=False)
     assert done.returncode == 1
-    assert line_of(done) == f"Error: {path} exists; choose another name, or add --overwrite"
+    assert line_of(done) == (
+        f"Error: {path} exists; choose another name, "
+        "or add --append to go on in it or --overwrite to replace it"
+    )
     assert path.read_text() == "precious"
 
 
@@ -77,6 +80,48 @@ def test_an_address_of_another_machine_is_said(tmp_path):
     assert line_of(done).startswith("Error: cannot listen on 192.0.2.1:0: ")
     assert line_of(done).endswith("; choose another address (port 0 picks a free one)")
     assert not path.exists()
+
+
+def test_a_compressed_cassette_is_no_output(tmp_path):
+    done = run("record", "--proxy", "-o", tmp_path / "a.tape.zst", check=False)
+    assert done.returncode == 2
+    assert f"record to {tmp_path / 'a.tape'}, and compress it with `tokentape convert`" in line_of(done)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"precious", b"\x28\xb5\x2f\xfd precious"])
+def test_what_is_no_cassette_is_not_appended_to(tmp_path, content):
+    path = tmp_path / "a.tape"
+    path.write_bytes(content)
+    done = run("record", "--proxy", "-o", path, "--append", "--listen", "127.0.0.1:0", check=False)
+    assert done.returncode == 1
+    assert line_of(done).startswith(f"Error: cannot append to {path}: expected a cassette")
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--rotate-size", "large"),
+        ("--rotate-size", "0"),
+        ("--rotate-every", "10"),
+        ("--rotate-every", "0s"),
+        ("--label", "nightly"),
+        ("--label", "=nightly"),
+        ("--on-write-error", "panic"),
+    ],
+)
+def test_a_value_that_means_nothing_is_a_usage_error(tmp_path, option, value):
+    done = run("record", "--proxy", "-o", tmp_path / "a.tape", option, value, check=False)
+    assert done.returncode == 2
+    assert option in line_of(done)
+    assert repr(value) in line_of(done)
+
+
+def test_a_file_is_not_replaced_and_gone_on_with_at_once(tmp_path):
+    done = run("record", "--proxy", "-o", tmp_path / "a.tape", "--append", "--overwrite", check=False)
+    assert done.returncode == 2
+    assert "either --append or --overwrite" in line_of(done)
 
 
 def test_a_pipe_is_no_output(tmp_path):

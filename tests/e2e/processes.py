@@ -50,7 +50,7 @@ class Process:
         self._process = subprocess.Popen(
             self._command,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if "mitmdump" in self._command[0] else subprocess.PIPE,
+            stderr=subprocess.STDOUT if "mitm" in Path(self._command[0]).name else subprocess.PIPE,
             text=True,
             env=self._env,
             cwd=self._cwd,

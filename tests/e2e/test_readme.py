@@ -41,7 +41,9 @@ def test_every_command_works_as_printed(server: Upstream, tmp_path: Path, home: 
                 if "test_my_client.py" in text:
                     tested = newcomer.run(sys.executable, "-m", "pytest", "-q", "test_my_client.py")
         newcomer.stop_all()
-    assert {"any.tape", "dump.tape", "session.tape"} <= {path.name for path in tmp_path.glob("*.tape")}
+    assert {"any.tape", "dump.tape", "session.tape", "week.tape"} <= {
+        path.name for path in tmp_path.glob("*.tape")
+    }
     assert "1 passed" in tested
     assert "usage" in newcomer.outputs["python"]
     assert "usage-per-chunk" in newcomer.outputs["tokentape analyze tapes/recorded.tape"]

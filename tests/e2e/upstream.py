@@ -68,8 +68,11 @@ def upstream() -> Iterator[Upstream]:
             else:
                 self.wfile.write(b"0\r\n\r\n")
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    server.daemon_threads = True
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+        request_queue_size = 256  # many clients may come at once; the default of 5 would turn some away
+
+    server = Server(("127.0.0.1", 0), Answers)
     state.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -66,8 +66,9 @@ def exchanges(path: Path) -> list[cassette.Exchange]:
 def test_every_option_has_its_help():
     addon = TapeAddon()
     with mitmproxy_with(addon) as options:
-        for name in ("tape_out", "tape_overwrite", "tape_filter"):
-            assert options._options[name].help
+        declared = [option for name, option in options.items() if name.startswith("tape_")]
+        assert len(declared) == 8
+        assert all(option.help for option in declared)
 
 
 def test_nothing_is_recorded_without_an_output():
@@ -137,7 +138,7 @@ def test_a_request_taken_up_at_its_response_keeps_the_times_of_the_request(addon
     addon.requestheaders(made)
     addon.request(made)
     assert addon.recording
-    between = addon.recording.now()
+    between = addon.recording.current.now()
     made.response = http.Response.make(200, headers={"content-type": "text/event-stream"})
     addon.responseheaders(made)
     (exchange,) = exchanges(path)

@@ -1,0 +1,80 @@
+"""What `tokentape record` is told, as options of the mitmproxy addon, and what it tells clients to set."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import click
+
+from tokentape.recorder import units
+
+Value = TypeVar("Value", str | None, tuple[str, ...])
+
+_OPTIONS = {
+    "append": "tape_append",
+    "overwrite": "tape_overwrite",
+    "rotate_size": "tape_rotate_size",
+    "rotate_every": "tape_rotate_every",
+    "on_write_error": "tape_on_write_error",
+    "labels": "tape_label",
+    "expression": "tape_filter",
+}
+
+
+def options_of(recording: Mapping[str, object]) -> list[str]:
+    """Return NAME=VALUE for mitmproxy of the verb's own options, by their parameters."""
+    if recording["append"] and recording["overwrite"]:
+        raise click.UsageError("expected either --append or --overwrite")
+    return [
+        f"{_OPTIONS[parameter]}={'true' if one is True else one}"
+        for parameter, value in recording.items()
+        for one in (value if isinstance(value, tuple) else (value,))
+        if one not in (None, False)
+    ]
+
+
+def check_output(path: str, options: list[str]) -> None:
+    """Refuse, before anything is started, a file that cannot be recorded to."""
+    if path == "-":
+        raise click.UsageError(
+            "expected the name of a file for --output: a cassette is not written to a pipe"
+        )
+    if path.endswith(".zst"):
+        raise click.UsageError(
+            f"a recording is not compressed while it is written: record to {path.removesuffix('.zst')}, "
+            "and compress it with `tokentape convert` when it is finished"
+        )
+    if os.path.lexists(path) and not {"tape_append=true", "tape_overwrite=true"} & set(options):
+        raise click.ClickException(
+            f"{path} exists; choose another name, or add --append to go on in it or --overwrite to replace it"
+        )
+
+
+def what_to_set(upstream: str | None, url: str) -> list[str]:
+    """Return what a client's environment needs, a line each."""
+    if upstream is not None:
+        return [f"export OPENAI_BASE_URL={url}{urlsplit(upstream).path or '/v1'}"]
+    authority = os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem")
+    return [
+        f"export HTTPS_PROXY={url} HTTP_PROXY={url}",
+        f"export SSL_CERT_FILE={authority} NODE_EXTRA_CA_CERTS={authority}",
+    ]
+
+
+def _checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Value], Value]:
+    def check(ctx: click.Context, param: click.Parameter, value: Value) -> Value:
+        for text in value if isinstance(value, tuple) else (value,):
+            try:
+                if text is not None:
+                    parse(text)
+            except ValueError as error:
+                raise click.BadParameter(str(error), ctx, param) from None
+        return value
+
+    return check
+
+
+check_size = _checked(units.size_bytes)
+check_span = _checked(units.span_ns)
+check_label = _checked(units.label)

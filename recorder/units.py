@@ -1,0 +1,35 @@
+"""Sizes and spans of time as people write them: 100MB, 1.5GiB, 90s, 1h."""
+
+import re
+
+_BYTES = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+_BYTES |= {f"{prefix}i": 2 ** (10 * power) for power, prefix in enumerate("kmgt", 1)}
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?i?)b?", re.IGNORECASE | re.ASCII)
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])", re.IGNORECASE | re.ASCII)
+
+
+def size_bytes(text: str) -> int:
+    """Return a size in bytes; MB is 10^6 and MiB 2^20. Raises ValueError for what is none, or 0."""
+    found = _SIZE.fullmatch(text.strip())
+    size = round(float(found[1]) * _BYTES.get(found[2].lower(), 0)) if found else 0
+    if size < 1:
+        raise ValueError(f"expected a size such as 100MB, 500kB or 2GiB, found {text!r}")
+    return size
+
+
+def span_ns(text: str) -> int:
+    """Return a span of time in ns. Raises ValueError for what is none, or 0."""
+    found = _SPAN.fullmatch(text.strip())
+    span = round(float(found[1]) * _SECONDS[found[2].lower()] * 1e9) if found else 0
+    if span < 1:
+        raise ValueError(f"expected a span of time such as 30s, 15m, 1h or 7d, found {text!r}")
+    return span
+
+
+def label(text: str) -> tuple[str, str]:
+    """Return the key and the value of KEY=VALUE. Raises ValueError for what is none."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ValueError(f"expected KEY=VALUE such as run=nightly, found {text!r}")
+    return key.strip(), value
