@@ -57,7 +57,7 @@ def command(
         raise click.ClickException(str(error)) from None
     if addon.recording is None:
         raise click.ClickException(f"nothing was recorded to {path}")
-    say(report.summary(addon.recording, addon.passed_over))
+    say(report.summary(addon.recording, addon.passed_over, addon.unfinished))
     if addon.recording.failure is not None:
         raise click.ClickException(f"{path} is incomplete: {addon.recording.failure}")
 

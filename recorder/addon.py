@@ -14,13 +14,14 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mitmproxy import ctx, exceptions, flowfilter, http
+from mitmproxy import connection, ctx, exceptions, flowfilter, http
 from mitmproxy import version as mitmproxy_version
 from mitmproxy.addonmanager import Loader
 from mitmproxy.log import ALERT
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from tokentape.recorder import _flows, report
+from tokentape import cassette
+from tokentape.recorder import _connections, _flows, report
 from tokentape.recorder._recording import LiveExchange, Recording
 
 logger = logging.getLogger(__name__)
@@ -38,12 +39,14 @@ _KEY = "tokentape"
 class TapeAddon:
     """Records what matches `tape_filter` to the cassette `tape_out`.
 
-    `on_end` is called with each exchange that has ended; `passed_over` counts those that did not match.
+    `on_end` is called with each exchange that has ended; `passed_over` counts those that did not match,
+    `unfinished` the requests that broke off before they were complete.
     """
 
     def __init__(self, on_end: Callable[[LiveExchange], None] | None = None) -> None:
         self.recording: Recording | None = None
         self.passed_over = 0
+        self.unfinished = 0
         self._on_end = on_end or _log_end
         self._running = False
         self._matches = flowfilter.parse(DEFAULT_FILTER)
@@ -79,11 +82,21 @@ class TapeAddon:
         self._running = True
         self._open()
 
+    def client_connected(self, client: connection.Client) -> None:
+        """Say of exchanges that time out that they did."""
+
+        def end_all(reason: cassette.EndReason, detail: str) -> None:
+            for exchange in list(self.recording.live.values()) if self.recording else ():
+                if exchange.request.connection == client.id:
+                    self._end(exchange, reason, detail)
+
+        _connections.on_silence(client, end_all)
+
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Note when the headers were there."""
         if self.recording is None:
             return
-        pending = _Pending(self.recording.now())
+        pending = _Pending(self.recording.now(), tuple(flow.request.headers.fields))
         flow.metadata[_KEY] = pending
         if flow.request.stream:  # the user has it streamed, so mitmproxy will not have the body
             flow.request.stream = _both(pending.keep, flow.request.stream)
@@ -94,6 +107,7 @@ class TapeAddon:
         if self.recording is None or not isinstance(pending, _Pending):
             return
         pending.t_end = self.recording.now()
+        pending.complete = True
         if self._matches(flow):
             self._begin(self.recording, flow, pending)
 
@@ -122,13 +136,17 @@ class TapeAddon:
         if isinstance(exchange, LiveExchange):
             if not exchange.chunks and flow.response and flow.response.raw_content:
                 exchange.piece(flow.response.raw_content)  # an answer that another addon has made
-            self._end(exchange, "complete", trailers=_flows.trailers(flow))
+            self._end(exchange, *_flows.completion(flow), trailers=_flows.trailers(flow))
 
     def error(self, flow: http.HTTPFlow) -> None:
         """End the exchange as whichever side broke it off."""
         exchange = flow.metadata.pop(_KEY, None)
         if isinstance(exchange, LiveExchange):
             self._end(exchange, *_flows.ending(flow))
+        elif isinstance(exchange, _Pending) and exchange.complete:
+            self.passed_over += 1
+        elif isinstance(exchange, _Pending):
+            self.unfinished += 1
 
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
         """Forget a connection to the upstream."""
@@ -155,13 +173,15 @@ class TapeAddon:
             self.recording.close()
             for exchange in stopped:
                 self._on_end(exchange)
-            logger.log(ALERT, report.summary(self.recording, self.passed_over))
+            logger.log(ALERT, report.summary(self.recording, self.passed_over, self.unfinished))
 
     def _begin(self, recording: Recording, flow: http.HTTPFlow, pending: "_Pending") -> LiveExchange:
         body = flow.request.raw_content
         if body is None:
             body = b"".join(pending.body)
-        exchange = recording.begin(_flows.request_record(flow, t=pending.t, t_end=pending.t_end, body=body))
+        exchange = recording.begin(
+            _flows.request_record(flow, t=pending.t, t_end=pending.t_end, body=body, came=pending.headers)
+        )
         flow.metadata[_KEY] = exchange
         return exchange
 
@@ -174,11 +194,13 @@ class TapeAddon:
 class _Pending:
     """A request that is not, or not yet, recorded."""
 
-    __slots__ = ("body", "t", "t_end")
+    __slots__ = ("body", "complete", "headers", "t", "t_end")
 
-    def __init__(self, t: int) -> None:
+    def __init__(self, t: int, headers: cassette.Headers) -> None:
         self.t = t
         self.t_end = t
+        self.complete = False
+        self.headers = headers
         self.body: list[bytes] = []
 
     def keep(self, data: bytes) -> bytes:

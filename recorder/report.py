@@ -25,7 +25,7 @@ def ended(exchange: LiveExchange) -> str:
     return "  ".join(parts)
 
 
-def summary(recording: Recording, passed_over: int) -> str:
+def summary(recording: Recording, passed_over: int, unfinished: int = 0) -> str:
     """Return the line for a recording that has ended."""
     line = (
         f"recorded {_count(recording.exchanges, 'exchange')}, {_count(recording.chunks, 'piece')}, "
@@ -33,6 +33,8 @@ def summary(recording: Recording, passed_over: int) -> str:
     )
     if passed_over:
         line += f"; passed over {passed_over:,} that the filter does not match"
+    if unfinished:
+        line += f"; {_count(unfinished, 'request')} broke off before being complete"
     if recording.failure is not None:
         line += "; INCOMPLETE, the file could not be written any more"
     return line
