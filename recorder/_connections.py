@@ -10,7 +10,8 @@ The connection that a flow belongs to can tell. Where it is not found (a flow th
 the flow's word is taken.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from weakref import WeakKeyDictionary
 
 from mitmproxy import connection, ctx, http
 from mitmproxy.net.http import http1
@@ -19,24 +20,57 @@ from mitmproxy.proxy.server import ConnectionHandler
 
 from tokentape import cassette
 
+_watched: WeakKeyDictionary[connection.Client, tuple[cassette.EndReason, str] | None] = WeakKeyDictionary()
+_readers: WeakKeyDictionary[http.HTTPFlow, asyncio.StreamReader] = WeakKeyDictionary()
 
-def on_silence(client: connection.Client, call: Callable[[cassette.EndReason, str], None]) -> None:
-    """Have `call` told why, before mitmproxy closes the connections of a client for their silence."""
+
+def watch_client(client: connection.Client) -> None:
+    """Note it when mitmproxy gives up this client's connections for their silence."""
     handler = _handler_of(client)
-    if handler is None:
+    if handler is None or client in _watched:
         return
+    _watched[client] = None
     watchdog = handler.timeout_watchdog
-    give_up: Callable[[], Awaitable[None]] = watchdog.callback
+    give_up = watchdog.callback
 
-    async def tell_and_give_up() -> None:
+    async def note_and_give_up() -> None:
         # A client that does not read is what stops all that would come from the upstream.
         if _unsent_bytes(handler, client):
-            call("client-closed", f"timed out: the client took nothing for {watchdog.timeout} s")
+            _watched[client] = "client-closed", f"timed out: the client took nothing for {watchdog.timeout} s"
         else:
-            call("upstream-error", f"timed out: the upstream sent nothing for {watchdog.timeout} s")
+            _watched[client] = (
+                "upstream-error",
+                f"timed out: the upstream sent nothing for {watchdog.timeout} s",
+            )
         await give_up()
 
-    watchdog.callback = tell_and_give_up
+    watchdog.callback = note_and_give_up
+
+
+def timed_out(client: connection.Client) -> tuple[cassette.EndReason, str] | None:
+    """Return whose silence it was if mitmproxy gave up the connections of a watched client."""
+    return _watched.get(client)
+
+
+def watch_upstream(flow: http.HTTPFlow) -> None:
+    """Keep hold of the connection that a response comes from, which is closed before its end is told."""
+    handler = _handler_of(flow.client_conn)
+    io = handler.transports.get(flow.server_conn) if handler else None
+    if io is not None and isinstance(io.reader, asyncio.StreamReader):
+        _readers[flow] = io.reader
+
+
+def broken_off(flow: http.HTTPFlow) -> str | None:
+    """Return what the system says of the upstream's connection, if its failure passes for the body's end."""
+    reader = _readers.pop(flow, None)
+    failure = reader.exception() if reader else None
+    if failure is None or flow.response is None:
+        return None
+    try:
+        ends_with_connection = http1.expected_http_body_size(flow.request, flow.response) == -1
+    except ValueError:
+        return None
+    return str(failure) if ends_with_connection else None
 
 
 def upstream_reset_stream(flow: http.HTTPFlow) -> bool:
@@ -49,22 +83,6 @@ def upstream_reset_stream(flow: http.HTTPFlow) -> bool:
     handler = _handler_of(flow.client_conn)
     stream = _stream_of(flow, handler) if handler else None
     return stream is not None and stream.client_state != stream.state_errored
-
-
-def broken_off(flow: http.HTTPFlow) -> str | None:
-    """Return what the system says of the upstream's connection, if its failure passes for the body's end."""
-    handler = _handler_of(flow.client_conn)
-    if handler is None or flow.response is None:
-        return None
-    try:
-        ends_with_connection = http1.expected_http_body_size(flow.request, flow.response) == -1
-    except ValueError:
-        return None
-    io = handler.transports.get(flow.server_conn)
-    if not ends_with_connection or io is None or io.reader is None:
-        return None
-    failure = getattr(io.reader, "exception", lambda: None)()
-    return str(failure) if failure is not None else None
 
 
 def _handler_of(client: connection.Client) -> ConnectionHandler | None:

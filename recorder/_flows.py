@@ -88,6 +88,8 @@ def ending(flow: http.HTTPFlow) -> tuple[cassette.EndReason, str]:
     detail = flow.error.msg if flow.error else ""
     if flow.error and detail == flow.error.KILLED_MESSAGE:
         return "recorder-stopped", detail
+    if timed_out := _connections.timed_out(flow.client_conn):
+        return timed_out
     if not flow.client_conn.connected or detail == "Client disconnected.":
         return "client-closed", detail
     if "reset by client" in detail:

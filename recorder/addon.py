@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from mitmproxy import connection, ctx, exceptions, flowfilter, http
+from mitmproxy import ctx, exceptions, flowfilter, http
 from mitmproxy import version as mitmproxy_version
 from mitmproxy.addonmanager import Loader
 from mitmproxy.log import ALERT
@@ -82,16 +82,6 @@ class TapeAddon:
         self._running = True
         self._open()
 
-    def client_connected(self, client: connection.Client) -> None:
-        """Say of exchanges that time out that they did."""
-
-        def end_all(reason: cassette.EndReason, detail: str) -> None:
-            for exchange in list(self.recording.live.values()) if self.recording else ():
-                if exchange.request.connection == client.id:
-                    self._end(exchange, reason, detail)
-
-        _connections.on_silence(client, end_all)
-
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         """Note when the headers were there."""
         if self.recording is None:
@@ -123,6 +113,7 @@ class TapeAddon:
                 self.passed_over += 1
                 return
             known = self._begin(self.recording, flow, known)
+        _connections.watch_upstream(flow)
         connect = None
         if flow.server_conn.id not in self._used_servers and flow.server_conn.timestamp_start:
             self._used_servers.add(flow.server_conn.id)
@@ -143,9 +134,7 @@ class TapeAddon:
         exchange = flow.metadata.pop(_KEY, None)
         if isinstance(exchange, LiveExchange):
             self._end(exchange, *_flows.ending(flow))
-        elif isinstance(exchange, _Pending) and exchange.complete:
-            self.passed_over += 1
-        elif isinstance(exchange, _Pending):
+        elif isinstance(exchange, _Pending) and not exchange.complete:
             self.unfinished += 1
 
     def server_disconnected(self, data: ServerConnectionHookData) -> None:
@@ -176,6 +165,7 @@ class TapeAddon:
             logger.log(ALERT, report.summary(self.recording, self.passed_over, self.unfinished))
 
     def _begin(self, recording: Recording, flow: http.HTTPFlow, pending: "_Pending") -> LiveExchange:
+        _connections.watch_client(flow.client_conn)
         body = flow.request.raw_content
         if body is None:
             body = b"".join(pending.body)

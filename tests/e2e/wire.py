@@ -5,6 +5,7 @@ a piece at one end and reads it at the other before it sends the next. What is h
 on the way is then seen without a clock: the read fails or, after `TIMEOUT_S`, gives up.
 """
 
+import contextlib
 import queue
 import socket
 import ssl
@@ -67,6 +68,14 @@ class Peer:
 
     def half_close(self) -> None:
         self.sock.shutdown(socket.SHUT_WR)
+
+    def close_tls(self) -> None:
+        """Close with what TLS says at its end, without which it was cut off."""
+        assert isinstance(self.sock, ssl.SSLSocket)
+        self.sock.settimeout(0.001)
+        with contextlib.suppress(OSError):  # the other side's farewell is not waited for
+            self.sock.unwrap()
+        self.close()
 
     def reset(self) -> None:
         """Break the connection off with a RST."""
