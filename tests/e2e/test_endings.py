@@ -218,7 +218,9 @@ def test_an_http2_upstream_that_resets_a_stream_is_not_taken_for_the_client(
         upstream.data(of_upstream, FIRST)
         assert [client.next(stream)[0] for _ in range(2)] == ["headers", "data"]
     upstream.reset(of_upstream, code)
-    assert client.next(stream)[0] == ("reset" if came == "a piece" else "headers")
+    # Where nothing came, mitmproxy answers with a 502, but since version 12 passes a CANCEL on.
+    passed_on = came == "a piece" or (code == CANCEL and MITMPROXY >= 12)
+    assert client.next(stream)[0] == ("reset" if passed_on else "headers")
     exchange = ended(h2_route.path, target.encode())
     reason, detail = ending(exchange)
     assert reason == "upstream-error"
