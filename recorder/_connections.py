@@ -85,6 +85,18 @@ def upstream_reset_stream(flow: http.HTTPFlow) -> bool:
     return stream is not None and stream.client_state != stream.state_errored
 
 
+def close_clients() -> None:
+    """Let no client have anything more than it was sent so far.
+
+    When mitmproxy ends, pieces would still pass for a moment after the recording has been closed.
+    """
+    proxyserver = ctx.master.addons.get("proxyserver")
+    for handler in list(proxyserver.connections.values()) if proxyserver else ():
+        io = handler.transports.get(handler.client)
+        if io is not None and io.writer is not None:
+            io.writer.close()
+
+
 def _handler_of(client: connection.Client) -> ConnectionHandler | None:
     proxyserver = ctx.master.addons.get("proxyserver")
     found: ConnectionHandler | None = proxyserver.connections.get(client.id) if proxyserver else None

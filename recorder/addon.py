@@ -143,6 +143,8 @@ class TapeAddon:
 
     def done(self) -> None:
         """End the recording."""
+        if ctx.master.should_exit.is_set():  # and the addon is not just being unloaded
+            _connections.close_clients()
         self._close()
 
     def _open(self) -> None:
