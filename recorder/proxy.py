@@ -154,6 +154,8 @@ class _Stderr(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
+        if record.exc_info and record.exc_info[1]:  # "mitmproxy has crashed!" says nothing of why
+            message += f" {record.exc_info[1]}"
         if not self._start.started and record.levelno >= logging.ERROR:
             self._start.failure = self._start.failure or message.splitlines()[0]
         else:
