@@ -11,8 +11,11 @@ from typing import Any
 from mitmproxy import addons, exceptions, http
 from mitmproxy.master import Master
 from mitmproxy.options import Options
+from mitmproxy.proxy import server
 
 from tokentape.recorder.addon import TapeAddon
+
+_MAX_SILENCE_S = 24 * 60 * 60
 
 
 class ProxyError(Exception):
@@ -60,6 +63,7 @@ async def _run(
             # close the client's connection without a word, where lazily the client gets a 502. And the
             # time of connecting would be hidden before the moment at which the request counts as complete.
             master.options.update(connection_strategy="lazy")
+        _allow_silence(master.options)
         master.options.update(mode=[mode], listen_host=listen[0], listen_port=listen[1])
         master.options.set(*settings)
         loop = asyncio.get_running_loop()
@@ -74,6 +78,14 @@ async def _run(
         logging.getLogger().removeHandler(log)
     if start.failure is not None:
         raise ProxyError(start.failure)
+
+
+def _allow_silence(options: Options) -> None:
+    """Let a stream be silent for longer than mitmproxy's ten minutes, as it can be without a proxy."""
+    if "tcp_timeout" in options:
+        options.update(tcp_timeout=_MAX_SILENCE_S)
+    else:
+        vars(server)["TCP_TIMEOUT"] = _MAX_SILENCE_S  # mitmproxy 11 has no option for it
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

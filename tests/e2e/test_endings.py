@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -284,16 +285,16 @@ def test_a_certificate_that_is_not_trusted_is_told(tmp_path: Path, home: dict[st
 
 @pytest.fixture(scope="module")
 def impatient(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> Iterator[Route]:
-    """A recorder whose mitmproxy gives up after a second of silence instead of ten minutes."""
+    """A recorder whose mitmproxy gives up after a second of silence."""
     folder = tmp_path_factory.mktemp("impatient")
     script = folder / "impatient.py"
     script.write_text("from mitmproxy.proxy import server\nserver.TCP_TIMEOUT = 1\n")
     setting = f"scripts={script}" if MITMPROXY < 12 else "tcp_timeout=1"
     path = folder / "impatient.tape"
     with Listener() as listener:
-        options = ("--upstream", listener.url, "-o", path, "--set", setting)
+        options = ("--proxy", "-o", path, "--set", setting)
         with Process.tokentape("record", *options, env=home) as recorder:
-            yield Route(recorder, path, listener, lambda: dial(port_of(recorder)))
+            yield Route(recorder, path, listener, lambda: dial(port_of(recorder)), absolute=True)
 
 
 @pytest.mark.parametrize("came", ["nothing", "a piece"])
@@ -319,6 +320,41 @@ def test_a_client_that_takes_nothing_is_told_from_an_upstream_that_falls_silent(
     assert ending(exchange) == ("client-closed", "timed out: the client took nothing for 1 s")
     client.close()
     upstream.close()
+
+
+def test_an_upstream_that_does_not_even_accept_has_timed_out(impatient: Route):
+    target = impatient.target()
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
+        full.bind((HOST, 0))
+        full.listen(0)
+        for _ in range(3):  # more than it has room for: what comes after waits for an answer in vain
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        client = stack.enter_context(impatient.dial())
+        url = f"http://{HOST}:{full.getsockname()[1]}{target}"
+        client.write(head(f"POST {url} HTTP/1.1", ("Host", "x"), ("Content-Length", "0")))
+        client.read_all()
+    exchange = ended(impatient.path, target.encode())
+    assert exchange.response is None
+    assert ending(exchange) == ("upstream-error", "timed out: the upstream sent nothing for 1 s")
+
+
+def test_a_stream_may_be_silent_for_a_day(tmp_path: Path, home: dict[str, str]):
+    script = tmp_path / "patience.py"
+    script.write_text(
+        "import sys\n"
+        "from mitmproxy import ctx\n"
+        "def client_connected(client):\n"
+        "    handler = ctx.master.addons.get('proxyserver').connections[client.id]\n"
+        "    print('gives up after', handler.timeout_watchdog.timeout, file=sys.stderr, flush=True)\n"
+    )
+    options = ("--proxy", "-o", tmp_path / "a.tape", "--set", f"scripts={script}")
+    with Process.tokentape("record", *options, env=home) as recorder, dial(port_of(recorder)) as client:
+        client.half_close()
+        client.read_all()
+    assert "gives up after 86400" in recorder.stderr
 
 
 # The recorder goes.
