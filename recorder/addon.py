@@ -40,7 +40,7 @@ class TapeAddon:
     """Records what matches `tape_filter` to the cassette `tape_out`.
 
     `on_end` is called with each exchange that has ended; `passed_over` counts those that did not match,
-    `unfinished` the requests that broke off before they were complete.
+    `unfinished` the requests that their clients gave up before mitmproxy had taken them up as a whole.
     """
 
     def __init__(self, on_end: Callable[[LiveExchange], None] | None = None) -> None:

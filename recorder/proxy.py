@@ -63,7 +63,7 @@ async def _run(
             # close the client's connection without a word, where lazily the client gets a 502. And the
             # time of connecting would be hidden before the moment at which the request counts as complete.
             master.options.update(connection_strategy="lazy")
-        _allow_silence(master.options)
+        _leave_alone(master.options)
         master.options.update(mode=[mode], listen_host=listen[0], listen_port=listen[1])
         master.options.set(*settings)
         loop = asyncio.get_running_loop()
@@ -80,8 +80,13 @@ async def _run(
         raise ProxyError(start.failure)
 
 
-def _allow_silence(options: Options) -> None:
-    """Let a stream be silent for longer than mitmproxy's ten minutes, as it can be without a proxy."""
+def _leave_alone(options: Options) -> None:
+    """Let pass what mitmproxy would cut off or refuse, and a client without a proxy would take.
+
+    Those are streams that are silent for ten minutes, and answers with headers that could be misread, such as
+    a content-length beside chunks.
+    """
+    options.update(validate_inbound_headers=False)
     if "tcp_timeout" in options:
         options.update(tcp_timeout=_MAX_SILENCE_S)
     else:

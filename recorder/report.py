@@ -34,7 +34,7 @@ def summary(recording: Recording, passed_over: int, unfinished: int = 0) -> str:
     if passed_over:
         line += f"; passed over {passed_over:,} that the filter does not match"
     if unfinished:
-        line += f"; {_count(unfinished, 'request')} broke off before being complete"
+        line += f"; {_count(unfinished, 'request')} given up by the client before being sent on"
     if recording.failure is not None:
         line += "; INCOMPLETE, the file could not be written any more"
     return line

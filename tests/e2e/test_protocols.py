@@ -128,6 +128,8 @@ ANSWERS: dict[str, Answer] = {
         ("x-empty", ""),
         ("x-_!#$%&'*+.^`|~", "all that a name may hold"),
     ),
+    "two lengths": chunked(EVENTS[:2], EVENT_STREAM, ("Content-Length", "99")),
+    "a name that is none": chunked(EVENTS[:2], EVENT_STREAM, ("x y", "1"), ("x(y)", "2")),
     "reason phrase": sized("200 Yes, quite", b"{}", ("a", "b")),
     "no content": Answer(head("HTTP/1.1 204 No Content", ("x-a", "b"))),
     "not modified": Answer(head("HTTP/1.1 304 Not Modified", ("ETag", '"x"'), ("Content-Length", "99"))),
@@ -266,6 +268,20 @@ def test_http2_passes_frame_by_frame_in_lockstep(h2_route: Route, trailers: Fiel
     upstream.close()
 
 
+def test_a_connection_that_the_upstream_closes_in_between_is_opened_again(route: Route):
+    recorded = []
+    with route.dial() as client:
+        for _ in range(2):
+            upstream, target = exchange_in_lockstep(route, client, None, ANSWERS["json"])
+            recorded.append(ended(route.path, target))
+            upstream.close()
+            assert route.via.returncode is None
+    assert [exchange.response and exchange.response.connect is not None for exchange in recorded] == [
+        True,
+        True,
+    ]
+
+
 def test_what_is_not_recorded_passes_in_lockstep_too(route: Route):
     made = head("HTTP/1.1 200 OK", ("Content-Type", "text/plain"), CHUNKED)
     answer = Answer(made, (b"a", b"bc", b"def"), frame=chunk, last=b"0\r\n\r\n", method="GET", body=b"")
@@ -344,6 +360,20 @@ def test_a_request_of_20_megabytes_is_sent_and_recorded_whole(route: Route):
         upstream, target = exchange_in_lockstep(route, client, None, answer)
         upstream.close()
     check_recorded(route, answer, ended(route.path, target))
+
+
+@pytest.mark.parametrize("status", [b"204", b"304", b"429"])
+def test_an_http2_answer_without_a_body_is_its_head(h2_route: Route, status: bytes):
+    target = h2_route.target()
+    client, upstream, stream, of_upstream = h2_ends(h2_route, target)
+    made = ((b":status", status), (b"retry-after", b"1"))
+    upstream.headers(of_upstream, made, end=True)
+    assert [client.next(stream) for _ in range(2)] == [("headers", made), ("end",)]
+    exchange = ended(h2_route.path, target.encode())
+    assert exchange.response
+    assert (exchange.response.status, exchange.chunks) == (int(status), [])
+    client.close()
+    upstream.close()
 
 
 def test_an_http2_request_of_20_megabytes_is_sent_and_recorded_whole(h2_route: Route):

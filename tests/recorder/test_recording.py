@@ -162,7 +162,7 @@ def test_the_line_of_an_exchange_says_what_came_and_how_it_ended(recording: Reco
         f"recorded 1 exchange, 1 piece, 3 bytes to {recording.path}; "
         "passed over 2 that the filter does not match"
     )
-    assert report.summary(recording, 0, 1).endswith("; 1 request broke off before being complete")
+    assert report.summary(recording, 0, 1).endswith("; 1 request given up by the client before being sent on")
 
 
 def test_the_line_of_an_exchange_shows_no_query_and_nothing_that_a_terminal_would_obey(
