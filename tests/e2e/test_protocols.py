@@ -17,6 +17,7 @@ these differences are the tests whose names begin with `test_mitmproxy`. They ar
 - a request goes on when all of it is there, its body, if it came in chunks, as one chunk;
 - an interim answer (103) is passed on as if it were the answer, and what follows it is not: the client waits;
 - trailers of HTTP/1 stop the answer before its last chunk: the client has every piece, and waits for the end;
+- what follows an upgrade (101) passes, and is not of HTTP any more: it is not recorded;
 - an HTTP/1 client that half-closes its connection is taken for gone;
 - in HTTP/2, DATA frames lose their padding; and before mitmproxy 12 the empty frame that ends a stream
   goes on as two, of which the second ends it.
@@ -39,7 +40,7 @@ import zstandard
 from tests.e2e.processes import Process
 from tests.e2e.recorded import all_of, check, ended
 from tests.e2e.routes import H2_HEAD, Route, h2_ends, h2_request, port_of
-from tests.e2e.wire import HOST, Listener, Peer, chunk, dial, fields, head
+from tests.e2e.wire import HOST, Listener, Peer, chunk, dechunked, dial, fields, head
 from tests.e2e.wire_h2 import Fields
 from tests.streams import stepfun
 from tokentape import cassette
@@ -455,6 +456,25 @@ def test_a_hundred_streams_of_one_http2_connection_do_not_mix(h2_route: Route):
     upstream.close()
 
 
+def test_what_follows_an_upgrade_passes_in_lockstep(route: Route):
+    answer = Answer(
+        head("HTTP/1.1 101 Switching Protocols", ("Upgrade", "other/1"), ("Connection", "Upgrade")),
+        request=(("Upgrade", "other/1"), ("Connection", "Upgrade")),
+        body=b"",
+    )
+    with route.dial() as client:
+        upstream, target = exchange_in_lockstep(route, client, None, answer)
+        for number in range(5):
+            client.write(b"to %d" % number)
+            assert upstream.read(4) == b"to %d" % number
+            upstream.write(b"from %d" % number)
+            assert client.read(6) == b"from %d" % number
+        upstream.close()
+    exchange = ended(route.path, target)
+    assert exchange.response
+    assert (exchange.response.status, exchange.chunks) == (101, [])
+
+
 # What mitmproxy changes, with the recorder and without it.
 
 
@@ -511,6 +531,33 @@ def test_mitmproxy_writes_heads_and_chunks_anew(either: Route, sent: bytes, got:
     client, upstream, _, _ = ask(either)
     upstream.write(sent)
     assert client.read(len(got)) == got
+    client.close()
+    upstream.close()
+
+
+def test_mitmproxy_cuts_a_chunk_where_its_reads_end(either: Route):
+    body = Random(1).randbytes(300_000)
+    client, upstream, _, target = ask(either)
+    made = head("HTTP/1.1 200 OK", EVENT_STREAM, CHUNKED)
+    upstream.write(made + chunk(body) + b"0\r\n\r\n")
+    assert client.read(len(made)) == made
+    received = client.read_to(b"\r\n0\r\n\r\n")
+    assert dechunked(received) == body
+    assert not received.startswith(b"%x\r\n" % len(body))
+    if either.path.exists():
+        assert ended(either.path, target).body == body
+    client.close()
+    upstream.close()
+
+
+def test_mitmproxy_takes_a_client_that_half_closes_for_gone(either: Route):
+    client, upstream, _, target = ask(either)
+    client.half_close()
+    assert client.read_all() == (b"", "closed")
+    if either.path.exists():
+        end = ended(either.path, target).end
+        assert end
+        assert end.reason == "client-closed"
     client.close()
     upstream.close()
 
