@@ -19,29 +19,35 @@ these differences are the tests whose names begin with `test_mitmproxy`. They ar
 - trailers of HTTP/1 stop the answer before its last chunk: the client has every piece, and waits for the end;
 - what follows an upgrade (101) passes, and is not of HTTP any more: it is not recorded;
 - an HTTP/1 client that half-closes its connection is taken for gone;
+- in HTTP/2, the pseudo-headers of a request (`:method` and so on) come in another order;
 - in HTTP/2, DATA frames lose their padding; and before mitmproxy 12 the empty frame that ends a stream
   goes on as two, of which the second ends it.
 """
 
 import json
+import ssl
 import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from queue import Queue
 from random import Random
 from threading import Thread
+from typing import Any
 
 import brotli
+import httpx
 import pytest
+import trustme
 import zstandard
 
 from tests.e2e.processes import Process
 from tests.e2e.recorded import all_of, check, ended
 from tests.e2e.routes import H2_HEAD, Route, h2_ends, h2_request, port_of
 from tests.e2e.wire import HOST, Listener, Peer, chunk, dechunked, dial, fields, head
-from tests.e2e.wire_h2 import Fields
+from tests.e2e.wire_h2 import Fields, H2Peer
 from tests.streams import stepfun
 from tokentape import cassette
 
@@ -361,6 +367,54 @@ def test_a_request_of_20_megabytes_is_sent_and_recorded_whole(route: Route):
         upstream, target = exchange_in_lockstep(route, client, None, answer)
         upstream.close()
     check_recorded(route, answer, ended(route.path, target))
+
+
+def test_httpx_sees_and_sends_over_http2_what_it_does_without_the_recorder(
+    routes: dict[str, Route], authority: trustme.CA, home: dict[str, str]
+):
+    route = routes["forward-h2"]
+    target = route.target()
+    of_upstream = ssl.create_default_context()
+    authority.configure_trust(of_upstream)
+    of_mitmproxy = ssl.create_default_context(
+        cafile=str(Path(home["HOME"], ".mitmproxy", "mitmproxy-ca-cert.pem"))
+    )
+    looks = []
+    for context, proxy in ((of_upstream, None), (of_mitmproxy, route.via.url)):
+        seen: Queue[Any] = Queue()
+
+        def look(seen: Queue[Any] = seen, context: Any = context, proxy: str | None = proxy) -> None:
+            with (
+                httpx.Client(http2=True, verify=context, proxy=proxy, trust_env=False, timeout=30) as client,
+                client.stream("POST", f"{route.listener.url}{target}", json={"stream": True}) as response,
+            ):
+                seen.put((response.http_version, response.status_code, response.headers.raw))
+                for piece in response.iter_raw():
+                    seen.put(piece)
+            seen.put(None)
+
+        client = Thread(target=look)
+        client.start()
+        upstream = H2Peer(route.listener.accept(), client=False)
+        stream = upstream.request()
+        look_of_it = [upstream.next(stream), upstream.next(stream), upstream.next(stream)]
+        upstream.headers(stream, H2_HEAD)
+        look_of_it.append(seen.get(timeout=30))
+        for piece in EVENTS:
+            upstream.data(stream, piece)
+            look_of_it.append(seen.get(timeout=30))
+        upstream.data(stream, b"", end=True)
+        while look_of_it[-1] is not None:
+            look_of_it.append(seen.get(timeout=30))
+        client.join(30)
+        upstream.close()
+        looks.append([what for what in look_of_it if what])  # without the empty frame of mitmproxy 11
+        pseudo = look_of_it[0][1][:4]
+        looks[-1][0] = {*pseudo}, look_of_it[0][1][4:]  # mitmproxy has an order of its own for them
+    direct, recorded = looks
+    assert recorded == direct
+    assert direct[3][0] == "HTTP/2"
+    assert tuple(chunk.data for chunk in ended(route.path, target.encode()).chunks) == EVENTS
 
 
 @pytest.mark.parametrize("status", [b"204", b"304", b"429"])
