@@ -1,4 +1,7 @@
-"""From mitmproxy's flows to the records of a cassette. Everything here is a plain translation."""
+"""From mitmproxy's flows to the records of a cassette. Everything here is a plain translation.
+
+Where a flow does not tell how it ended, its connections do.
+"""
 
 from mitmproxy import connection, http
 

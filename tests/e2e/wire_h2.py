@@ -34,7 +34,6 @@ class H2Peer:
         self.h2.initiate_connection()
         self._arrived: defaultdict[int, deque[tuple[Any, ...]]] = defaultdict(deque)
         self._requests: deque[int] = deque()
-        self.gone = False
         self.flush()
 
     def flush(self) -> None:
