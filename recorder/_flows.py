@@ -1,13 +1,22 @@
-"""From mitmproxy's flows to the records of a cassette. Everything here is a plain translation."""
+"""From mitmproxy's flows to the records of a cassette. Everything here is a plain translation.
+
+Where a flow does not tell how it ended, its connections do.
+"""
 
 from mitmproxy import connection, http
 
 from tokentape import cassette
+from tokentape.recorder import _connections
 from tokentape.recorder._recording import Recording
 
 
-def request_record(flow: http.HTTPFlow, *, t: int, t_end: int, body: bytes) -> cassette.Request:
-    """Return the request of a flow; `t` and `t_end` are ns since the section's start."""
+def request_record(
+    flow: http.HTTPFlow, *, t: int, t_end: int, body: bytes, came: cassette.Headers
+) -> cassette.Request:
+    """Return the request of a flow; `t` and `t_end` are ns since the section's start.
+
+    `came` are the headers before mitmproxy answered and removed an `Expect: 100-continue`.
+    """
     request = flow.request
     return cassette.Request(
         exchange=0,
@@ -19,7 +28,7 @@ def request_record(flow: http.HTTPFlow, *, t: int, t_end: int, body: bytes) -> c
         port=request.port,
         path=request.data.path,
         http_version=request.http_version,
-        headers=tuple(request.headers.fields),
+        headers=came if _without_expect(came) == request.headers.fields else tuple(request.headers.fields),
         body=body,
         connection=flow.client_conn.id,
     )
@@ -38,6 +47,10 @@ def response_record(flow: http.HTTPFlow, *, t: int, connect: cassette.Connect | 
         headers=tuple(response.headers.fields),
         connect=connect,
     )
+
+
+def _without_expect(headers: cassette.Headers) -> cassette.Headers:
+    return tuple(field for field in headers if field[0].lower() != b"expect")
 
 
 def connect_times(server: connection.Server, recording: Recording) -> cassette.Connect:
@@ -63,6 +76,12 @@ def trailers(flow: http.HTTPFlow) -> cassette.Headers | None:
     return tuple(found.fields) if found is not None else None
 
 
+def completion(flow: http.HTTPFlow) -> tuple[cassette.EndReason, str]:
+    """Return how a flow ended that is complete in mitmproxy's eyes."""
+    broken_off = _connections.broken_off(flow)
+    return ("upstream-error", broken_off) if broken_off is not None else ("complete", "")
+
+
 def ending(flow: http.HTTPFlow) -> tuple[cassette.EndReason, str]:
     """Return why a flow that mitmproxy gave up ended, and what mitmproxy says of it.
 
@@ -72,6 +91,12 @@ def ending(flow: http.HTTPFlow) -> tuple[cassette.EndReason, str]:
     detail = flow.error.msg if flow.error else ""
     if flow.error and detail == flow.error.KILLED_MESSAGE:
         return "recorder-stopped", detail
-    if not flow.client_conn.connected or "by client" in detail or detail == "Client disconnected.":
+    if timed_out := _connections.timed_out(flow.client_conn):
+        return timed_out
+    if not flow.client_conn.connected or detail == "Client disconnected.":
         return "client-closed", detail
+    if "reset by client" in detail:
+        if not _connections.upstream_reset_stream(flow):
+            return "client-closed", detail
+        detail = detail.replace("reset by client", "reset by upstream")
     return "upstream-error", detail

@@ -25,7 +25,8 @@ from mitmproxy import connection, ctx, exceptions, http
 from mitmproxy.addonmanager import Loader
 from mitmproxy.log import ALERT
 
-from tokentape.recorder import _flows, _options, report
+from tokentape import cassette
+from tokentape.recorder import _connections, _flows, _options, report
 from tokentape.recorder._commands import Commands
 from tokentape.recorder._opening import begin_parts, refuse_existing
 from tokentape.recorder._parts import Parts
@@ -129,7 +130,7 @@ class TapeAddon:
         """Note when the headers were there."""
         if self.recording is None:
             return
-        pending = self._known[flow] = _Pending(time.monotonic_ns())
+        pending = self._known[flow] = _Pending(time.monotonic_ns(), tuple(flow.request.headers.fields))
         if flow.request.stream:  # the user has it streamed, so mitmproxy will not have the body
             flow.request.stream = _both(pending.keep, flow.request.stream)
 
@@ -155,6 +156,7 @@ class TapeAddon:
                 self._pass_over(flow)
                 return
             known = self._begin(self.recording.part(), flow, known)
+        _connections.watch_upstream(flow)
         connect = None
         if flow.server_conn not in self._used_servers and flow.server_conn.timestamp_start:
             self._used_servers.add(flow.server_conn)
@@ -168,7 +170,7 @@ class TapeAddon:
         if isinstance(exchange, LiveExchange):
             if not exchange.chunks and flow.response and flow.response.raw_content:
                 exchange.piece(flow.response.raw_content)  # an answer that another addon has made
-            self._end(flow, exchange, "complete", trailers=_flows.trailers(flow))
+            self._end(flow, exchange, *_flows.completion(flow), trailers=_flows.trailers(flow))
         else:
             self._pass_over(flow)
 
@@ -185,6 +187,8 @@ class TapeAddon:
 
     def done(self) -> None:
         """End the recording."""
+        if ctx.master.should_exit.is_set():  # and the addon is not just being unloaded
+            _connections.close_clients()
         if self._timer is not None:
             self._timer.cancel()
         self._close(wait=True)
@@ -222,13 +226,16 @@ class TapeAddon:
             ctx.master.shutdown()
 
     def _begin(self, recording: Recording, flow: http.HTTPFlow, pending: "_Pending") -> LiveExchange:
+        _connections.watch_client(flow.client_conn)
         body = flow.request.raw_content
         if body is None:
             body = b"".join(pending.body)
         mark(flow, recording)
         zero = recording.start_ns
         exchange = self._known[flow] = recording.begin(
-            _flows.request_record(flow, t=pending.ns - zero, t_end=pending.end_ns - zero, body=body)
+            _flows.request_record(
+                flow, t=pending.ns - zero, t_end=pending.end_ns - zero, body=body, came=pending.headers
+            )
         )
         return exchange
 
@@ -249,12 +256,13 @@ class TapeAddon:
 class _Pending:
     """A request that is not, or not yet, recorded, and its times on the monotonic clock."""
 
-    __slots__ = ("body", "complete", "end_ns", "ns")
+    __slots__ = ("body", "complete", "end_ns", "headers", "ns")
 
-    def __init__(self, ns: int) -> None:
+    def __init__(self, ns: int, headers: cassette.Headers) -> None:
         self.ns = ns
         self.end_ns = ns
         self.complete = False
+        self.headers = headers
         self.body: list[bytes] = []
 
     def keep(self, data: bytes) -> bytes:

@@ -12,10 +12,12 @@ from typing import Any
 from mitmproxy import addons, exceptions, http
 from mitmproxy.master import Master
 from mitmproxy.options import Options
+from mitmproxy.proxy import server
 
 from tokentape.recorder.addon import TapeAddon
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
+_MAX_SILENCE_S = 24 * 60 * 60
 
 
 class ProxyError(Exception):
@@ -71,6 +73,7 @@ async def _run(
             # close the client's connection without a word, where lazily the client gets a 502. And the
             # time of connecting would be hidden before the moment at which the request counts as complete.
             master.options.update(connection_strategy="lazy")
+        _leave_alone(master.options)
         master.options.update(mode=[mode], listen_host=listen[0], listen_port=listen[1])
         master.options.set(*settings)
         loop = asyncio.get_running_loop()
@@ -91,6 +94,19 @@ async def _run(
         logging.getLogger().removeHandler(log)
     if start.failure is not None:
         raise ProxyError(start.failure)
+
+
+def _leave_alone(options: Options) -> None:
+    """Let pass what mitmproxy would cut off or refuse, and a client without a proxy would take.
+
+    Those are streams that are silent for ten minutes, and answers with headers that could be misread, such as
+    a content-length beside chunks.
+    """
+    options.update(validate_inbound_headers=False)
+    if "tcp_timeout" in options:
+        options.update(tcp_timeout=_MAX_SILENCE_S)
+    else:
+        vars(server)["TCP_TIMEOUT"] = _MAX_SILENCE_S  # mitmproxy 11 has no option for it
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -192,6 +208,8 @@ class _Log(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
+        if record.exc_info and record.exc_info[1]:  # "mitmproxy has crashed!" says nothing of why
+            message += f" {record.exc_info[1]}"
         if not self._start.started and record.levelno >= logging.ERROR:
             self._start.failure = self._start.failure or message.splitlines()[0]
         else:

@@ -1,16 +1,22 @@
 """One session of recording and replaying, made once, which the tests look at from all sides."""
 
 import json
+import ssl
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from tests.corpus import ABSENT, FOLDER, IS_HERE
 from tests.e2e.client import completion, raw_body
 from tests.e2e.processes import Process
+from tests.e2e.routes import Route, port_of, tunnel
 from tests.e2e.upstream import Upstream, upstream
+from tests.e2e.wire import Listener, dial, secure
 from tests.streams import STREAMS, Stream, cut, reads
 from tokentape import cassette
 
@@ -113,3 +119,75 @@ def _stream_parameters() -> list[Any]:
 @pytest.fixture(params=_stream_parameters())
 def stream(request: pytest.FixtureRequest, session: Session) -> Stream:
     return session.streams[request.param]
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture(scope="session")
+def trusting(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """Return the option that makes mitmproxy trust our upstreams."""
+    path = tmp_path_factory.mktemp("ca") / "ca.pem"
+    authority.cert_pem.write_to_path(str(path))
+    return "--set", f"ssl_verify_upstream_trusted_ca={path}"
+
+
+@pytest.fixture(scope="session")
+def routes(
+    tmp_path_factory: pytest.TempPathFactory,
+    home: dict[str, str],
+    authority: trustme.CA,
+    trusting: tuple[str, str],
+) -> Iterator[dict[str, Route]]:
+    folder = tmp_path_factory.mktemp("protocols")
+    found: dict[str, Route] = {}
+    with ExitStack() as stack:
+        plain, tls, h2 = (
+            stack.enter_context(Listener()),
+            stack.enter_context(Listener(authority)),
+            stack.enter_context(Listener(authority, ["h2"])),
+        )
+
+        def record(name: str, *options: str) -> tuple[Process, Path]:
+            path = folder / f"{name}.tape"
+            made = Process.tokentape("record", "-o", path, *options, *trusting, env=home)
+            return stack.enter_context(made), path
+
+        def reverse(name: str, listener: Listener) -> Route:
+            process, path = record(name, "--upstream", listener.url)
+            return Route(process, path, listener, lambda: dial(port_of(process)))
+
+        found["reverse"] = reverse("reverse", plain)
+        found["reverse-tls"] = reverse("reverse-tls", tls)
+        proxy, path = record("forward", "--proxy")
+        trusted = ssl.create_default_context(
+            cafile=str(Path(home["HOME"], ".mitmproxy", "mitmproxy-ca-cert.pem"))
+        )
+        found["forward"] = Route(proxy, path, plain, lambda: dial(port_of(proxy)), absolute=True)
+        found["forward-tls"] = Route(proxy, path, tls, lambda: tunnel(proxy, tls, trusted, "http/1.1"))
+        found["forward-h2"] = Route(proxy, path, h2, lambda: tunnel(proxy, h2, trusted, "h2"))
+        h2_reverse, path = record("reverse-h2", "--upstream", h2.url)
+        found["reverse-h2"] = Route(
+            h2_reverse, path, h2, lambda: secure(dial(port_of(h2_reverse)), trusted, ["h2"])
+        )
+        for number, route in enumerate(found.values()):
+            route.count = 1000 * number  # some share a cassette
+        yield found
+    for route in found.values():
+        assert route.via.returncode == 0
+        assert "Traceback" not in route.via.stderr
+        assert "crashed" not in route.via.stderr
+
+
+@pytest.fixture(params=["reverse", "reverse-tls", "forward", "forward-tls"])
+def route(request: pytest.FixtureRequest, routes: dict[str, Route]) -> Iterator[Route]:
+    yield routes[request.param]
+    routes[request.param].listener.forget()
+
+
+@pytest.fixture(params=["forward-h2", "reverse-h2"])
+def h2_route(request: pytest.FixtureRequest, routes: dict[str, Route]) -> Iterator[Route]:
+    yield routes[request.param]
+    routes[request.param].listener.forget()

@@ -186,7 +186,6 @@ def test_trailers_are_kept(addon: TapeAddon, path: Path):
     ("message", "client_connected", "reason"),
     [
         ("Client disconnected.", False, "client-closed"),
-        ("stream reset by client (CANCEL)", True, "client-closed"),
         ("server closed connection", True, "upstream-error"),
         ("HTTP/1 protocol error: peer closed connection", True, "upstream-error"),
         (flow.Error.KILLED_MESSAGE, True, "recorder-stopped"),
@@ -206,6 +205,58 @@ def test_the_reason_of_an_ending_is_the_side_that_caused_it(
     end = exchanges(path)[0].end
     assert end
     assert (end.reason, end.detail) == (reason, message)
+
+
+@pytest.mark.parametrize(
+    ("http_version", "reason", "detail"),
+    [
+        ("HTTP/2.0", "client-closed", "stream reset by client (CANCEL)"),
+        ("HTTP/1.1", "upstream-error", "stream reset by upstream (CANCEL)"),
+    ],
+)
+def test_only_a_client_that_has_streams_can_have_reset_one(
+    addon: TapeAddon, path: Path, http_version: str, reason: str, detail: str
+):
+    made = chat()
+    made.request.http_version = http_version
+    answer(addon, made)
+    made.client_conn.state = connection.ConnectionState.OPEN
+    made.error = flow.Error("stream reset by client (CANCEL)")
+    addon.error(made)
+    end = exchanges(path)[0].end
+    assert end
+    assert (end.reason, end.detail) == (reason, detail)
+
+
+def test_an_expectation_that_mitmproxy_answers_is_recorded(addon: TapeAddon, path: Path):
+    made = chat()
+    made.request.headers["Expect"] = "100-continue"
+    came = made.request.headers.fields
+    addon.requestheaders(made)
+    made.request.headers.pop("expect")  # mitmproxy does so between the two hooks
+    addon.request(made)
+    request = exchanges(path)[0].request
+    assert request
+    assert request.headers == came
+
+
+def test_headers_that_another_addon_changes_are_recorded_as_they_go_on(addon: TapeAddon, path: Path):
+    made = chat()
+    addon.requestheaders(made)
+    made.request.headers["x-added"] = "1"
+    addon.request(made)
+    request = exchanges(path)[0].request
+    assert request
+    assert request.headers[-1] == (b"x-added", b"1")
+
+
+def test_requests_that_break_off_are_counted_and_are_no_exchanges(addon: TapeAddon, path: Path):
+    made = chat()
+    addon.requestheaders(made)
+    made.error = flow.Error("Client disconnected.")
+    addon.error(made)
+    assert exchanges(path) == []
+    assert addon.unfinished == 1
 
 
 def test_connect_times_are_told_once_for_each_connection(addon: TapeAddon, path: Path):
