@@ -10,7 +10,7 @@
 """
 
 from tokentape.cassette._body import decoded, events, header
-from tokentape.cassette._coding import ContentDecoder, UndecodableContent
+from tokentape.cassette._coding import ContentDecoder, UndecodableContent, decode_content
 from tokentape.cassette._errors import (
     CassetteError,
     Corrupt,
@@ -40,6 +40,7 @@ from tokentape.cassette._records import (
     Unknown,
     encode_like,
 )
+from tokentape.cassette._redacted import REDACTED, filler, placeholder
 from tokentape.cassette._rewriter import Rewriter
 from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
 from tokentape.cassette._writer import Writer
@@ -47,6 +48,7 @@ from tokentape.cassette._writer import Writer
 __all__ = [
     "FORMAT_VERSION",
     "MAX_RECORD_BYTES",
+    "REDACTED",
     "CassetteError",
     "Chunk",
     "Close",
@@ -77,10 +79,13 @@ __all__ = [
     "Unreadable",
     "UnsupportedVersion",
     "Writer",
+    "decode_content",
     "decoded",
     "encode_like",
     "events",
     "exchanges",
+    "filler",
     "header",
     "open",
+    "placeholder",
 ]

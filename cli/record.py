@@ -16,6 +16,10 @@ from tokentape.cli._extras import needs
               help="Where clients connect; port 0 picks a free one.")  # fmt: skip
 @click.option("--filter", "expression", metavar="EXPR",
               help="Record what matches this mitmproxy filter; by default model calls.")  # fmt: skip
+@click.option("--redact-rules", "rules", metavar="FILE",
+              help="Replace also the secrets that the rules in this TOML file describe.")  # fmt: skip
+@click.option("--no-redact", "redact", is_flag=True, flag_value=False, default=True,
+              help="Write API keys, cookies and all other secrets to FILE as they are.")  # fmt: skip
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True,
               help="Set an option of mitmproxy, as its own --set does (repeatable).")  # fmt: skip
 def command(
@@ -25,9 +29,13 @@ def command(
     overwrite: bool,
     listen: tuple[str, int],
     expression: str | None,
+    rules: str | None,
+    redact: bool,
     settings: tuple[str, ...],
 ) -> None:
     """Record streams through mitmproxy to a cassette, until Ctrl-C.
+
+    Secrets are replaced before anything is written, but for the bodies of answers: docs/redaction.md.
 
     \b
     tokentape record --upstream https://api.openai.com -o session.tape
@@ -49,6 +57,7 @@ def command(
         say("\n  ".join([f"listening on {url}", *_what_to_set(upstream, url)]))
 
     own = [f"tape_overwrite={str(overwrite).lower()}", *([f"tape_filter={expression}"] if expression else [])]
+    own += [f"tape_redact={str(redact).lower()}", *([f"tape_redact_rules={rules}"] if rules else [])]
     mode = "reverse:{0.scheme}://{0.netloc}".format(urlsplit(upstream)) if upstream else "regular"
     addon = TapeAddon(on_end=lambda exchange: say(report.ended(exchange)))
     try:

@@ -15,8 +15,8 @@ from os import PathLike
 from msgspec.structs import replace
 
 from tokentape import cassette
-from tokentape.recorder._redaction import RULES, redact
 from tokentape.recorder._sync import Syncer
+from tokentape.recorder.redaction import Redactor
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 class Recording:
     """Writes one cassette, in one section.
 
+    `redactor` takes secrets out before anything is written, by the default rules unless one is given.
     `clock` gives ns of a monotonic clock, `wall` Unix time in ns. `exchanges`, `chunks` and `bytes` count
     what was written; `failure` is what ended the recording, if something did.
     Raises what `cassette.Writer` raises if the file cannot be begun.
@@ -35,6 +36,7 @@ class Recording:
         *,
         proxy: str,
         overwrite: bool = False,
+        redactor: Redactor | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -47,6 +49,7 @@ class Recording:
         self.clock = clock
         self.start_ns = clock()
         self.wall_ns = wall()
+        self.redactor = redactor or Redactor()
         section = cassette.Section(
             version=cassette.FORMAT_VERSION,
             wall_ns=self.wall_ns,
@@ -54,10 +57,9 @@ class Recording:
             writer=f"tokentape {version('tokentape')}",
             proxy=proxy,
             host=socket.gethostname(),
-            redaction=RULES,
         )
         self._closed = False
-        self.writer = cassette.Writer(path, section, overwrite=overwrite)
+        self.writer = cassette.Writer(path, self.redactor.section(section), overwrite=overwrite)
         self._syncer = Syncer(self.writer.sync, self.fail)
 
     @property
@@ -75,8 +77,7 @@ class Recording:
 
     def begin(self, request: cassette.Request) -> "LiveExchange":
         """Write a request (its number and redactions are set here) and return its exchange."""
-        headers, redactions = redact(request.headers)
-        request = replace(request, exchange=self._taken_up, headers=headers, redactions=redactions)
+        request = self.redactor.request(replace(request, exchange=self._taken_up, redactions=0))
         self._taken_up += 1
         exchange = LiveExchange(self, request)
         self.live[exchange.number] = exchange
@@ -95,6 +96,8 @@ class Recording:
         """Write a record now and say whether it is in the file: after a failure, nothing is any more."""
         if self._closed or self.failure is not None:
             return False
+        if type(record) is cassette.Note:
+            record = self.redactor.note(record)
         try:
             self.writer.write(record)
         except OSError as error:
@@ -175,8 +178,7 @@ class LiveExchange:
     def respond(self, response: cassette.Response) -> None:
         """Write status and headers (the number and redactions are set here)."""
         self.status = response.status
-        headers, redactions = redact(response.headers)
-        self._recording.write(replace(response, exchange=self.number, headers=headers, redactions=redactions))
+        self._recording.write(self._recording.redactor.response(replace(response, exchange=self.number, redactions=0)))
 
     def piece(self, data: bytes) -> bytes:
         """Stamp and write a piece of the body as it passes, and return it.
@@ -206,16 +208,16 @@ class LiveExchange:
         self.end_ns = recording.now()
         recording.chunks += self.chunks
         recording.bytes += self.bytes
-        self.reason, self.detail = reason, detail
-        self.whole = recording.write(
-            cassette.End(
-                exchange=self.number,
-                t=self.end_ns,
-                reason=reason,
-                detail=detail,
-                trailers=trailers,
-                chunks=self.chunks,
-                bytes=self.bytes,
-            )
+        end = cassette.End(
+            exchange=self.number,
+            t=self.end_ns,
+            reason=reason,
+            detail=detail,
+            trailers=trailers,
+            chunks=self.chunks,
+            bytes=self.bytes,
         )
+        end = recording.redactor.end(end)
+        self.reason, self.detail = reason, end.detail
+        self.whole = recording.write(end)
         recording.sync_soon()

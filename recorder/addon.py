@@ -22,6 +22,7 @@ from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
 from tokentape.recorder import _flows, report
 from tokentape.recorder._recording import LiveExchange, Recording
+from tokentape.recorder.redaction import Redactor, Rules, RulesError, default_rules, load_rules
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class TapeAddon:
         self.passed_over = 0
         self._on_end = on_end or _log_end
         self._running = False
+        self._redactor = Redactor()
         self._matches = flowfilter.parse(DEFAULT_FILTER)
         self._used_servers: set[str] = set()  # connections that have carried a response, while open
 
@@ -56,9 +58,13 @@ class TapeAddon:
         loader.add_option(
             "tape_filter", str, DEFAULT_FILTER, "Record what matches this filter expression, and no more."
         )
+        loader.add_option("tape_redact", bool, True, "Replace secrets before anything is written.")
+        loader.add_option("tape_redact_rules", str, "", "A TOML file of more rules for what is a secret.")
 
     def configure(self, updated: set[str]) -> None:
         """Check the options; change to another file while running."""
+        if updated & {"tape_redact", "tape_redact_rules"}:
+            self._redactor = _redactor(redact=ctx.options.tape_redact, rules=ctx.options.tape_redact_rules)
         if "tape_filter" in updated:
             try:
                 self._matches = flowfilter.parse(ctx.options.tape_filter)
@@ -144,10 +150,16 @@ class TapeAddon:
         path = os.path.expanduser(ctx.options.tape_out)
         try:
             self.recording = Recording(
-                path, proxy=f"mitmproxy {mitmproxy_version.VERSION}", overwrite=ctx.options.tape_overwrite
+                path,
+                proxy=f"mitmproxy {mitmproxy_version.VERSION}",
+                overwrite=ctx.options.tape_overwrite,
+                redactor=self._redactor,
             )
         except OSError as error:
             logger.error("cannot record to %s: %s", path, error.strerror)  # noqa: TRY400  (one line)
+            return
+        if not ctx.options.tape_redact:
+            logger.warning("NOTHING IS REDACTED: API keys, cookies and all other secrets go to %s", path)
 
     def _close(self) -> None:
         if self.recording is not None:
@@ -169,6 +181,17 @@ class TapeAddon:
         if exchange.end_ns is None:
             exchange.end(reason, detail, **more)
             self._on_end(exchange)
+
+
+def _redactor(*, redact: bool, rules: str) -> Redactor:
+    if not redact:
+        return Redactor(Rules())
+    try:
+        return Redactor(load_rules(os.path.expanduser(rules)) + default_rules() if rules else None)
+    except RulesError as error:
+        raise exceptions.OptionsError(f"tape_redact_rules: {error}") from None
+    except OSError as error:
+        raise exceptions.OptionsError(f"tape_redact_rules: {rules}: {error.strerror}") from None
 
 
 class _Pending:

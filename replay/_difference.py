@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tokentape.replay._canonical import parse_json
+from tokentape.replay._wildcard import same_but_secrets
 
 MAX_LINES = 10
 _SHOWN = 60  # characters of a value
@@ -41,11 +42,13 @@ def _differences(place: str, recorded: Any, asked: Any) -> Iterator[str]:
                 yield from _differences(f"{place}[{index}]", one, other)
             if len(recorded) != len(asked):
                 yield f"{place}: recorded {_counted(len(recorded), 'item')}, the request has {len(asked)}"
-        case str(), str() if recorded != asked:
+        case str(), str() if recorded != asked and not same_but_secrets(recorded, asked):
             start = _common(recorded, asked)
             where = f"{place} (from character {start})" if start >= _SHOWN else place
             skip = max(start - 10, 0) if start >= _SHOWN else 0
             yield f"{where}: recorded {_shown(recorded[skip:])}, the request has {_shown(asked[skip:])}"
+        case str(), str():
+            return
         case _ if type(recorded) is not type(asked) or recorded != asked:
             yield f"{place}: recorded {_shown(recorded)}, the request has {_shown(asked)}"
 
