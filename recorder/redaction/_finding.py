@@ -19,7 +19,8 @@ _SCHEME = re.compile(
 )
 _AFTER_AN_ESCAPE = re.compile(rb"(?:\\[nrtbfv0]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z")
 _IN_DATA = re.compile(rb"[A-Za-z0-9_-]{40}")
-_PARAMETER = re.compile(rb"[?&;]([A-Za-z0-9_.-]{1,48})=([^&;\s\"'<>#\\,)\]}]{8,8192})")
+_PARAMETER = re.compile(rb"[?&;]([A-Za-z0-9_.-]{1,48})=")
+_VALUE = re.compile(rb"[^&;\s\"'<>#\\,)\]}]{8,8192}")
 _FIELD = re.compile(rb'"([A-Za-z0-9_. -]{2,64})(\\{0,15})"\s{0,16}:\s{0,16}(\\{0,15})"')
 _END_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
@@ -82,7 +83,8 @@ class Finder:
     def _parameters(self, data: bytes, start: int, end: int) -> Iterator[Find]:
         for found in _PARAMETER.finditer(data, start, end):
             for rule in self.parameters.of(found[1])[:1]:
-                yield Find(*found.span(2), rule.name, in_url=True)
+                if value := _VALUE.match(data, found.end()):
+                    yield Find(*value.span(), rule.name, in_url=True)
 
     def _fields(self, data: bytes, start: int, end: int) -> Iterator[Find]:
         for found in _FIELD.finditer(data, start, end):
@@ -159,16 +161,17 @@ def scheme(value: bytes) -> int:
 
 
 def apart(data: bytes, finds: Iterable[Find]) -> list[Find]:
-    """Return finds in order, those that overlap as one, and none that is a placeholder already."""
+    """Return finds in order, those that overlap as one, and none that is in a placeholder already."""
     kept: list[Find] = []
     for find in sorted(finds, key=lambda each: (each.start, -each.end)):
-        if find.end <= find.start or REDACTED.fullmatch(data, find.start, find.end):
-            continue
         if kept and find.start < kept[-1].end:
             kept[-1] = kept[-1]._replace(end=max(kept[-1].end, find.end))
-        else:
+        elif find.end > find.start:
             kept.append(find)
-    return kept
+    if not kept:
+        return kept
+    replaced = [found.span() for found in REDACTED.finditer(data)]
+    return [find for find in kept if not any(start <= find.start and find.end <= end for start, end in replaced)]
 
 
 def _of(shape: Shape, found: re.Match[bytes]) -> Find:
