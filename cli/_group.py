@@ -17,6 +17,7 @@ VERBS = (
     "record",
     "replay",
     "analyze",
+    "redact",
     "demo",
 )
 

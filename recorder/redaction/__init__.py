@@ -3,6 +3,7 @@
 `docs/redaction.md` says what is replaced where. `rules.toml` is the list.
 """
 
+from tokentape.recorder.redaction._cassettes import Redacted, redact_cassette
 from tokentape.recorder.redaction._redactor import Redactor
 from tokentape.recorder.redaction._rules import (
     Rules,
@@ -13,4 +14,14 @@ from tokentape.recorder.redaction._rules import (
     pattern_rules,
 )
 
-__all__ = ["Redactor", "Rules", "RulesError", "default_rules", "load_rules", "parse_rules", "pattern_rules"]
+__all__ = [
+    "Redacted",
+    "Redactor",
+    "Rules",
+    "RulesError",
+    "default_rules",
+    "load_rules",
+    "parse_rules",
+    "pattern_rules",
+    "redact_cassette",
+]

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Iterable
+from itertools import accumulate, pairwise
 
 import brotli
 import zstandard
@@ -25,10 +26,28 @@ def encode_pieces(pieces: Iterable[bytes], content_encoding: str) -> list[bytes]
     for name in filter(None, (name.strip().lower() for name in content_encoding.split(","))):
         if name != "identity":
             pieces = _encoded(pieces, *_ENCODERS[name]())
-    for index in range(1, len(pieces)):
-        if not pieces[index] and len(pieces[index - 1]) > 1:  # it takes the last byte of the one before
-            pieces[index - 1], pieces[index] = pieces[index - 1][:-1], pieces[index - 1][-1:]
-    return pieces
+    return _shared_out(pieces)
+
+
+def _shared_out(pieces: list[bytes]) -> list[bytes]:
+    """Return the pieces with one byte for each empty one, from the next that has several, or from the last."""
+    if all(pieces):
+        return pieces
+    sizes = [len(piece) for piece in pieces]
+    for index, size in enumerate(sizes):
+        if not size:
+            others = (*range(index + 1, len(sizes)), *range(index - 1, -1, -1))
+            giver = next((other for other in others if sizes[other] > 1), None)
+            if giver is not None:
+                sizes[giver] -= 1
+                sizes[index] = 1
+    return cut(b"".join(pieces), sizes)
+
+
+def cut(data: bytes, sizes: Iterable[int]) -> list[bytes]:
+    """Return data in pieces of these sizes."""
+    ends = list(accumulate(sizes, initial=0))
+    return [data[start:end] for start, end in pairwise(ends)]
 
 
 _Encoder = tuple[Callable[[bytes], bytes], Callable[[], bytes], Callable[[], bytes]]

@@ -166,7 +166,7 @@ def apart(data: bytes, finds: Iterable[Find]) -> list[Find]:
     for find in sorted(finds, key=lambda each: (each.start, -each.end)):
         if kept and find.start < kept[-1].end:
             kept[-1] = kept[-1]._replace(end=max(kept[-1].end, find.end))
-        elif find.end > find.start:
+        elif data[find.start : find.end].strip(b"*"):  # else it was too short for a placeholder
             kept.append(find)
     if not kept:
         return kept
