@@ -68,7 +68,9 @@ def command(
         ) from None
     click.echo(_as_json(found) if as_json else _as_table(found), err=target == "-")
     if found.reencoded:
-        click.echo(f"encoded again, with other sizes of pieces: {counted(found.reencoded, 'answer')}", err=True)
+        click.echo(
+            f"encoded again, with other sizes of pieces: {counted(found.reencoded, 'answer')}", err=True
+        )
     for line in found.lost:
         click.echo(f"lost: {safe_text(line)}", err=True)
     if found.lost:

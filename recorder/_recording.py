@@ -178,7 +178,9 @@ class LiveExchange:
     def respond(self, response: cassette.Response) -> None:
         """Write status and headers (the number and redactions are set here)."""
         self.status = response.status
-        self._recording.write(self._recording.redactor.response(replace(response, exchange=self.number, redactions=0)))
+        self._recording.write(
+            self._recording.redactor.response(replace(response, exchange=self.number, redactions=0))
+        )
 
     def piece(self, data: bytes) -> bytes:
         """Stamp and write a piece of the body as it passes, and return it.

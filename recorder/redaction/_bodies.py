@@ -18,9 +18,7 @@ _PART_NAME = re.compile(rb"name=\"?([^\";\r\n]{1,64})")
 UNREADABLE = "unreadable-body"
 
 
-def redacted_body(
-    finder: Finder, headers: cassette.Headers, body: bytes, counts: dict[str, int]
-) -> bytes:
+def redacted_body(finder: Finder, headers: cassette.Headers, body: bytes, counts: dict[str, int]) -> bytes:
     """Return a body without its secrets, in the content-encoding in which it came.
 
     Adds to `counts` how many were replaced, by the rule's name. One that is not what its content-encoding

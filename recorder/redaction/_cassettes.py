@@ -21,7 +21,15 @@ from tokentape.recorder.redaction._answers import redacted_answer
 from tokentape.recorder.redaction._bodies import redacted_body
 from tokentape.recorder.redaction._redactor import Redactor
 
-_Known = cassette.Section | cassette.Request | cassette.Response | cassette.Chunk | cassette.End | cassette.Note | cassette.Close
+_Known = (
+    cassette.Section
+    | cassette.Request
+    | cassette.Response
+    | cassette.Chunk
+    | cassette.End
+    | cassette.Note
+    | cassette.Close
+)
 _Key = tuple[int, int]  # section and exchange
 
 

@@ -56,7 +56,9 @@ _Encoder = tuple[Callable[[bytes], bytes], Callable[[], bytes], Callable[[], byt
 def _encoded(
     pieces: list[bytes], feed: Callable[[bytes], bytes], flush: Callable[[], bytes], end: Callable[[], bytes]
 ) -> list[bytes]:
-    encoded = [feed(piece) + (flush() if index + 1 < len(pieces) else end()) for index, piece in enumerate(pieces)]
+    encoded = [
+        feed(piece) + (flush() if index + 1 < len(pieces) else end()) for index, piece in enumerate(pieces)
+    ]
     return encoded or []
 
 

@@ -171,7 +171,9 @@ def apart(data: bytes, finds: Iterable[Find]) -> list[Find]:
     if not kept:
         return kept
     replaced = [found.span() for found in REDACTED.finditer(data)]
-    return [find for find in kept if not any(start <= find.start and find.end <= end for start, end in replaced)]
+    return [
+        find for find in kept if not any(start <= find.start and find.end <= end for start, end in replaced)
+    ]
 
 
 def _of(shape: Shape, found: re.Match[bytes]) -> Find:

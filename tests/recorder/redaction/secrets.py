@@ -35,7 +35,11 @@ SHAPES: dict[str, list[str]] = {
     "aws-key-id": [start + letters(16, string.ascii_uppercase + "234567") for start in ("AKIA", "ASIA")],
     "aws-bedrock-key": ["ABSK" + letters(100)],
     "alibaba-key-id": ["LTAI" + letters(20)],
-    "github-token": ["ghp_" + letters(36), "ghs_" + letters(36), "github_pat_" + letters(22) + "_" + letters(59)],
+    "github-token": [
+        "ghp_" + letters(36),
+        "ghs_" + letters(36),
+        "github_pat_" + letters(22) + "_" + letters(59),
+    ],
     "gitlab-token": ["glpat-" + letters(20)],
     "slack-token": ["xoxb-" + letters(11, "0123456789") + "-" + letters(24), "xapp-1-A" + letters(30)],
     "huggingface-token": ["hf_" + letters(34)],
@@ -63,7 +67,9 @@ SHAPES: dict[str, list[str]] = {
 AFTER: dict[str, list[tuple[str, str]]] = {
     "aws-secret-key": [("aws_secret_access_key = ", letters(40)), ("AWS_SECRET_ACCESS_KEY=", letters(40))],
     "azure-storage-key": [("AccountName=me;AccountKey=", letters(86) + "==")],
-    "slack-webhook": [("https://hooks.slack.com/services/", "T01" + letters(6) + "/B01" + letters(6) + "/" + letters(24))],
+    "slack-webhook": [
+        ("https://hooks.slack.com/services/", "T01" + letters(6) + "/B01" + letters(6) + "/" + letters(24))
+    ],
     "bearer-token": [
         ("Authorization: Bearer ", letters(40)),
         ("authorization: bearer ", letters(30) + "." + letters(10)),
@@ -72,7 +78,10 @@ AFTER: dict[str, list[tuple[str, str]]] = {
     "basic-credentials": [("Authorization: Basic ", letters(31) + "=")],
     "url-userinfo": [("postgres://", "me:" + letters(12)), ("see https://", letters(20))],
     "url-key": [("https://x.example/?a=1&key=", letters(16)), ("GET /v1?api_key=", letters(20))],
-    "url-signature": [("https://b.example/o?X-Amz-Signature=", letters(64, HEX)), ("/o?sv=1&sig=", letters(43) + "%3D")],
+    "url-signature": [
+        ("https://b.example/o?X-Amz-Signature=", letters(64, HEX)),
+        ("/o?sv=1&sig=", letters(43) + "%3D"),
+    ],
     "url-token": [("https://x.example/cb?access_token=", letters(20))],
     "project": [("/v1/projects/", "quietly-otter-4711")],
     "organization": [("https://api.cloudflare.com/client/v4/accounts/", letters(32, HEX))],

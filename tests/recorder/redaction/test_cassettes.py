@@ -36,7 +36,11 @@ def redacted(source: Path, rules=OURS) -> tuple[list[cassette.Exchange], Redacte
 
 def events(*texts: str, choice: int = 0) -> list[bytes]:
     chunks = [
-        {"id": "c", "model": "m", "choices": [{"delta": {"content": text}, "index": choice, "finish_reason": None}]}
+        {
+            "id": "c",
+            "model": "m",
+            "choices": [{"delta": {"content": text}, "index": choice, "finish_reason": None}],
+        }
         for text in texts
     ]
     return [b"data: " + json.dumps(chunk).encode() + b"\n\n" for chunk in chunks]
@@ -47,8 +51,12 @@ def contents(body: bytes, choice: int = 0) -> str:
     return "".join(c["choices"][0]["delta"]["content"] for c in chunks if c["choices"][0]["index"] == choice)
 
 
-def answer_of(pieces: list[bytes], headers: cassette.Headers = SSE_HEADERS, rules=OURS) -> tuple[bytes, list[bytes]]:
-    found = as_exchange(exchange(pieces=[(index + 2, data) for index, data in enumerate(pieces)], headers=headers))
+def answer_of(
+    pieces: list[bytes], headers: cassette.Headers = SSE_HEADERS, rules=OURS
+) -> tuple[bytes, list[bytes]]:
+    found = as_exchange(
+        exchange(pieces=[(index + 2, data) for index, data in enumerate(pieces)], headers=headers)
+    )
     answer = redacted_answer(Redactor(rules).finder, found, {})
     assert answer.unreadable is None
     return b"".join(pieces), answer.pieces or pieces
@@ -73,14 +81,16 @@ def test_every_kind_is_found_in_an_answer_whole_across_pieces_and_across_events(
             assert part.encode() not in left
             if b"data: {" in left:
                 assert part not in contents(left)
-        assert re.search(r"\[redacted [a-z-]+\**\]|\*{10,}", contents(left) if b"data: {" in left else left.decode())
+        assert re.search(
+            r"\[redacted [a-z-]+\**\]|\*{10,}", contents(left) if b"data: {" in left else left.decode()
+        )
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=20), st.lists(st.integers(1, 60), min_size=1))
 def test_wherever_events_and_pieces_are_cut_nothing_is_left_and_sizes_stay(in_events, in_pieces):
     secret = "sk-" + "a7" * 20
-    said = f"héllo \"{secret}\"\n{'ACME-' + '123456'} 张三."
+    said = f'héllo "{secret}"\n{"ACME-" + "123456"} 张三.'
     texts, position = [], 0
     while position < len(said):
         size = in_events[len(texts) % len(in_events)]
@@ -114,7 +124,9 @@ def test_other_dialects_bring_text_in_parts_too():
     secret = "sk-" + "a7" * 20
     anthropic = [
         b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"'
-        + part.encode() + b'"}}\n\n' for part in (secret[:9], secret[9:])
+        + part.encode()
+        + b'"}}\n\n'
+        for part in (secret[:9], secret[9:])
     ]
     ollama = [b'{"message":{"role":"assistant","content":"' + part.encode() + b'"},"done":false}\n'
               for part in (secret[:2], secret[2:])]  # fmt: skip
@@ -131,7 +143,12 @@ def test_what_is_shorter_than_a_placeholder_is_asterisks():
     assert contents(b"".join(after)) == "say ***."
 
 
-ENCODERS = {b"gzip": gzip.compress, b"deflate": zlib.compress, b"br": brotli.compress, b"zstd": zstandard.compress}
+ENCODERS = {
+    b"gzip": gzip.compress,
+    b"deflate": zlib.compress,
+    b"br": brotli.compress,
+    b"zstd": zstandard.compress,
+}
 
 
 @pytest.mark.parametrize("encoding", ENCODERS)
@@ -225,5 +242,9 @@ def test_what_cannot_be_looked_into_and_what_is_damaged_is_said(tmp_path):
     with source.open("ab") as file:
         file.write(b"damage" + frame(payload))
     _, found = redacted(source)
-    assert [line.split(": ")[1][:20] for line in found.lost] == ["the answer is copied", "a record of the unkn", "6 bytes damaged at b"]
+    assert [line.split(": ")[1][:20] for line in found.lost] == [
+        "the answer is copied",
+        "a record of the unkn",
+        "6 bytes damaged at b",
+    ]
     assert not any("sk-" in line for line in found.lost)

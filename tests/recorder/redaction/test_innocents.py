@@ -62,14 +62,20 @@ def test_the_heads_of_usual_requests_stay():
         (b"idempotency-key", b"stainless-python-retry-3fa85f64-5717-4562-b3fc-2c963f66afa6"),
         (b"etag", b'W/"abc-0123456789abcdef0123456789abcdef"'),
     )
-    before = replace(REQUEST, headers=headers, path=b"/v1/messages?beta=true&api-version=2024-10-21&alt=sse", redactions=0)
+    before = replace(
+        REQUEST, headers=headers, path=b"/v1/messages?beta=true&api-version=2024-10-21&alt=sse", redactions=0
+    )
     assert Redactor().request(before) == before
 
 
 @pytest.mark.parametrize("alphabet", ["+/", "-_"])
 def test_images_stay(alphabet: str):
     image = base64.b64encode(random.Random(1).randbytes(3_000_000), alphabet.encode())
-    for body in (b'{"url": "data:image/png;base64,' + image + b'"}', image, b'{"a":"' + image.replace(b"/", rb"\/") + b'"}'):
+    for body in (
+        b'{"url": "data:image/png;base64,' + image + b'"}',
+        image,
+        b'{"a":"' + image.replace(b"/", rb"\/") + b'"}',
+    ):
         assert Finder(default_rules()).find(body) == []
 
 
@@ -105,7 +111,9 @@ def test_escapes_of_escapes_have_a_view_each():
     assert list(views(b"a%25253Db"))[-1].origin(1, 2) == (1, 8)
 
 
-@given(st.lists(st.sampled_from([b" : ", b"x" * 5000, b"A/" * 4000, b'"', b"\\/", b"word-" * 30]), max_size=12))
+@given(
+    st.lists(st.sampled_from([b" : ", b"x" * 5000, b"A/" * 4000, b'"', b"\\/", b"word-" * 30]), max_size=12)
+)
 def test_only_the_insides_of_long_runs_are_passed_over(parts: list[bytes]):
     data = b"".join(parts)
     spans = list(text_spans(data))

@@ -49,23 +49,34 @@ PLACES: dict[str, Callable[[str], cassette.Request]] = {
     "path": lambda text: request(path=b"/v1/" + quote(text, safe="/:=@").encode() + b"/x"),
     "absolute target": lambda text: request(path=b"http://h/v1/" + quote(text, safe="").encode()),
     "header": lambda text: request(headers=((b"X-Note", b"see " + text.replace("\n", " ").encode()),)),
-    "referer": lambda text: request(headers=((b"Referer", b"https://h/?q=" + quote(text, safe="").encode()),)),
+    "referer": lambda text: request(
+        headers=((b"Referer", b"https://h/?q=" + quote(text, safe="").encode()),)
+    ),
     "body": lambda text: request(body=body(f"my key: {text} and more")),
     "body, in quotes": lambda text: request(body=body(f'export KEY="{text}"\nrun')),
     "body, on a line of its own": lambda text: request(body=body(f"here:\n{text}\nthere")),
     "body, in Chinese": lambda text: request(body=body(f"密钥{text}结束")),
-    "body, not escaped": lambda text: request(body=json.dumps({"a": f"密钥{text}结束"}, ensure_ascii=False).encode()),
+    "body, not escaped": lambda text: request(
+        body=json.dumps({"a": f"密钥{text}结束"}, ensure_ascii=False).encode()
+    ),
     "body, escaped slashes": lambda text: request(body=body(text).replace(b"/", rb"\/")),
-    "body, escaped hyphens": lambda text: request(body=body(text).replace(b"-", rb"\u002d").replace(b"_", rb"\u005F")),
+    "body, escaped hyphens": lambda text: request(
+        body=body(text).replace(b"-", rb"\u002d").replace(b"_", rb"\u005F")
+    ),
     "body, JSON in JSON": lambda text: request(body=body(json.dumps({"arguments": f"a {text} b"}))),
     "body, JSON in JSON in JSON": lambda text: request(body=body(json.dumps({"a": json.dumps({"b": text})}))),
     "body, percent-encoded": lambda text: request(body=body("x=" + quote(text, safe=""))),
     "body, plain text": lambda text: request(body=f"a {text} b".encode()),
     "body, in UTF-16": lambda text: request(
-        body=body(text).decode().encode("utf-16"), headers=((b"content-type", b"application/json; charset=utf-16"),)
+        body=body(text).decode().encode("utf-16"),
+        headers=((b"content-type", b"application/json; charset=utf-16"),),
     ),
-    "body, behind an image": lambda text: request(body=body("data:image/png;base64," + "iVBORw0K" * 4096 + f"\n{text}")),
-    "body, before an image": lambda text: request(body=body(f"{text}\ndata:image/png;base64," + "iVBORw0K" * 4096)),
+    "body, behind an image": lambda text: request(
+        body=body("data:image/png;base64," + "iVBORw0K" * 4096 + f"\n{text}")
+    ),
+    "body, before an image": lambda text: request(
+        body=body(f"{text}\ndata:image/png;base64," + "iVBORw0K" * 4096)
+    ),
     "form": form,
     "multipart": multipart,
     "gzip": encoded(gzip.compress, b"gzip"),
@@ -150,7 +161,12 @@ def test_the_scheme_of_an_authorization_stays_and_nothing_else(value, kept):
 @pytest.mark.parametrize("rule", default_rules().parameters, ids=lambda rule: rule.name)
 def test_every_parameter_of_the_list_is_replaced_in_the_query_and_in_forms(rule):
     for parameter in rule.parameters:
-        for name in {parameter, parameter.replace("-", "_"), parameter.upper(), parameter.replace("-", "%2D")}:
+        for name in {
+            parameter,
+            parameter.replace("-", "_"),
+            parameter.upper(),
+            parameter.replace("-", "%2D"),
+        }:
             pair = name.replace("*", "x-").encode() + b"=" + b"s3"
             redactor = Redactor()
             after = redactor.request(request(path=b"/v1/m?a=s1&" + pair + b"&b=2"))
