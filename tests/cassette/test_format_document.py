@@ -46,3 +46,11 @@ def test_the_magic_and_the_worked_frame_are_what_is_written():
 
 def test_the_limit_on_a_payload_is_the_writers():
     assert f"{cassette.MAX_RECORD_BYTES:,} bytes" in DOCUMENT
+
+
+def test_the_placeholder_is_what_is_written():
+    assert cassette.REDACTED.pattern.decode() in DOCUMENT
+    for in_url in (False, True):
+        written = cassette.placeholder("NAME".lower(), in_url=in_url)
+        assert cassette.REDACTED.fullmatch(written)
+        assert written.decode().replace("name", "NAME") in DOCUMENT

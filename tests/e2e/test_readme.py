@@ -122,7 +122,12 @@ def test_every_command_works_as_printed(server: Upstream, tmp_path: Path, home: 
                 for line in filter(None, block.splitlines()):
                     reader.line(line)
         reader.stop_all()
-    assert sorted(path.name for path in tmp_path.glob("*.tape")) == ["any.tape", "dump.tape", "session.tape"]
+    assert sorted(path.name for path in tmp_path.glob("*.tape")) == [
+        "any.tape",
+        "dump.tape",
+        "public.tape",
+        "session.tape",
+    ]
     assert "1 passed" in reader.outputs["test_my_client.py"]
     assert "usage" in reader.outputs["python"]
     assert "usage-per-chunk" in reader.outputs["tokentape analyze tapes/recorded.tape"]
