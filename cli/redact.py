@@ -1,5 +1,4 @@
 import io
-import json
 import sys
 from typing import TYPE_CHECKING
 
@@ -7,10 +6,11 @@ import click
 
 from tokentape import cassette
 from tokentape.cli._plural import counted
+from tokentape.cli._redacted import redacted_json, redacted_table
 from tokentape.cli._safe_text import safe_text
 
 if TYPE_CHECKING:
-    from tokentape.recorder.redaction import Redacted, Rules
+    from tokentape.recorder.redaction import Rules
 
 
 @click.command(short_help="Copy a cassette without its secrets.")
@@ -66,7 +66,7 @@ def command(
         raise click.ClickException(
             f"{safe_text(target)} exists; choose another name, or add --overwrite"
         ) from None
-    click.echo(_as_json(found) if as_json else _as_table(found), err=target == "-")
+    click.echo(redacted_json(found) if as_json else redacted_table(found), err=target == "-")
     if found.reencoded:
         click.echo(
             f"encoded again, with other sizes of pieces: {counted(found.reencoded, 'answer')}", err=True
@@ -82,13 +82,3 @@ def _rules(patterns: tuple[str, ...], path: str | None) -> "Rules":
 
     more = pattern_rules(patterns)
     return (more + load_rules(path) if path else more) + default_rules()
-
-
-def _as_json(found: "Redacted") -> str:
-    rows = [{"rule": rule, "place": place, "count": n} for (rule, place), n in sorted(found.counts.items())]
-    return json.dumps({"replaced": rows, "reencoded": found.reencoded, "lost": found.lost}, indent=2)
-
-
-def _as_table(found: "Redacted") -> str:
-    lines = [f"{n:>6}  {rule:<20}  {place}" for (rule, place), n in sorted(found.counts.items())]
-    return "\n".join([*lines, f"replaced {counted(found.total, 'secret')}"])

@@ -26,7 +26,9 @@ def shortened(lines: list[str]) -> list[str]:
     return [*lines[: MAX_LINES - 1], f"... and {len(lines) - MAX_LINES + 1} more differences"]
 
 
-def _differences(place: str, recorded: Any, asked: Any) -> Iterator[str]:
+def _differences(  # noqa: C901  (a case for each kind of value)
+    place: str, recorded: Any, asked: Any
+) -> Iterator[str]:
     match recorded, asked:
         case dict(), dict():
             for key in [*recorded, *(key for key in asked if key not in recorded)]:

@@ -43,7 +43,7 @@ def redacted_answer(finder: Finder, exchange: cassette.Exchange, counts: dict[st
 
 
 def redacted_stream(finder: Finder, body: bytes, counts: dict[str, int]) -> bytes:
-    """Return a body of the same size without secrets, neither whole ones nor such as events bring in parts."""
+    """Return a body of the same size without secrets, also without those that events bring in parts."""
     changed = bytearray(body)
     # First what comes in parts: its first part alone may look like a secret, and would hide the others.
     for joined in joined_texts(body):

@@ -35,7 +35,7 @@ _Key = tuple[int, int]  # section and exchange
 
 @dataclass(slots=True)
 class Redacted:
-    """What was replaced: how often, by (rule, place). `lost` are lines on what was not looked into, or is gone.
+    """What was replaced, by (rule, place). `lost` are lines on what was not looked into, or is gone.
 
     `reencoded` is how many answers have a content-encoding and got other sizes.
     """
@@ -91,7 +91,7 @@ class _Pass:
             where = f"{name}, exchange {exchange.number}"
             self._found.lost.append(f"{where}: the answer is copied as it is: {answer.unreadable}")
 
-    def _redacted(self, entry: Entry) -> _Known | None:  # noqa: C901  (a case for each record)
+    def _redacted(self, entry: Entry) -> _Known | None:
         """Return the record without secrets; None for one that stays as it was."""
         redactor = self._redactor
         record = entry.record
@@ -126,8 +126,8 @@ class _Pass:
             case cassette.Unknown():
                 if found := len(redactor.finder.find(record.payload)):
                     self._found.lost.append(
-                        f"at byte {entry.offset}: a record of the unknown kind {record.kind} is copied as it is; "
-                        f"{found} in it {'looks' if found == 1 else 'look'} like a secret"
+                        f"at byte {entry.offset}: a record of unknown kind {record.kind} is copied as it is, "
+                        f"with what looks like a secret in it ({found} found)"
                     )
         return None if new == record else new
 

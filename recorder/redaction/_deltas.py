@@ -25,7 +25,7 @@ _MAX_DEPTH = 100
 
 @dataclass(slots=True)
 class Joined:
-    """Text from several places. `parts` has, for each part of `text`, (where in it, start, end in the bytes)."""
+    """Text from several places. `parts` says of each part where in `text` and in the bytes it stands."""
 
     text: bytearray = field(default_factory=bytearray)
     parts: list[tuple[int, int, int]] = field(default_factory=list)
@@ -39,11 +39,12 @@ class Joined:
         """Return the bytes of a part of the text, in as few spans as there can be."""
         found: list[tuple[int, int]] = []
         ends = [at for at, _, _ in self.parts[1:]] + [len(self.text)]
-        for (at, first, last), after in zip(self.parts, ends, strict=True):
-            if at >= end or after <= start or first == last:
+        for (at, begin, stop), after in zip(self.parts, ends, strict=True):
+            if at >= end or after <= start or begin == stop:
                 continue
-            if after - at == last - first:  # letter for letter
-                first, last = first + max(start - at, 0), last - max(after - end, 0)
+            first, last = begin, stop
+            if after - at == stop - begin:  # letter for letter
+                first, last = begin + max(start - at, 0), stop - max(after - end, 0)
             if found and found[-1][1] == first:
                 found[-1] = (found[-1][0], last)
             else:
@@ -70,7 +71,9 @@ def joined_texts(body: bytes) -> Iterator[Joined]:
             yield text
 
 
-def _strings(body: bytes, start: int, end: int) -> list[tuple[tuple[object, ...], int, int]]:
+def _strings(  # noqa: C901, PLR0912  (a case for each token)
+    body: bytes, start: int, end: int
+) -> list[tuple[tuple[object, ...], int, int]]:
     """Return the strings of a line of JSON: what tells where they belong, and where they stand."""
     found: list[tuple[list[object], list[dict[bytes, bytes]], int, int]] = []
     path: list[object] = []  # a key or an index for each open object or array
@@ -101,7 +104,7 @@ def _strings(body: bytes, start: int, end: int) -> list[tuple[tuple[object, ...]
                 path[-1] = string
             case _:
                 if path and path[-1] in _TELL_APART:
-                    around[-1][path[-1]] = string if string is not None else other  # type: ignore[index]
+                    around[-1][path[-1]] = string if string is not None else other
                 elif string is not None:
                     found.append(([*path], [*around], *token.span(1)))
     return [

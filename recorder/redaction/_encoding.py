@@ -30,7 +30,7 @@ def encode_pieces(pieces: Iterable[bytes], content_encoding: str) -> list[bytes]
 
 
 def _shared_out(pieces: list[bytes]) -> list[bytes]:
-    """Return the pieces with one byte for each empty one, from the next that has several, or from the last."""
+    """Return the pieces with one byte for each empty one, from the next that has several or the last."""
     if all(pieces):
         return pieces
     sizes = [len(piece) for piece in pieces]

@@ -182,7 +182,7 @@ def _of(shape: Shape, found: re.Match[bytes]) -> Find:
 
 
 def _begins_word(data: bytes, at: int) -> bool:
-    """Whether no word goes on here, nor data: `\\nsk-...` begins one, `task-...` does not."""
+    """Whether no word goes on here, nor data: a word begins after an escape, and not inside of `task-...`."""
     if at == 0:
         return True
     before = data[at - 1 : at]
@@ -192,7 +192,7 @@ def _begins_word(data: bytes, at: int) -> bool:
 
 
 def _end_of_string(data: bytes, start: int, escape: bytes) -> int:
-    r"""Return where a string of JSON ends; inside of a string of JSON, the quotes have backslashes before them."""
+    """Return where a string of JSON ends; in JSON in a string, `escape` stands before its quotes."""
     if not escape:
         found = _END_OF_STRING.match(data, start)
         return found.end() if found else start

@@ -88,7 +88,12 @@ class Rules:
     @property
     def names(self) -> tuple[str, ...]:
         """The name of each rule, once, in their order."""
-        every = (*self.headers, *self.parameters, *self.fields, *self.shapes)
+        every: tuple[Header | Parameter | Field | Shape, ...] = (
+            *self.headers,
+            *self.parameters,
+            *self.fields,
+            *self.shapes,
+        )
         return tuple(dict.fromkeys(rule.name for rule in every))
 
 
@@ -145,7 +150,7 @@ def _check_table(source: str, kind: str, number: int, entry: Any) -> None:
         raise RulesError(f"{where}: {error}") from None
     if not _NAME.fullmatch(rule.name) or len(rule.name) > 40:
         raise RulesError(
-            f"{where}: expected a name of lower case letters, digits and hyphens, 40 at most; found {rule.name!r}"
+            f"{where}: expected a name of lower case letters, digits and hyphens; found {rule.name!r}"
         )
     match rule:
         case Shape():

@@ -34,6 +34,8 @@ def test_a_placeholder_needs_no_escape_in_json_headers_and_urls(name: str):
     assert re.fullmatch(rb"[A-Za-z0-9%._~-]*", placeholder(name, in_url=True))
 
 
-@pytest.mark.parametrize("text", [b"[redacted]", b"[redacted ]", b"[redacted A]", b"[redacted a b]", b"redacted a"])
+@pytest.mark.parametrize(
+    "text", [b"[redacted]", b"[redacted ]", b"[redacted A]", b"[redacted a b]", b"redacted a"]
+)
 def test_other_text_is_no_placeholder(text: bytes):
     assert not REDACTED.search(text)

@@ -15,7 +15,9 @@ SECRET = "sk-" + letters(40)
 
 @pytest.fixture
 def source(tmp_path):
-    records = exchange(body=f'{{"a": "{SECRET}"}}'.encode(), pieces=[(2, SECRET.encode()), (3, b" ACME-123456")])
+    records = exchange(
+        body=f'{{"a": "{SECRET}"}}'.encode(), pieces=[(2, SECRET.encode()), (3, b" ACME-123456")]
+    )
     return tape(tmp_path / "in.tape", records)
 
 
@@ -110,7 +112,9 @@ def test_a_damaged_cassette_is_copied_as_far_as_it_is_whole(source, tmp_path):
 
 def test_answers_that_were_encoded_again_are_said(tmp_path):
     packed = gzip.compress(SECRET.encode())
-    source = tape(tmp_path / "in.tape", exchange(pieces=[(2, packed)], headers=((b"content-encoding", b"gzip"),)))
+    source = tape(
+        tmp_path / "in.tape", exchange(pieces=[(2, packed)], headers=((b"content-encoding", b"gzip"),))
+    )
     result = redact(source, tmp_path / "out.tape")
     assert result.exit_code == 0
     assert "encoded again, with other sizes of pieces: 1 answer" in result.stderr

@@ -1,4 +1,4 @@
-"""Made-up secrets of every kind in every place, through a real recorder; then every file is searched for them."""
+"""Made-up secrets of every kind in every place, through a real recorder; then its files are searched."""
 
 import http.client
 import itertools
@@ -114,7 +114,9 @@ def table(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> Tab
         return scheme + secrets[-1]
 
     with answering() as api:
-        recorder = Process.tokentape("record", "--upstream", api.url, "-o", path, "--filter", "~all", env=home)
+        recorder = Process.tokentape(
+            "record", "--upstream", api.url, "-o", path, "--filter", "~all", env=home
+        )
         with recorder:
             client = Client(recorder.url)
 
@@ -127,12 +129,16 @@ def table(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> Tab
             for name, place in PLACES.items():
                 if name == "absolute target":  # which only proxies are sent
                     continue
-                for some in itertools.batched(kinds, 6) if hasattr(itertools, "batched") else _batches(kinds, 6):
+                for some in (
+                    itertools.batched(kinds, 6) if hasattr(itertools, "batched") else _batches(kinds, 6)
+                ):
                     request = place(" , ".join(text for _, text, _ in some))
                     headers = [(key.decode(), value.decode("latin-1")) for key, value in request.headers]
                     changed = request.path != BLANK.path
                     send(
-                        **({"path": request.path.decode()} if changed else {}), headers=headers, body=request.body
+                        **({"path": request.path.decode()} if changed else {}),
+                        headers=headers,
+                        body=request.body,
                     )
             for rule in default_rules().headers:
                 names = [name.replace("*", "x") for name in rule.headers]
@@ -143,13 +149,18 @@ def table(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> Tab
             api.headers = [
                 ("Set-Cookie", f"session={made_up()}; Path=/; HttpOnly"),
                 ("Set-Cookie", f"other={made_up()}"),
-                ("Location", f"https://me:{made_up()}@host.example/cb?code={made_up()}&access_token={made_up()}"),
+                (
+                    "Location",
+                    f"https://me:{made_up()}@host.example/cb?code={made_up()}&access_token={made_up()}",
+                ),
                 ("X-Debug", f"key was sk-{made_up()}"),
                 ("openai-organization", made_up("org-")),
                 ("openai-project", made_up("proj_")),
             ]
             for scheme in ("Bearer ", "bearer ", "BEARER ", "Basic ", "basic ", "Digest ", "", "Unknown "):
-                send(headers=[("Authorization", made_up(scheme)), ("Cookie", f"a={made_up()}; b={made_up()}")])
+                send(
+                    headers=[("Authorization", made_up(scheme)), ("Cookie", f"a={made_up()}; b={made_up()}")]
+                )
             api.headers = []
             for rule in default_rules().parameters:
                 names = [quote(name.replace("*", "x")) for name in rule.parameters]
@@ -251,7 +262,16 @@ def test_rules_of_the_users_own_are_added_and_a_bad_file_is_a_line(tmp_path: Pat
         assert {"customer", "cookie"} <= set(exchange.section.redaction)
 
         rules.write_text('[[shape]]\nname = "customer"\nregex = "ACME-["\n')
-        done = run("record", *options[:2], "-o", tmp_path / "b.tape", *options[4:], "--listen", "127.0.0.1:0", check=False)
+        done = run(
+            "record",
+            *options[:2],
+            "-o",
+            tmp_path / "b.tape",
+            *options[4:],
+            "--listen",
+            "127.0.0.1:0",
+            check=False,
+        )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
     assert f"{rules}: [[shape]] number 1 (customer): regex is not a regular expression" in line
@@ -263,7 +283,9 @@ def test_a_client_with_its_secrets_is_answered_by_a_replay(tmp_path: Path, home:
     request = {
         "path": f"/v1beta/models/gemini-2.5-flash:generateContent?key=AIza{letters(35)}&alt=sse",
         "headers": [("Content-Type", "application/json")],
-        "body": json.dumps({"contents": [{"text": f'Is "sk-{letters(40)}" a key?\n'}], "token": letters(30)}).encode(),
+        "body": json.dumps(
+            {"contents": [{"text": f'Is "sk-{letters(40)}" a key?\n'}], "token": letters(30)}
+        ).encode(),
     }
     with answering() as api:
         with (recorder := Process.tokentape("record", "--upstream", api.url, "-o", path, env=home)):

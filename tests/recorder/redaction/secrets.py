@@ -3,7 +3,7 @@
 import random
 import string
 
-_random = random.Random(7)  # noqa: S311
+_random = random.Random(7)
 ALNUM = string.ascii_letters + string.digits
 HEX = "0123456789abcdef"
 

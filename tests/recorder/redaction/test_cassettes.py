@@ -11,7 +11,6 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from msgspec.structs import replace
 
 from tests.cassette.tapes import CLOSE, SECTION, write
@@ -74,7 +73,7 @@ def test_every_kind_is_found_in_an_answer_whole_across_pieces_and_across_events(
         [b"".join(by_letter)],
         [b'{"choices": [{"message": {"content": ', json.dumps(said).encode(), b"}}]}"],
     ):
-        before, after = answer_of(pieces)
+        _, after = answer_of(pieces)
         assert [len(piece) for piece in after] == [len(piece) for piece in pieces]
         left = b"".join(after)
         for part in parts(secret):
@@ -123,7 +122,7 @@ def test_choices_that_come_in_turns_are_not_mixed():
 def test_other_dialects_bring_text_in_parts_too():
     secret = "sk-" + "a7" * 20
     anthropic = [
-        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"'
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,"delta":{"text":"'
         + part.encode()
         + b'"}}\n\n'
         for part in (secret[:9], secret[9:])
@@ -139,7 +138,7 @@ def test_other_dialects_bring_text_in_parts_too():
 
 
 def test_what_is_shorter_than_a_placeholder_is_asterisks():
-    before, after = answer_of(events("say bob."))
+    _, after = answer_of(events("say bob."))
     assert contents(b"".join(after)) == "say ***."
 
 

@@ -179,8 +179,8 @@ def test_every_parameter_of_the_list_is_replaced_in_the_query_and_in_forms(rule)
 @pytest.mark.parametrize("rule", default_rules().fields, ids=lambda rule: f"{rule.name}-{rule.fields[0]}")
 def test_every_field_of_the_list_is_replaced_in_json_and_multipart(rule):
     for field in rule.fields:
-        for name in {field, field.replace("-", "_"), field.replace("-", ""), field.upper()}:
-            name = name.replace("*", "my_")
+        for spelled in {field, field.replace("-", "_"), field.replace("-", ""), field.upper()}:
+            name = spelled.replace("*", "my_")
             secret = letters(20)
             for text in (
                 json.dumps({"a": [{name: secret, "b": 1}]}),
