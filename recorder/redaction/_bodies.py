@@ -3,6 +3,7 @@
 A body that cannot be looked into is not kept: it may hold anything.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from urllib.parse import unquote_to_bytes
@@ -12,7 +13,7 @@ from tokentape.cassette import UndecodableContent, decode_content, filler, place
 from tokentape.recorder.redaction._encoding import encode
 from tokentape.recorder.redaction._finding import Find, Finder, apart, scheme
 
-_WIDE = re.compile(r"charset=\"?(utf-?16|utf-?32)(?:-?[lb]e)?\b", re.IGNORECASE)
+_WIDE = re.compile(r"charset=\"?(utf-?(?:16|32)(?:-?[lb]e)?)\b", re.IGNORECASE)
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,]{1,70})", re.IGNORECASE)
 _PART_NAME = re.compile(rb"name=\"?([^\";\r\n]{1,64})")
 UNREADABLE = "unreadable-body"
@@ -27,8 +28,8 @@ def redacted_body(finder: Finder, headers: cassette.Headers, body: bytes, counts
     encoding = cassette.header(headers, b"content-encoding")
     try:
         plain = decode_content(body, encoding, max_bytes=cassette.MAX_RECORD_BYTES)
-        charset = _WIDE.search(cassette.header(headers, b"content-type"))
-        text = plain.decode(charset[1]).encode() if charset else plain
+        charset = _wide_charset(cassette.header(headers, b"content-type"), plain)
+        text = plain.decode(charset).encode() if charset else plain
     except (UndecodableContent, UnicodeDecodeError):
         counts[UNREADABLE] = counts.get(UNREADABLE, 0) + 1
         return placeholder(UNREADABLE)
@@ -36,7 +37,16 @@ def redacted_body(finder: Finder, headers: cassette.Headers, body: bytes, counts
     if not finds:
         return body
     text = replaced(text, finds, counts, in_url=in_form)
-    return encode(text.decode().encode(charset[1]) if charset else text, encoding)
+    return encode(text.decode().encode(charset) if charset else text, encoding)
+
+
+def _wide_charset(content_type: str, text: bytes) -> str | None:
+    """Return the charset of a text whose characters have two or four bytes, None for any other."""
+    if named := _WIDE.search(content_type):
+        return named[1]
+    if b"\0" in text[:4] and "json" in content_type.lower():
+        return json.detect_encoding(text)
+    return None
 
 
 def replaced(

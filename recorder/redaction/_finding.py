@@ -17,7 +17,9 @@ from tokentape.recorder.redaction._views import text_spans, views
 _SCHEME = re.compile(
     rb"(?i:basic|bearer|digest|negotiate|token|key|api-?key|hmac|hawk|ntlm|oauth|aws4-hmac-sha256|dpop)[ +]+"
 )
-_AFTER_AN_ESCAPE = re.compile(rb"(?:\\[nrtbfv0]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2})\Z")
+_AFTER_AN_ESCAPE = re.compile(  # of JSON, of a URL, of a terminal's colours
+    rb"(?:\\[nrtbfv0]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\[[0-9;]{0,9}m)\Z"
+)
 _IN_DATA = re.compile(rb"[A-Za-z0-9_-]{40}")
 _PARAMETER = re.compile(rb"[?&;]([A-Za-z0-9_.-]{1,48})=")
 _VALUE = re.compile(rb"[^&;\s\"'<>#\\,)\]}]{8,8192}")
@@ -68,9 +70,9 @@ class Finder:
 
     def _shapes(self, data: bytes, start: int, end: int) -> Iterator[Find]:
         done = 0
-        for at, shape in self._starts.find(data, start, end):
+        for at, shape, regex in self._starts.find(data, start, end):
             if at >= done and (shape.inside_words or _begins_word(data, at)):
-                found = bytes_regex(shape.regex).match(data, at)
+                found = regex.match(data, at)
                 if found is not None:
                     find = _of(shape, found)
                     done = find.end
@@ -100,6 +102,15 @@ class Finder:
                     break
 
 
+class _Start(NamedTuple):
+    """A literal beginning, which byte of it is the anchor, and whose it is."""
+
+    literal: bytes
+    anchor: int
+    shape: Shape
+    regex: re.Pattern[bytes]
+
+
 class Starts:
     """Looks for the literal beginnings of shapes, all at once.
 
@@ -109,33 +120,34 @@ class Starts:
     """
 
     def __init__(self, shapes: Iterable[Shape]) -> None:
-        self._known: dict[int, list[tuple[bytes, int, Shape]]] = {}
+        self._known: dict[int, list[_Start]] = {}
         for shape in shapes:
             for start in shape.starts:
                 literal = start.encode()
                 at = min(range(len(literal)), key=lambda index: _cost(literal[index], index))
-                self._known.setdefault(literal[at], []).append((literal, at, shape))
+                known = _Start(literal, at, shape, bytes_regex(shape.regex))
+                self._known.setdefault(literal[at], []).append(known)
         branches = [
             re.escape(bytes([byte])) + b"(?:" + b"|".join(_around(literals)) + b")"
             for byte, literals in sorted(self._known.items())
         ]
         self._anchors = re.compile(b"|".join(branches)) if branches else None
 
-    def find(self, data: bytes, start: int, end: int) -> Iterator[tuple[int, Shape]]:
-        """Yield where a shape's beginning stands, and the shape."""
+    def find(self, data: bytes, start: int, end: int) -> Iterator[tuple[int, Shape, re.Pattern[bytes]]]:
+        """Yield where a shape's beginning stands, the shape, and its regex."""
         if self._anchors is None:
             return
         for anchor in self._anchors.finditer(data, start, end):
             at = anchor.start()
-            for literal, offset, shape in self._known[data[at]]:
+            for literal, offset, shape, regex in self._known[data[at]]:
                 if at - offset >= start and data.startswith(literal, at - offset):
-                    yield at - offset, shape
+                    yield at - offset, shape, regex
 
 
-def _around(literals: Iterable[tuple[bytes, int, Shape]]) -> Iterator[bytes]:
+def _around(literals: Iterable[_Start]) -> Iterator[bytes]:
     """Yield regexes for what stands around an anchor; those before it in one, by their lengths."""
     before: dict[int, set[bytes]] = {}
-    for literal, at, _ in literals:
+    for literal, at, _, _ in literals:
         if at >= 2:
             before.setdefault(at, set()).add(re.escape(literal[: at + 1]))
         else:  # too little stands before it to tell
@@ -188,7 +200,7 @@ def _begins_word(data: bytes, at: int) -> bool:
     before = data[at - 1 : at]
     if before in b"-_":
         return not (at >= 40 and _IN_DATA.match(data, at - 40, at))
-    return not before.isalnum() or bool(_AFTER_AN_ESCAPE.search(data[max(at - 6, 0) : at]))
+    return not before.isalnum() or bool(_AFTER_AN_ESCAPE.search(data[max(at - 12, 0) : at]))
 
 
 def _end_of_string(data: bytes, start: int, escape: bytes) -> int:

@@ -71,6 +71,10 @@ PLACES: dict[str, Callable[[str], cassette.Request]] = {
         body=body(text).decode().encode("utf-16"),
         headers=((b"content-type", b"application/json; charset=utf-16"),),
     ),
+    "body, in UTF-16 that is not named": lambda text: request(
+        body=body(text).decode().encode("utf-16-le"), headers=((b"content-type", b"application/json"),)
+    ),
+    "body, in colours": lambda text: request(body=body(f"\x1b[1;32m{text}\x1b[0m")),
     "body, behind an image": lambda text: request(
         body=body("data:image/png;base64," + "iVBORw0K" * 4096 + f"\n{text}")
     ),
@@ -91,7 +95,7 @@ def plain(record: cassette.Request) -> bytes:
     """All bytes of a request, its body decoded, without escapes."""
     encoding = cassette.header(record.headers, b"content-encoding")
     body = cassette.decode_content(record.body, encoding, max_bytes=10**9)
-    if b"utf-16" in repr(record.headers).encode():
+    if b"\0" in body[:4]:
         body = body.decode("utf-16").encode()
     joined = b"\n".join([record.path, *(value for _, value in record.headers), body])
     return joined.replace(rb"\u002d", b"-").replace(rb"\u005F", b"_").replace(rb"\/", b"/")
