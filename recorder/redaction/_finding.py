@@ -120,16 +120,18 @@ class Starts:
     """
 
     def __init__(self, shapes: Iterable[Shape]) -> None:
-        self._known: dict[int, list[_Start]] = {}
+        self._known: dict[bytes, list[_Start]] = {}  # by the anchor with the byte before it, if it has one
+        by_anchor: dict[int, list[_Start]] = {}
         for shape in shapes:
             for start in shape.starts:
                 literal = start.encode()
                 at = min(range(len(literal)), key=lambda index: _cost(literal[index], index))
                 known = _Start(literal, at, shape, bytes_regex(shape.regex))
-                self._known.setdefault(literal[at], []).append(known)
+                by_anchor.setdefault(literal[at], []).append(known)
+                self._known.setdefault(literal[max(at - 1, 0) : at + 1], []).append(known)
         branches = [
-            re.escape(bytes([byte])) + b"(?:" + b"|".join(_around(literals)) + b")"
-            for byte, literals in sorted(self._known.items())
+            re.escape(bytes([byte])) + b"(?:" + b"|".join(_around(starts)) + b")"
+            for byte, starts in sorted(by_anchor.items())
         ]
         self._anchors = re.compile(b"|".join(branches)) if branches else None
 
@@ -139,15 +141,16 @@ class Starts:
             return
         for anchor in self._anchors.finditer(data, start, end):
             at = anchor.start()
-            for literal, offset, shape, regex in self._known[data[at]]:
-                if at - offset >= start and data.startswith(literal, at - offset):
-                    yield at - offset, shape, regex
+            for key in (data[max(at - 1, 0) : at + 1], data[at : at + 1]):
+                for literal, offset, shape, regex in self._known.get(key, ()):
+                    if at - offset >= start and data.startswith(literal, at - offset):
+                        yield at - offset, shape, regex
 
 
-def _around(literals: Iterable[_Start]) -> Iterator[bytes]:
+def _around(starts: Iterable[_Start]) -> Iterator[bytes]:
     """Yield regexes for what stands around an anchor; those before it in one, by their lengths."""
     before: dict[int, set[bytes]] = {}
-    for literal, at, _, _ in literals:
+    for literal, at, _, _ in starts:
         if at >= 2:
             before.setdefault(at, set()).add(re.escape(literal[: at + 1]))
         else:  # too little stands before it to tell
@@ -156,7 +159,7 @@ def _around(literals: Iterable[_Start]) -> Iterator[bytes]:
         yield b"(?<=" + b"|".join(sorted(same)) + b")"
 
 
-_COMMON = b" etaoinsrhldcumpfgwybv.,kTSAIxjqEzRNOLCDMPUBFG"
+_COMMON = b" etaoinsrhldcumpfgwybv.,kTSAIxjqEzRNOLCDMPU-BFG"
 """The commonest bytes of prose, in that order."""
 
 
