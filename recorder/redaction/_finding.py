@@ -21,7 +21,7 @@ _AFTER_AN_ESCAPE = re.compile(  # of JSON, of a URL, of a terminal's colours
     rb"(?:\\[nrtbfv0]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\[[0-9;]{0,9}m)\Z"
 )
 _IN_DATA = re.compile(rb"[A-Za-z0-9_-]{40}")
-_PARAMETER = re.compile(rb"[?&;]([A-Za-z0-9_.-]{1,48})=")
+_PARAMETER = re.compile(rb"[?&;]([][A-Za-z0-9_.-]{1,48})=")
 _VALUE = re.compile(rb"[^&;\s\"'<>#\\,)\]}]{8,8192}")
 _FIELD = re.compile(rb'"([A-Za-z0-9_. -]{2,64})(\\{0,15})"\s{0,16}:\s{0,16}(\\{0,15})"')
 _END_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
@@ -56,10 +56,6 @@ class Finder:
                     first, last = view.origin(each.start, each.end)
                     found.append(each._replace(start=start + first, end=start + last))
         return apart(data, found)
-
-    def find_shapes(self, data: bytes) -> list[Find]:
-        """Return the secrets of a text that has no escapes, by shape only."""
-        return apart(data, self._shapes(data, 0, len(data)))
 
     def _all(self, data: bytes, start: int, end: int) -> Iterator[Find]:
         yield from self._shapes(data, start, end)

@@ -11,7 +11,7 @@ from tokentape import cassette
 from tokentape.cassette import placeholder
 from tokentape.recorder.redaction._bodies import query_finds, redacted_body, replaced
 from tokentape.recorder.redaction._finding import Finder, apart, scheme
-from tokentape.recorder.redaction._rules import Rules, default_rules
+from tokentape.recorder.redaction._rules import Rules, bytes_regex, default_rules
 
 
 class Redactor:
@@ -94,8 +94,9 @@ class Redactor:
     def labelled(self, name: str, value: str) -> str:
         """Return the value of a label without secrets; a label may be called `api_key`."""
         for rule in self.finder.fields.of(name.encode()):
-            self._count(rule.name)
-            return placeholder(rule.name).decode()
+            if not rule.value or bytes_regex(rule.value).fullmatch(value.encode()):
+                self._count(rule.name)
+                return placeholder(rule.name).decode()
         return self.text(value)
 
     def _header(self, name: bytes, value: bytes) -> bytes:

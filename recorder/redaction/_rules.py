@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 _NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_SEPARATORS = b"-_. "
+_SEPARATORS = b"-_. []"
 _REMEMBERED_NAMES = 10_000
 
 

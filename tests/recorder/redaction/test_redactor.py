@@ -247,6 +247,24 @@ def test_without_rules_nothing_is_replaced_and_none_are_named():
     assert redactor.section(replace(SECTION, redaction=())).redaction == ()
 
 
+def test_a_parameter_may_have_brackets_and_several_names():
+    before = request(path=b"/v1?a[b]=1&auth[token]=s3cret&api_key%5B%5D=s3cret;x=1&b=2;key=s3cret;c=3")
+    after = Redactor().request(before)
+    assert b"s3cret" not in after.path
+    assert after.path.startswith(b"/v1?a[b]=1&auth[token]=%5B")
+    assert after.path.endswith(b"&b=2;key=%5Bredacted%20url-key%5D;c=3")
+
+
+def test_a_label_is_replaced_by_its_name_and_by_its_value():
+    labels = {"api_key": "abc", "session_id": "monday", "note": "sk-" + letters(30)}
+    after = Redactor().section(replace(SECTION, labels=labels)).labels
+    assert after == {
+        "api_key": "[redacted json-key]",
+        "session_id": "monday",
+        "note": "[redacted openai-key]",
+    }
+
+
 def test_the_section_names_the_rules_in_force():
     more = parse_rules(b'[[shape]]\nname = "ours"\nregex = "OURS-[0-9]{4}"\n', source="x")
     section = Redactor(default_rules() + more).section(replace(SECTION, redaction=()))
