@@ -84,7 +84,10 @@ AFTER: dict[str, list[tuple[str, str]]] = {
     ],
     "url-token": [("https://x.example/cb?access_token=", letters(20))],
     "project": [("/v1/projects/", "quietly-otter-4711")],
-    "organization": [("https://api.cloudflare.com/client/v4/accounts/", letters(32, HEX))],
+    "organization": [
+        ("https://api.cloudflare.com/client/v4/accounts/", letters(32, HEX)),
+        ("https://gateway.ai.cloudflare.com/v1/", letters(32, HEX)),
+    ],
 }
 """What is found by what stands before it."""
 

@@ -1,6 +1,7 @@
 """Every kind of secret in every place of a record: none of it is left, and the record says how many were."""
 
 import gzip
+import itertools
 import json
 import re
 import zlib
@@ -10,6 +11,8 @@ from urllib.parse import quote, quote_plus
 import brotli
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.cassette.tapes import END, NOTE, REQUEST, RESPONSE, SECTION
@@ -245,6 +248,25 @@ def test_without_rules_nothing_is_replaced_and_none_are_named():
     before = request(path=b"/v1?key=s3cret", headers=((b"cookie", b"a=b"),))
     assert redactor.request(before) == before
     assert redactor.section(replace(SECTION, redaction=())).redaction == ()
+
+
+@given(
+    st.lists(st.sampled_from(["%s", r"\u%04x", r"\u%04X", "%%%02x", "%%%02X", "%%25%02X"]), min_size=1),
+    st.data(),
+)
+def test_however_the_letters_of_a_secret_are_spelled_it_is_found(spellings: list[str], data: st.DataObject):
+    _, _, secret = data.draw(
+        st.sampled_from([kind for kind in KINDS if kind[1] == kind[2] and "\n" not in kind[1]])
+    )
+    spelled = "".join(
+        spelling % (letter if spelling == "%s" else ord(letter))
+        for letter, spelling in zip(secret, itertools.cycle(spellings), strict=False)
+    )
+    redactor = Redactor()
+    after = redactor.request(request(body=f'{{"a": "see {spelled} there"}}'.encode()))
+    left = json.loads(after.body)["a"]
+    assert re.fullmatch(r"see \[redacted [a-z-]+\] there", left), left
+    assert after.redactions == 1
 
 
 def test_a_parameter_may_have_brackets_and_several_names():
