@@ -119,6 +119,21 @@ def test_choices_that_come_in_turns_are_not_mixed():
         assert re.fullmatch(r"key \[redacted openai-key\*+\]", contents(b"".join(after), choice))
 
 
+@pytest.mark.parametrize(
+    "tell", ["output_index", "content_index", "summary_index", "item_id", "index", "type"]
+)
+def test_parts_of_different_items_are_not_mixed(tell):
+    secrets = ["sk-" + "a7" * 20, "sk-" + "b8" * 20]
+    pieces = [
+        b"data: " + json.dumps({"delta": secret[start : start + 9], tell: f"{which}"}).encode() + b"\n\n"
+        for start in range(0, 43, 9)
+        for which, secret in enumerate(secrets)
+    ]
+    _, after = answer_of(pieces)
+    assert b"a7" not in b"".join(after)
+    assert b"b8" not in b"".join(after)
+
+
 def test_other_dialects_bring_text_in_parts_too():
     secret = "sk-" + "a7" * 20
     anthropic = [

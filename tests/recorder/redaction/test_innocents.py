@@ -81,6 +81,13 @@ def test_images_stay(alphabet: str):
         assert Finder(default_rules()).find(body) == []
 
 
+def test_what_looks_like_a_key_inside_of_data_stays():
+    inside = "gAAAAAB" + "x7" * 100 + "-sk-" + "a7" * 20 + "_AKIA" + "A" * 16 + "-" + "x7" * 100
+    assert Finder(default_rules()).find(json.dumps({"encrypted_content": inside}).encode()) == []
+    outside = "key-sk-" + "a7" * 20
+    assert Finder(default_rules()).find(json.dumps({"note": outside}).encode())
+
+
 def test_the_streams_of_real_providers_stay(corpus: Path):
     found = {}
     finder = Finder(default_rules())
