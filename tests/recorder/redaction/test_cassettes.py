@@ -123,15 +123,15 @@ def test_choices_that_come_in_turns_are_not_mixed():
     "tell", ["output_index", "content_index", "summary_index", "item_id", "index", "type"]
 )
 def test_parts_of_different_items_are_not_mixed(tell):
-    secrets = ["sk-" + "a7" * 20, "sk-" + "b8" * 20]
+    texts = ["sk-" + "a7" * 20, ". a, b. c, d. e, f. g, h. i, j. k, l. m, n."]
     pieces = [
-        b"data: " + json.dumps({"delta": secret[start : start + 9], tell: f"{which}"}).encode() + b"\n\n"
+        b"data: " + json.dumps({"delta": text[start : start + 9], tell: f"{which}"}).encode() + b"\n\n"
         for start in range(0, 43, 9)
-        for which, secret in enumerate(secrets)
+        for which, text in enumerate(texts)
     ]
     _, after = answer_of(pieces)
     assert b"a7" not in b"".join(after)
-    assert b"b8" not in b"".join(after)
+    assert after[1::2] == pieces[1::2]
 
 
 def test_other_dialects_bring_text_in_parts_too():
