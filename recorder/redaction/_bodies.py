@@ -13,7 +13,7 @@ from tokentape.cassette import UndecodableContent, decode_content, filler, place
 from tokentape.recorder.redaction._encoding import encode
 from tokentape.recorder.redaction._finding import Find, Finder, apart, scheme
 
-_WIDE = re.compile(r"charset=\"?(utf-?(?:16|32)(?:-?[lb]e)?)\b", re.IGNORECASE)
+_WIDE = re.compile(r"charset=\"?utf-?(16|32)(?:-?([lb]e))?\b", re.IGNORECASE)
 _BOUNDARY = re.compile(r"boundary=\"?([^\";,]{1,70})", re.IGNORECASE)
 _PART_NAME = re.compile(rb"name=\"?([^\";\r\n]{1,64})")
 UNREADABLE = "unreadable-body"
@@ -43,7 +43,7 @@ def redacted_body(finder: Finder, headers: cassette.Headers, body: bytes, counts
 def _wide_charset(content_type: str, text: bytes) -> str | None:
     """Return the charset of a text whose characters have two or four bytes, None for any other."""
     if named := _WIDE.search(content_type):
-        return named[1]
+        return "-".join(filter(None, ["utf", *named.groups()]))
     if b"\0" in text[:4] and "json" in content_type.lower():
         return json.detect_encoding(text)
     return None

@@ -89,12 +89,12 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return some text without secrets."""
-        return self.data(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+        return self.data(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def labelled(self, name: str, value: str) -> str:
         """Return the value of a label without secrets; a label may be called `api_key`."""
-        for rule in self.finder.fields.of(name.encode()):
-            if not rule.value or bytes_regex(rule.value).fullmatch(value.encode()):
+        for rule in self.finder.fields.of(name.encode("utf-8", "surrogatepass")):
+            if not rule.value or bytes_regex(rule.value).fullmatch(value.encode("utf-8", "surrogatepass")):
                 self._count(rule.name)
                 return placeholder(rule.name).decode()
         return self.text(value)

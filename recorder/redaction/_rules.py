@@ -128,12 +128,15 @@ def pattern_rules(patterns: Iterable[str]) -> Rules:
     Raises `RulesError`, which says what is wrong with which.
     """
     tables = []
-    for pattern in patterns:
-        name, equals, regex = pattern.partition("=")
-        if not equals or not regex:
-            raise RulesError(f"expected NAME=REGEX such as customer='ACME-[0-9]{{6}}', found {name!r}")
+    for number, pattern in enumerate(patterns, 1):
+        name, _, regex = pattern.partition("=")
+        if not regex or not _NAME.fullmatch(name):  # what was found is not shown: it may be the secret itself
+            raise RulesError(
+                f"--pattern number {number}: expected NAME=REGEX such as customer='ACME-[0-9]{{6}}', "
+                "where NAME is of lower case letters, digits and hyphens"
+            )
         tables.append({"name": name, "regex": regex, "inside_words": True})
-        _check_table("--pattern", "shape", len(tables), tables[-1])
+        _check_table("--pattern", "shape", number, tables[-1])
     return Rules(shapes=msgspec.convert(tables, tuple[Shape, ...]))
 
 

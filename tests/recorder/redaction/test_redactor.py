@@ -269,6 +269,59 @@ def test_however_the_letters_of_a_secret_are_spelled_it_is_found(spellings: list
     assert after.redactions == 1
 
 
+_any_bytes = st.one_of(
+    st.binary(max_size=60),
+    st.lists(
+        st.sampled_from(
+            [
+                b'"api_key"',
+                b":",
+                b'"',
+                b"\\",
+                b"sk-",
+                b"a7" * 12,
+                b"%",
+                b"?key=",
+                b"\x00",
+                b"[redacted ",
+                b"://",
+                b"@",
+            ]
+        )
+    ).map(b"".join),
+)
+_content_types = st.sampled_from(
+    [
+        b"",
+        b"application/json",
+        b"application/x-www-form-urlencoded",
+        b'multipart/form-data; boundary="',
+        b"charset=utf-16be",
+        b"multipart/x; boundary=b",
+        b"a/json; charset=UTF16-LE",
+        b'x; charset="utf-32"',
+        b"\xff",
+    ]
+)
+
+
+@given(
+    _any_bytes,
+    _any_bytes,
+    _any_bytes,
+    _content_types,
+    st.sampled_from([b"", b"gzip", b"identity", b",", b"br", b"x, zstd"]),
+)
+def test_nothing_that_comes_makes_it_fail_and_twice_is_as_once(path, value, body, content_type, encoding):
+    headers = ((b"a", value), (value, b"b"), (b"authorization", value), (b"content-type", content_type))
+    before = request(path=path, headers=(*headers, (b"content-encoding", encoding)), body=body)
+    once = Redactor().request(before)
+    if once.redactions == 0:
+        assert once == before
+    assert Redactor().request(replace(once, redactions=0)).path == once.path
+    Redactor().end(replace(END, detail=value.decode("utf-8", "surrogateescape"), trailers=headers))
+
+
 def test_a_parameter_may_have_brackets_and_several_names():
     before = request(path=b"/v1?a[b]=1&auth[token]=s3cret&api_key%5B%5D=s3cret;x=1&b=2;key=s3cret;c=3")
     after = Redactor().request(before)

@@ -52,8 +52,16 @@ def test_a_rule_that_is_wrong_is_refused_in_a_line_with_its_place(tmp_path: Path
 
 @pytest.mark.parametrize("pattern", ["a", "a=", "=x", "A=x", "a=[", "a=x*"])
 def test_a_pattern_that_is_wrong_is_refused_without_naming_what_it_is_for(pattern: str):
-    with pytest.raises(RulesError):
-        pattern_rules([pattern])
+    with pytest.raises(RulesError) as refused:
+        pattern_rules(["fine=x", pattern])
+    assert "number 2" in str(refused.value)
+
+
+def test_a_secret_that_was_given_for_a_pattern_is_not_shown():
+    for pattern in ("s3cret", "S3cret=s3cret", "a=s3cret[", "a=(s3cret)*"):
+        with pytest.raises(RulesError) as refused:
+            pattern_rules([pattern])
+        assert "3cret" not in str(refused.value)
 
 
 def test_the_documented_file_of_rules_is_one():
