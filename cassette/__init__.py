@@ -11,7 +11,7 @@
 
 from tokentape.cassette._body import decoded, events, header
 from tokentape.cassette._canonical import canonical, parse_json
-from tokentape.cassette._coding import ContentDecoder, UndecodableContent
+from tokentape.cassette._coding import ContentDecoder, UndecodableContent, decode_content
 from tokentape.cassette._errors import (
     CassetteError,
     Corrupt,
@@ -46,6 +46,7 @@ from tokentape.cassette._records import (
     encode_like,
 )
 from tokentape.cassette._recovery import STAND_IN, whole_entries
+from tokentape.cassette._redacted import REDACTED, filler, placeholder
 from tokentape.cassette._rewriter import Rewriter
 from tokentape.cassette._splitting import Counts, Part, Split
 from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
@@ -56,6 +57,7 @@ from tokentape.cassette._writer import Writer
 __all__ = [
     "FORMAT_VERSION",
     "MAX_RECORD_BYTES",
+    "REDACTED",
     "STAND_IN",
     "CassetteError",
     "Chunk",
@@ -99,13 +101,16 @@ __all__ = [
     "Verification",
     "Writer",
     "canonical",
+    "decode_content",
     "decoded",
     "encode_like",
     "events",
     "exchange_at",
     "exchanges",
+    "filler",
     "header",
     "open",
     "parse_json",
+    "placeholder",
     "whole_entries",
 ]

@@ -7,6 +7,8 @@ from typing import Protocol
 import brotli
 import zstandard
 
+_SLICE = 1 << 16
+
 
 class UndecodableContent(ValueError):
     """The body is not what its content-encoding says; `ContentDecoder` decodes no more of it."""
@@ -34,6 +36,22 @@ class ContentDecoder:
             except (zlib.error, brotli.error, zstandard.ZstdError) as error:
                 raise UndecodableContent(f"not what its encoding says: {error}") from None
         return piece
+
+
+def decode_content(data: bytes, content_encoding: str, *, max_bytes: int) -> bytes:
+    """Return a whole body with its content-encoding undone.
+
+    Raises `UndecodableContent` if the bytes are not of the encoding, or more than `max_bytes` come of them.
+    """
+    decoder = ContentDecoder(content_encoding)
+    parts: list[bytes] = []
+    size = 0
+    for start in range(0, len(data), _SLICE):  # so that a small body cannot become a very large one
+        parts.append(decoder.feed(data[start : start + _SLICE]))
+        size += len(parts[-1])
+        if size > max_bytes:
+            raise UndecodableContent(f"more than {max_bytes} bytes come of its {len(data)}")
+    return b"".join(parts)
 
 
 def _stage(name: str) -> Callable[[bytes], bytes]:

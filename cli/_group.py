@@ -26,6 +26,7 @@ VERBS = (
     "diff",
     "watch",
     "convert",
+    "redact",
     "demo",
 )
 

@@ -19,6 +19,7 @@ _OPTIONS = {
     "on_write_error": "tape_on_write_error",
     "labels": "tape_label",
     "expression": "tape_filter",
+    "rules": "tape_redact_rules",
 }
 
 
@@ -26,9 +27,10 @@ def options_of(recording: Mapping[str, object]) -> list[str]:
     """Return NAME=VALUE for mitmproxy of the verb's own options, by their parameters."""
     if recording["append"] and recording["overwrite"]:
         raise click.UsageError("expected either --append or --overwrite")
-    return [
-        f"{_OPTIONS[parameter]}={'true' if one is True else one}"
-        for parameter, value in recording.items()
+    return ["tape_redact=false"] * bool(recording["unredacted"]) + [
+        f"{option}={'true' if one is True else one}"
+        for parameter, option in _OPTIONS.items()
+        for value in (recording[parameter],)
         for one in (value if isinstance(value, tuple) else (value,))
         if one not in (None, False)
     ]

@@ -32,6 +32,10 @@ from tokentape.cli._recording import (
               help="Where clients connect; port 0 picks a free one.")  # fmt: skip
 @click.option("--filter", "expression", metavar="EXPR",
               help="Record what matches this mitmproxy filter; by default model calls.")  # fmt: skip
+@click.option("--redact-rules", "rules", metavar="FILE",
+              help="Replace also the secrets that the rules in this TOML file describe.")  # fmt: skip
+@click.option("--no-redact", "unredacted", is_flag=True,
+              help="Write API keys, cookies and all other secrets to FILE as they are.")  # fmt: skip
 @click.option("--set", "settings", metavar="NAME=VALUE", multiple=True,
               help="Set an option of mitmproxy, as its own --set does (repeatable).")  # fmt: skip
 def command(
@@ -43,6 +47,8 @@ def command(
     **recording: object,
 ) -> None:
     """Record streams through mitmproxy to a cassette, until Ctrl-C.
+
+    Secrets are replaced before anything is written, but for the bodies of answers: docs/redaction.md.
 
     \b
     tokentape record --upstream https://api.openai.com -o session.tape

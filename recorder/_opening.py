@@ -1,5 +1,6 @@
 """Begins a recording as the options say, or says in one line why it cannot be begun."""
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -13,6 +14,8 @@ from tokentape.recorder._loss import Loss
 from tokentape.recorder._options import Settings
 from tokentape.recorder._parts import Parts, newest
 from tokentape.recorder._recording import Recording
+
+logger = logging.getLogger(__name__)
 
 
 def begin_parts(
@@ -30,6 +33,7 @@ def begin_parts(
         Recording,
         proxy=f"mitmproxy {mitmproxy_version.VERSION}",
         labels=settings.labels,
+        redactor=settings.redactor,
         loss=Loss(time.monotonic_ns, on_error=on_error, then=then),
     )
     path = first or settings.path
@@ -46,6 +50,8 @@ def begin_parts(
         raise exceptions.OptionsError(f"cannot append to {error}") from None
     except OSError as error:
         raise exceptions.OptionsError(f"cannot record to {path}: {error.strerror or error}") from None
+    if not settings.redactor.names:
+        logger.warning("NOTHING IS REDACTED: API keys, cookies and all other secrets go to %s", path)
     return Parts(settings.path, part, begin, limits=settings.limits, say=say)
 
 

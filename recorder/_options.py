@@ -10,6 +10,7 @@ from mitmproxy.optmanager import OptManager
 
 from tokentape.recorder import units
 from tokentape.recorder._parts import Limits
+from tokentape.recorder.redaction import Redactor, Rules, RulesError, default_rules, load_rules
 
 DEFAULT_FILTER = (
     "(~m POST & ~u '/(chat/completions|completions?|responses|messages|chat|generate)([?]|$)"
@@ -41,6 +42,8 @@ def declare(loader: Loader) -> None:
         "or the proxy stops.",
         choices=("continue", "stop"),
     )
+    loader.add_option("tape_redact", bool, True, "Replace secrets before anything is written.")
+    loader.add_option("tape_redact_rules", str, "", "A TOML file of more rules for what is a secret.")
     loader.add_option("tape_label", Sequence[str], [], "Label the recording with KEY=VALUE (repeatable).")
 
 
@@ -55,6 +58,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     stop_on_error: bool = False
     labels: dict[str, str] = field(default_factory=dict)
+    redactor: Redactor = field(default_factory=Redactor)
 
 
 def settings(options: OptManager) -> Settings:
@@ -87,4 +91,16 @@ def settings(options: OptManager) -> Settings:
         limits=Limits(size, span),
         stop_on_error=options.tape_on_write_error == "stop",
         labels=labels,
+        redactor=_redactor(redact=options.tape_redact, rules=options.tape_redact_rules),
     )
+
+
+def _redactor(*, redact: bool, rules: str) -> Redactor:
+    if not redact:
+        return Redactor(Rules())
+    try:
+        return Redactor(load_rules(os.path.expanduser(rules)) + default_rules() if rules else None)
+    except RulesError as error:
+        raise exceptions.OptionsError(f"tape_redact_rules: {error}") from None
+    except OSError as error:
+        raise exceptions.OptionsError(f"tape_redact_rules: {rules}: {error.strerror}") from None

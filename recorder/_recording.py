@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from tokentape import cassette
 from tokentape.recorder._loss import Loss
-from tokentape.recorder._redaction import RULES, redact
 from tokentape.recorder._sync import Syncer
+from tokentape.recorder.redaction import Redactor
 
 _APART_NS = 10**9  # a wall clock that was set, or a machine that slept, moves the clocks apart by so much
 
@@ -24,6 +24,7 @@ _APART_NS = 10**9  # a wall clock that was set, or a machine that slept, moves t
 class Recording:
     """Writes one section of a cassette: a recording of its own, or one of its parts.
 
+    `redactor` takes secrets out before anything is written, by the default rules unless one is given.
     `clock` gives ns of a monotonic clock, `wall` Unix time in ns. `exchanges`, `chunks` and `bytes` count
     what was written; `loss` what went unrecorded, and why, if something did (shared with other parts).
     Raises what `cassette.Writer` raises if the file cannot be begun.
@@ -38,6 +39,7 @@ class Recording:
         append: bool = False,
         labels: Mapping[str, str] | None = None,
         loss: Loss | None = None,
+        redactor: Redactor | None = None,
         clock: Callable[[], int] = time.monotonic_ns,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -52,6 +54,7 @@ class Recording:
         self.wall_ns = wall()
         self._wall = wall
         self._apart_ns = 0  # how far the clocks are known to have moved apart
+        self.redactor = redactor or Redactor()
         section = cassette.Section(
             version=cassette.FORMAT_VERSION,
             wall_ns=self.wall_ns,
@@ -59,12 +62,13 @@ class Recording:
             writer=f"tokentape {version('tokentape')}",
             proxy=proxy,
             host=socket.gethostname(),
-            redaction=RULES,
             labels=dict(labels or {}),
         )
         self._retired = False
         self._closed = False
-        self.writer = cassette.Writer(path, section, overwrite=overwrite, append=append)
+        self.writer = cassette.Writer(
+            path, self.redactor.section(section), overwrite=overwrite, append=append
+        )
         self._syncer = Syncer(self.writer.sync, self.fail)
 
     @property
@@ -96,8 +100,7 @@ class Recording:
     def begin(self, request: cassette.Request) -> "LiveExchange":
         """Write a request (its number and redactions are set here) and return its exchange."""
         self._compare_clocks()
-        headers, redactions = redact(request.headers)
-        request = replace(request, exchange=self._taken_up, headers=headers, redactions=redactions)
+        request = self.redactor.request(replace(request, exchange=self._taken_up, redactions=0))
         self._taken_up += 1
         exchange = LiveExchange(self, request)
         self.live[exchange.number] = exchange
@@ -121,6 +124,8 @@ class Recording:
         """Write a record now and say whether it is in the file: after a failure, nothing is any more."""
         if self._closed or self.loss.error is not None:
             return False
+        if type(record) is cassette.Note:
+            record = self.redactor.note(record)
         try:
             self.writer.write(record)
         except OSError as error:
@@ -216,10 +221,9 @@ class LiveExchange:
     def respond(self, response: cassette.Response) -> None:
         """Write status and headers (the number and redactions are set here)."""
         self.status = response.status
-        headers, redactions = redact(response.headers)
         self.written(
             self.recording.write(
-                replace(response, exchange=self.number, headers=headers, redactions=redactions)
+                self.recording.redactor.response(replace(response, exchange=self.number, redactions=0))
             )
         )
 
@@ -255,18 +259,18 @@ class LiveExchange:
         self.end_ns = recording.now()
         recording.chunks += self.chunks
         recording.bytes += self.bytes
-        self.reason, self.detail = reason, detail
-        self.whole = recording.write(
-            cassette.End(
-                exchange=self.number,
-                t=self.end_ns,
-                reason=reason,
-                detail=detail,
-                trailers=trailers,
-                chunks=self.chunks,
-                bytes=self.bytes,
-            )
+        end = cassette.End(
+            exchange=self.number,
+            t=self.end_ns,
+            reason=reason,
+            detail=detail,
+            trailers=trailers,
+            chunks=self.chunks,
+            bytes=self.bytes,
         )
+        end = recording.redactor.end(end)
+        self.reason, self.detail = reason, end.detail
+        self.whole = recording.write(end)
         self.written(self.whole)
         recording.sync_soon()
         recording.after_an_end()

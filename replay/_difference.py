@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tokentape.cassette import parse_json
+from tokentape.replay._wildcard import same_but_secrets
 
 MAX_LINES = 10
 _SHOWN = 60  # characters of a value
@@ -25,7 +26,9 @@ def shortened(lines: list[str]) -> list[str]:
     return [*lines[: MAX_LINES - 1], f"... and {len(lines) - MAX_LINES + 1} more differences"]
 
 
-def _differences(place: str, recorded: Any, asked: Any) -> Iterator[str]:
+def _differences(  # noqa: C901  (a case for each kind of value)
+    place: str, recorded: Any, asked: Any
+) -> Iterator[str]:
     match recorded, asked:
         case dict(), dict():
             for key in [*recorded, *(key for key in asked if key not in recorded)]:
@@ -41,11 +44,13 @@ def _differences(place: str, recorded: Any, asked: Any) -> Iterator[str]:
                 yield from _differences(f"{place}[{index}]", one, other)
             if len(recorded) != len(asked):
                 yield f"{place}: recorded {_counted(len(recorded), 'item')}, the request has {len(asked)}"
-        case str(), str() if recorded != asked:
+        case str(), str() if recorded != asked and not same_but_secrets(recorded, asked):
             start = _common(recorded, asked)
             where = f"{place} (from character {start})" if start >= _SHOWN else place
             skip = max(start - 10, 0) if start >= _SHOWN else 0
             yield f"{where}: recorded {_shown(recorded[skip:])}, the request has {_shown(asked[skip:])}"
+        case str(), str():
+            return
         case _ if type(recorded) is not type(asked) or recorded != asked:
             yield f"{place}: recorded {_shown(recorded)}, the request has {_shown(asked)}"
 

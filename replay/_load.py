@@ -102,7 +102,12 @@ def _prepared(
         if request is None:  # prepare() has refused it
             continue
         recorded = Recorded(
-            key=request_key(request.method, request.path, request.body),
+            key=request_key(
+                request.method,
+                request.path,
+                request.body,
+                cassette.header(request.headers, b"content-encoding"),
+            ),
             answer=answer,
             status=exchange.response.status if exchange.response else None,
             source=source,

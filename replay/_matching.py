@@ -1,17 +1,20 @@
 """Which recorded exchange answers a request, and if none does, which came nearest.
 
-Requests are the same if method, path with query, and body (see `canonical`) are. Exchanges of the same
+Requests are the same if method, path with query, and body (see `canonical`) are. Where the recording has
+a placeholder for a secret, any text is the same (see `Wildcard`). Exchanges of the same
 request are served in the order in which they were recorded; after the last the first follows again.
 Invariant: what was asked n times was served n // k or n // k + 1 times from each of its k exchanges.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Generic, Protocol, TypeVar
 
-from tokentape.cassette import canonical
+from tokentape.cassette import MAX_RECORD_BYTES, UndecodableContent, canonical, decode_content
 from tokentape.replay._difference import body_differences, shortened
+from tokentape.replay._wildcard import Wildcard, as_value, has_placeholder, wild_places
 
 _CANDIDATES = 32  # a miss is explained while streams are paced: its cost is bounded by these two
 _MAX_COMPARED_BYTES = 1 << 20
@@ -34,8 +37,14 @@ class RequestKey:
         return f"{_shown(self.method)} {self.shown_path}"
 
 
-def request_key(method: str, target: bytes, body: bytes) -> RequestKey:
-    """Return the key of a request with the target as sent; servers accept whole URLs (RFC 9112, 3.2.2)."""
+def request_key(method: str, target: bytes, body: bytes, content_encoding: str = "") -> RequestKey:
+    """Return the key of a request with the target as sent; servers accept whole URLs (RFC 9112, 3.2.2).
+
+    The body is matched with its content-encoding undone, where that can be done.
+    """
+    if content_encoding:
+        with suppress(UndecodableContent):
+            body = decode_content(body, content_encoding, max_bytes=MAX_RECORD_BYTES)
     if target[:7].lower() == b"http://" or target[:8].lower() == b"https://":
         _, slash, path = target.partition(b"://")[2].partition(b"/")
         target = slash + path or b"/"
@@ -63,11 +72,19 @@ class Matcher(Generic[R]):
         for index, item in enumerate(recorded):
             self._by_key.setdefault(_digest(item.key), []).append(index)
         self._next: dict[bytes, int] = {}
+        self._wildcards = _wildcards(recorded)
 
     def take(self, key: RequestKey) -> R | None:
         """Return what answers the request and count it as served; None if nothing was recorded for it."""
         digest = _digest(key)
         indexes = self._by_key.get(digest)
+        if indexes is None and self._wildcards:
+            value = as_value(key.method, key.path, key.body)
+            for wildcard in self._wildcards:
+                if (found := wildcard.match(value)) is not None:
+                    digest = _digest(self.recorded[found].key)
+                    indexes = self._by_key.get(digest)
+                    break
         if indexes is None:
             return None
         turn = self._next.get(digest, 0)
@@ -106,6 +123,18 @@ class Matcher(Generic[R]):
             if size > _MAX_COMPARED_BYTES:
                 return chosen[: max(count, 1)]
         return chosen
+
+
+def _wildcards(recorded: Sequence[HasKey]) -> list[Wildcard]:
+    """Return what finds the recorded requests that have placeholders; one for those that have them alike."""
+    found: dict[frozenset[tuple[str | int, ...]], Wildcard] = {}
+    for index, item in enumerate(recorded):
+        key = item.key
+        if has_placeholder(key.path) or has_placeholder(key.body):
+            value = as_value(key.method, key.path, key.body)
+            places = wild_places(value)
+            found.setdefault(places, Wildcard(places)).add(value, index)
+    return list(found.values())
 
 
 def _shown(text: str) -> str:

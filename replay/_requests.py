@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import httptools
 
-from tokentape.cassette import MAX_RECORD_BYTES
+from tokentape.cassette import MAX_RECORD_BYTES, header
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
@@ -25,6 +25,7 @@ class IncomingRequest:
     http_version: str
     body: bytes
     keep_alive: bool
+    content_encoding: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,7 @@ class RequestReader:
             http_version=self._parser.get_http_version(),
             body=b"".join(self._body),
             keep_alive=self._parser.should_keep_alive(),
+            content_encoding=header(tuple(self._fields), b"content-encoding"),
         )
         self._found.append(request)
         self.on_message_begin()

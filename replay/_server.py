@@ -168,7 +168,7 @@ class Server:
             self._nothing_open.set()
 
     def _answer(self, request: IncomingRequest) -> Reply:
-        key = request_key(request.method, request.target, request.body)
+        key = request_key(request.method, request.target, request.body, request.content_encoding)
         recorded = self._matcher.take(key)
         if recorded is None:
             return Reply(now=self._miss(key, close=not request.keep_alive or request.http_version == "1.0"))

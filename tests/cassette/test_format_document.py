@@ -174,3 +174,11 @@ def test_the_bounds_of_integers_are_those_that_are_checked():
 
 def bounds(of: msgspec.inspect.Type) -> tuple[int | None, int | None] | None:
     return (of.ge, of.le) if isinstance(of, msgspec.inspect.IntType) else None
+
+
+def test_the_placeholder_is_what_is_written():
+    assert cassette.REDACTED.pattern.decode() in DOCUMENT
+    for in_url in (False, True):
+        written = cassette.placeholder("NAME".lower(), in_url=in_url)
+        assert cassette.REDACTED.fullmatch(written)
+        assert written.decode().replace("name", "NAME") in DOCUMENT

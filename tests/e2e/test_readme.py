@@ -41,7 +41,7 @@ def test_every_command_works_as_printed(server: Upstream, tmp_path: Path, home: 
                 if "test_my_client.py" in text:
                     tested = newcomer.run(sys.executable, "-m", "pytest", "-q", "test_my_client.py")
         newcomer.stop_all()
-    assert {"any.tape", "dump.tape", "session.tape", "week.tape"} <= {
+    assert {"any.tape", "dump.tape", "public.tape", "session.tape", "week.tape"} <= {
         path.name for path in tmp_path.glob("*.tape")
     }
     assert "1 passed" in tested

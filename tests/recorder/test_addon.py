@@ -67,7 +67,7 @@ def test_every_option_has_its_help():
     addon = TapeAddon()
     with mitmproxy_with(addon) as options:
         declared = [option for name, option in options.items() if name.startswith("tape_")]
-        assert len(declared) == 8
+        assert len(declared) == 10
         assert all(option.help for option in declared)
 
 
@@ -293,3 +293,46 @@ def test_a_filter_that_cannot_be_parsed_is_refused():
     addon = TapeAddon()
     with mitmproxy_with(addon) as options, pytest.raises(exceptions.OptionsError, match="tape_filter"):
         options.update(tape_filter="~u (")
+
+
+def test_rules_that_are_wrong_or_not_there_are_refused(tmp_path: Path):
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("[[shape]]\nname = 'a'\n")
+    with mitmproxy_with(TapeAddon()) as options:
+        for rules, why in (
+            (wrong, "missing required field `regex`"),
+            (tmp_path / "none.toml", "No such file"),
+        ):
+            with pytest.raises(exceptions.OptionsError, match=why):
+                options.update(tape_redact_rules=str(rules))
+
+
+@pytest.mark.parametrize("redact", [True, False])
+def test_secrets_are_replaced_unless_that_is_switched_off_with_a_warning(path: Path, redact: bool, caplog):
+    addon = TapeAddon()
+    with mitmproxy_with(addon) as options:
+        options.update(tape_out=str(path), tape_redact=redact)
+        addon.running()
+        made = chat("/v1/chat/completions?key=" + "s" * 20)
+        made.request.headers["authorization"] = "s" * 20
+        addon.requestheaders(made)
+        addon.request(made)
+    assert path.read_bytes().count(b"s" * 20) == (0 if redact else 2)
+    assert ("NOTHING IS REDACTED" in caplog.text) is not redact
+
+
+def test_more_rules_are_added_to_the_default_ones(path: Path, tmp_path: Path):
+    (tmp_path / "ours.toml").write_text('[[header]]\nname = "ours"\nheaders = ["x-ours"]\n')
+    addon = TapeAddon()
+    with mitmproxy_with(addon) as options:
+        options.update(tape_out=str(path), tape_redact_rules=str(tmp_path / "ours.toml"))
+        addon.running()
+        made = chat()
+        made.request.headers["x-ours"] = made.request.headers["cookie"] = "s" * 20
+        addon.requestheaders(made)
+        addon.request(made)
+    (exchange,) = exchanges(path)
+    assert exchange.request
+    assert {(b"x-ours", b"[redacted ours]"), (b"cookie", b"[redacted cookie]")} < set(
+        exchange.request.headers
+    )

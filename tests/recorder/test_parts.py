@@ -51,7 +51,7 @@ def whole(parts: Parts) -> None:
 
 def test_a_part_is_followed_by_another_at_its_size(tmp_path, clock):
     lines: list[str] = []
-    parts = begin(tmp_path, clock, Limits(size_bytes=3_000), lines.append)
+    parts = begin(tmp_path, clock, Limits(size_bytes=4_500), lines.append)
     for _ in range(5):
         whole(parts)
     parts.close()

@@ -1,0 +1,84 @@
+import io
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from tokentape import cassette
+from tokentape.cli._plural import counted
+from tokentape.cli._redacted import redacted_json, redacted_table
+from tokentape.cli._safe_text import safe_text
+
+if TYPE_CHECKING:
+    from tokentape.recorder.redaction import Rules
+
+
+@click.command(short_help="Copy a cassette without its secrets.")
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT")
+@click.option("--pattern", "patterns", metavar="NAME=REGEX", multiple=True,
+              help="Replace also what matches this regular expression (repeatable).")  # fmt: skip
+@click.option("--rules", metavar="FILE", help="Replace also what the rules in this TOML file describe.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was replaced as JSON.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    source: str,
+    target: str,
+    patterns: tuple[str, ...],
+    rules: str | None,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Copy a cassette, with placeholders for secrets in requests and in answers, also in their bodies.
+
+    What counts as a secret is in docs/redaction.md. They are found across the pieces of an answer, and
+    where the events of a stream bring them in parts. Placeholders are as long as what they replace, so
+    that pieces keep their sizes; answers with a content-encoding are encoded again and do not.
+
+    IN and OUT may be - for standard input and output. Exit code 3: a part of IN is damaged, or could not
+    be looked into; stderr says which.
+
+    \b
+    tokentape redact session.tape public.tape
+    tokentape redact session.tape public.tape --pattern customer='ACME-[0-9]{6}'
+    """
+    from tokentape.recorder.redaction import Redactor, RulesError, redact_cassette
+
+    try:
+        redactor = Redactor(_rules(patterns, rules))
+    except RulesError as error:
+        raise click.UsageError(safe_text(error)) from None
+    piped = sys.stdin.buffer.read() if source == "-" else b""  # it is read twice
+
+    def read() -> cassette.Reader:
+        if source == "-":
+            return cassette.Reader(io.BytesIO(piped), name="-", lenient=True)
+        return cassette.open(source, lenient=True)
+
+    with read():  # what is no cassette is said before anything is written
+        pass
+    try:
+        with cassette.Rewriter(target, overwrite=overwrite) as out:
+            found = redact_cassette(read, out, redactor)
+    except FileExistsError:
+        raise click.ClickException(
+            f"{safe_text(target)} exists; choose another name, or add --overwrite"
+        ) from None
+    click.echo(redacted_json(found) if as_json else redacted_table(found), err=target == "-")
+    if found.reencoded:
+        click.echo(
+            f"encoded again, with other sizes of pieces: {counted(found.reencoded, 'answer')}", err=True
+        )
+    for line in found.lost:
+        click.echo(f"lost: {safe_text(line)}", err=True)
+    if found.lost:
+        ctx.exit(3)
+
+
+def _rules(patterns: tuple[str, ...], path: str | None) -> "Rules":
+    from tokentape.recorder.redaction import default_rules, load_rules, pattern_rules
+
+    more = pattern_rules(patterns)
+    return (more + load_rules(path) if path else more) + default_rules()
