@@ -12,6 +12,8 @@ from tokentape.cli._safe_text import safe_text
 @click.option("--from", "read_as", type=click.Choice(FORMATS), help="What IN is, whatever it is called.")
 @click.option("--to", "write_as", type=click.Choice(FORMATS), help="What OUT is to be.")
 @click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--no-redact", "unredacted", is_flag=True,
+              help="Import API keys, cookies and all other secrets as they are.")  # fmt: skip
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -20,6 +22,7 @@ def command(
     read_as: Format | None,
     write_as: Format | None,
     overwrite: bool,
+    unredacted: bool,
 ) -> None:
     """Convert a cassette to JSON lines, an HTTP archive or mitmproxy's flows, or one of these to a cassette.
 
@@ -29,8 +32,9 @@ def command(
     docs/formats.md.
 
     Where times are not known, as in HTTP archives of browsers, the cassette says so: `analyze` reports
-    "not-timed", and `replay` serves the answer without waiting. Exit code 3: something was lost; stderr
-    says what.
+    "not-timed", and `replay` serves the answer without waiting. Secrets in what comes from an archive,
+    flows or vcrpy are replaced as a recorder does it (docs/redaction.md). Exit code 3: something was lost;
+    stderr says what.
 
     \b
     tokentape convert session.tape session.jsonl
@@ -44,8 +48,11 @@ def command(
             f"expected another format for {safe_text(target)} than vcr, which is read and not written: "
             "it has no place for pieces and times"
         )
+    from tokentape.recorder.redaction import Redactor
+
+    redact = None if unredacted else Redactor().record
     with needs("convert"):
-        done = convert(source, target, read_as=read_as, write_as=write_as, overwrite=overwrite)
+        done = convert(source, target, read_as=read_as, write_as=write_as, overwrite=overwrite, redact=redact)
     click.echo(f"{safe_text(target)}: {counted(done.exchanges, 'exchange')}", err=True)
     for line in done.lost:
         click.echo(f"lost: {safe_text(line)}", err=True)

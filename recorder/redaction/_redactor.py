@@ -5,6 +5,8 @@ answers are not: a recording is the truth of what was answered, byte for byte; `
 afterwards.
 """
 
+from typing import TypeAlias
+
 from msgspec.structs import replace
 
 from tokentape import cassette
@@ -12,6 +14,16 @@ from tokentape.cassette import placeholder
 from tokentape.recorder.redaction._bodies import query_finds, redacted_body, replaced
 from tokentape.recorder.redaction._finding import Finder, apart, scheme
 from tokentape.recorder.redaction._rules import Rules, bytes_regex, default_rules
+
+Recorded: TypeAlias = (
+    cassette.Section
+    | cassette.Request
+    | cassette.Response
+    | cassette.Chunk
+    | cassette.End
+    | cassette.Note
+    | cassette.Close
+)
 
 
 class Redactor:
@@ -25,6 +37,22 @@ class Redactor:
         self.names = rules.names
         self.counts: dict[str, int] = {}
         self.finder = Finder(rules)
+
+    def record(self, record: Recorded) -> Recorded:
+        """Return any record without secrets, but for what an answer's body says."""
+        match record:
+            case cassette.Section():
+                return self.section(record)
+            case cassette.Request():
+                return self.request(record)
+            case cassette.Response():
+                return self.response(record)
+            case cassette.End():
+                return self.end(record)
+            case cassette.Note():
+                return self.note(record)
+            case _:
+                return record
 
     def request(self, request: cassette.Request) -> cassette.Request:
         """Return a request without secrets; `redactions` counts them, with those that it had."""

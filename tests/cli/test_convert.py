@@ -1,11 +1,12 @@
 import json
 import sys
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 
 from tests.cassette.formats.test_har import archive, entry
-from tests.cassette.tapes import RECORDS, write
+from tests.cassette.tapes import RECORDS, REQUEST, write
 from tokentape import cassette
 from tokentape.cli import main
 
@@ -25,7 +26,7 @@ def test_the_endings_say_what_is_read_and_written(tape, tmp_path, ending):
     result = run(tape, there)
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == f"{there}: 1 exchange\n"
-    assert run(there, back).exit_code == 0
+    assert run(there, back, "--no-redact").exit_code == 0
     assert back.read_bytes() == tape.read_bytes()
 
 
@@ -114,3 +115,24 @@ def test_what_was_imported_is_a_cassette_that_says_which_times_it_has(tmp_path):
     with cassette.open(tmp_path / "b.tape") as found:
         (exchange,) = cassette.exchanges(found)
     assert exchange.request.times == "headers"
+
+
+@pytest.mark.parametrize("unredacted", [False, True])
+def test_secrets_of_an_archive_are_replaced_on_the_way_in_unless_told_otherwise(unredacted, tmp_path):
+    secret = "sk-" + "Ab1" * 16
+    request = msgspec.structs.replace(
+        REQUEST,
+        headers=((b"authorization", f"Bearer {secret}".encode()),),
+        body=f'{{"prompt": "{secret}"}}'.encode(),
+    )
+    write(tmp_path / "a.tape", *(request if record is REQUEST else record for record in RECORDS))
+    run(tmp_path / "a.tape", tmp_path / "a.har")
+    assert secret in (tmp_path / "a.har").read_text()
+    run(tmp_path / "a.har", tmp_path / "b.tape", *["--no-redact"] * unredacted)
+    assert (secret.encode() in (tmp_path / "b.tape").read_bytes()) is unredacted
+    with cassette.open(tmp_path / "b.tape") as tape:
+        section, found, *_ = tape
+    assert isinstance(section, cassette.Section)
+    assert isinstance(found, cassette.Request)
+    assert (found.redactions > request.redactions) is not unredacted
+    assert ("authorization" in section.redaction) is not unredacted

@@ -17,13 +17,16 @@ from tokentape.recorder import report
 from tokentape.recorder._loss import REPEAT_NS, Loss
 from tokentape.recorder._parts import Limits, Parts, newest
 from tokentape.recorder._recording import Recording
+from tokentape.recorder.redaction import Redactor, Rules
 
 HOUR_NS = 3_600 * 10**9
 
 
 def begin(folder: Path, clock: Clock, limits: Limits, say=lambda _: None) -> Parts:
     wall = lambda: 1_790_000_000_000_000_000 + clock.ns  # noqa: E731
-    part = partial(Recording, proxy="mitmproxy 1", clock=clock, wall=wall, loss=Loss(clock))
+    part = partial(
+        Recording, proxy="mitmproxy 1", clock=clock, wall=wall, loss=Loss(clock), redactor=Redactor(Rules())
+    )
     path = str(folder / "a.tape")
     return Parts(path, part(path), part, limits=limits, say=say)
 
@@ -51,7 +54,7 @@ def whole(parts: Parts) -> None:
 
 def test_a_part_is_followed_by_another_at_its_size(tmp_path, clock):
     lines: list[str] = []
-    parts = begin(tmp_path, clock, Limits(size_bytes=4_500), lines.append)
+    parts = begin(tmp_path, clock, Limits(size_bytes=3_000), lines.append)
     for _ in range(5):
         whole(parts)
     parts.close()
