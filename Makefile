@@ -55,7 +55,7 @@ build/types: pyproject.toml
 	@rm -rf $@ && mkdir -p $@/tokentape
 	@for folder in analysis cassette cli dialects recorder replay; do ln -s ../../../$$folder $@/tokentape/$$folder; done
 
-# What the tests check HTTP archives with, as its lock file has it.
+# Node's packages for the tests, as the lock file has them.
 build/node: tests/node/package.json tests/node/package-lock.json
 	@rm -rf $@ && mkdir -p $@ && cp $^ $@/
 	@npm ci --prefix $@ --no-audit --no-fund --loglevel=error || { rm -rf $@; exit 1; }

@@ -1,7 +1,9 @@
 """One session of recording and replaying, made once, which the tests look at from all sides."""
 
 import json
+import shutil
 import ssl
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,7 +15,7 @@ import trustme
 
 from tests.corpus import ABSENT, FOLDER, IS_HERE
 from tests.e2e.client import completion, raw_body
-from tests.e2e.processes import Process
+from tests.e2e.processes import ROOT, Process
 from tests.e2e.routes import Route, port_of, tunnel
 from tests.e2e.upstream import Upstream, upstream
 from tests.e2e.wire import Listener, dial, secure
@@ -77,6 +79,15 @@ class Session:
 def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """A home for mitmproxy's certificates that is not the user's."""
     return {"HOME": str(tmp_path_factory.mktemp("home"))}
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path | None:
+    """The packages of tests/node, installed; None where there is no Node or no npm."""
+    if shutil.which("node") is None or shutil.which("npm") is None:
+        return None
+    subprocess.run(["make", "build/node"], cwd=ROOT, check=True, capture_output=True, timeout=120)
+    return ROOT / "build" / "node" / "node_modules"
 
 
 @pytest.fixture(scope="session")
