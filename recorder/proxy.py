@@ -100,7 +100,8 @@ def _leave_alone(options: Options) -> None:
     """Let pass what mitmproxy would cut off or refuse, and a client without a proxy would take.
 
     Those are streams that are silent for ten minutes, and answers with headers that could be misread, such as
-    a content-length beside chunks.
+    a content-length beside chunks. Clients share no connection to an upstream here, so what one of them could
+    smuggle by such headers would reach nobody but itself.
     """
     options.update(validate_inbound_headers=False)
     if "tcp_timeout" in options:
