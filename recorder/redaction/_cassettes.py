@@ -21,15 +21,6 @@ from tokentape.recorder.redaction._answers import redacted_answer
 from tokentape.recorder.redaction._bodies import redacted_body
 from tokentape.recorder.redaction._redactor import Redactor
 
-_Known = (
-    cassette.Section
-    | cassette.Request
-    | cassette.Response
-    | cassette.Chunk
-    | cassette.End
-    | cassette.Note
-    | cassette.Close
-)
 _Key = tuple[int, int]  # section and exchange
 
 
@@ -91,11 +82,11 @@ class _Pass:
             where = f"{name}, exchange {exchange.number}"
             self._found.lost.append(f"{where}: the answer is copied as it is: {answer.unreadable}")
 
-    def _redacted(self, entry: Entry) -> _Known | None:
+    def _redacted(self, entry: Entry) -> cassette.Known | None:
         """Return the record without secrets; None for one that stays as it was."""
         redactor = self._redactor
         record = entry.record
-        new: _Known | None = None
+        new: cassette.Known | None = None
         match record:
             case cassette.Chunk():
                 left = self._pieces.get((max(self._section, 0), record.exchange))

@@ -5,8 +5,6 @@ answers are not: a recording is the truth of what was answered, byte for byte; `
 afterwards.
 """
 
-from typing import TypeAlias
-
 from msgspec.structs import replace
 
 from tokentape import cassette
@@ -14,16 +12,6 @@ from tokentape.cassette import placeholder
 from tokentape.recorder.redaction._bodies import query_finds, redacted_body, replaced
 from tokentape.recorder.redaction._finding import Finder, apart, scheme
 from tokentape.recorder.redaction._rules import Rules, bytes_regex, default_rules
-
-Recorded: TypeAlias = (
-    cassette.Section
-    | cassette.Request
-    | cassette.Response
-    | cassette.Chunk
-    | cassette.End
-    | cassette.Note
-    | cassette.Close
-)
 
 
 class Redactor:
@@ -38,7 +26,7 @@ class Redactor:
         self.counts: dict[str, int] = {}
         self.finder = Finder(rules)
 
-    def record(self, record: Recorded) -> Recorded:
+    def record(self, record: cassette.Known) -> cassette.Known:
         """Return any record without secrets, but for what an answer's body says."""
         match record:
             case cassette.Section():
