@@ -1,6 +1,6 @@
 import json
 from dataclasses import dataclass
-from time import perf_counter
+from time import process_time
 
 import pytest
 
@@ -91,10 +91,10 @@ def test_a_miss_is_explained_in_bounded_time_however_large_the_recording():
     big = [item(str(n), chat(x=str(n) + "y" * 100_000)) for n in range(60)]
     huge = [item("huge", b"[" + b"1," * 2_000_000 + b"1]", path=b"/huge")]
     matcher = Matcher([*big, *huge])
-    start = perf_counter()
+    start = process_time()
     matcher.explain_miss(asked(chat(x="y" * 100_000)))
     assert matcher.explain_miss(asked(b"[2]", path=b"/huge"))[-1].endswith("too much to compare here")
-    assert perf_counter() - start < 5  # unbounded, this takes minutes
+    assert process_time() - start < 5  # unbounded, this takes minutes
 
 
 def test_with_nothing_recorded_a_miss_says_that():
