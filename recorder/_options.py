@@ -42,8 +42,18 @@ def declare(loader: Loader) -> None:
         "or the proxy stops.",
         choices=("continue", "stop"),
     )
-    loader.add_option("tape_redact", bool, True, "Replace secrets before anything is written.")
-    loader.add_option("tape_redact_rules", str, "", "A TOML file of more rules for what is a secret.")
+    loader.add_option(
+        "tape_redact",
+        bool,
+        True,
+        "Replace secrets before anything is written. Holds for files begun from then on.",
+    )
+    loader.add_option(
+        "tape_redact_rules",
+        str,
+        "",
+        "A TOML file of more rules for what is a secret. Holds for files begun from then on.",
+    )
     loader.add_option("tape_label", Sequence[str], [], "Label the recording with KEY=VALUE (repeatable).")
 
 
