@@ -8,7 +8,7 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -191,10 +191,11 @@ def test_the_values_of_parameters_are_looked_at_once():
 @given(
     st.lists(
         st.sampled_from(
-            [b"?key=", b"&auth[", b"client_secret", b"]=", b"abcdefgh", b"?", b"=", b" ", b"x" * 60]
+            [b"?key=", b"?auth[", b"client_secret", b"]=", b"abcdefgh", b"?", b"=", b" ", b"x" * 60]
         )
     )
 )
+@example([b"?key=", b"abcdefgh", b"?auth[", b"client_secret", b"]=", b"abcdefgh"])
 def test_what_begins_inside_of_a_parameters_value_is_found_as_if_it_stood_alone(parts: list[bytes]):
     finder, text = Finder(default_rules()), b"".join(parts)
     alone = [find for at in range(len(text)) for find in finder._parameters(text, at, len(text))]
