@@ -68,7 +68,7 @@ def _is_other_piece(record: cassette.Record, number: int) -> bool:
 
 def _print(exchange: cassette.Exchange, form: str, file: str) -> None:
     if form == "text":
-        click.echo("\n".join(map(safe_text, _cat_formats.text(exchange, file))))
+        click.echo("\n".join(map(safe_text, _cat_formats.text(exchange))))
         return
     lines: Callable[[cassette.Exchange, str], Iterator[bytes]] = getattr(_cat_formats, form)
     sys.stdout.buffer.write(b"".join(lines(exchange, file)))

@@ -189,9 +189,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(tmp_path):
 def test_exchanges_are_shown_as_they_end_and_not_held(tmp_path, monkeypatch):
     tape = write(tmp_path / "a.tape", *(records(PIECES, exchange=n) for n in range(3)))
     shown = []
-    monkeypatch.setattr(
-        _cat_formats, "text", lambda exchange, _: shown.append(exchange.number) or iter(["x"])
-    )
+    monkeypatch.setattr(_cat_formats, "text", lambda exchange: shown.append(exchange.number) or iter(["x"]))
     whole = tape.read_bytes()
     monkeypatch.setattr(
         cassette, "exchanges", lambda source: (shown.append("read") or each for each in _exchanges(source))
