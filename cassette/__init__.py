@@ -9,7 +9,7 @@
             print(exchange.request.path, len(exchange.chunks), "pieces")
 """
 
-from tokentape.cassette._body import decoded, events, header
+from tokentape.cassette._body import decoded, events, header, request_body
 from tokentape.cassette._canonical import canonical, parse_json
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent, decode_content
 from tokentape.cassette._errors import (
@@ -114,5 +114,6 @@ __all__ = [
     "open",
     "parse_json",
     "placeholder",
+    "request_body",
     "whole_entries",
 ]

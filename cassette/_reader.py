@@ -198,7 +198,7 @@ class _Source:
         self._head = b""
         self._zstd: ContentDecoder | None = None
         if self.peek(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC:
-            self._zstd = ContentDecoder("zstd")
+            self._zstd = ContentDecoder("zstd", max_bytes=None)
             self._head = self._decompress(self._head)
 
     @property

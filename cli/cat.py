@@ -54,20 +54,21 @@ def command(
 def _wanted(
     records: Iterable[cassette.Record], number: int | None, section: int | None
 ) -> Iterator[cassette.Exchange]:
-    """Yield the exchanges that are wanted, and hold no other."""
-    chosen = records if number is None else (each for each in records if _is_of(each, number))
+    """Yield the exchanges that are wanted, and hold no pieces of others."""
+    chosen = records if number is None else (each for each in records if not _is_other_piece(each, number))
     for exchange in cassette.exchanges(chosen):
-        if section is None or exchange.section_index == section:
+        if number in (None, exchange.number) and section in (None, exchange.section_index):
             yield exchange
 
 
-def _is_of(record: cassette.Record, number: int) -> bool:
-    return isinstance(record, cassette.Section) or getattr(record, "exchange", None) == number
+def _is_other_piece(record: cassette.Record, number: int) -> bool:
+    """Whether it is a piece of another exchange. The other records tell where sections were lost."""
+    return isinstance(record, cassette.Chunk) and record.exchange != number
 
 
 def _print(exchange: cassette.Exchange, form: str, file: str) -> None:
     if form == "text":
-        click.echo("\n".join(map(safe_text, _cat_formats.text(exchange, file))))
+        click.echo("\n".join(map(safe_text, _cat_formats.text(exchange))))
         return
     lines: Callable[[cassette.Exchange, str], Iterator[bytes]] = getattr(_cat_formats, form)
     sys.stdout.buffer.write(b"".join(lines(exchange, file)))

@@ -4,9 +4,10 @@ from contextlib import ExitStack
 
 import click
 
+from tokentape.cli._files import opener
 from tokentape.cli._output import check_output, overwrite_option
 from tokentape.cli._part_names import part_files
-from tokentape.cli._parts import opener, plan, write_parts
+from tokentape.cli._parts import plan, write_parts
 from tokentape.cli._safe_text import safe_text
 
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tokentape.cassette._body import decoded, header
-from tokentape.cassette._coding import ContentDecoder, UndecodableContent
+from tokentape.cassette._body import decoded, header, request_body
+from tokentape.cassette._coding import UndecodableContent
 from tokentape.cassette._exchanges import Exchange
 from tokentape.cassette._records import Headers, Request, Response
 from tokentape.cassette.formats._plain import header_text, url_of
@@ -59,7 +59,7 @@ def _request(request: Request) -> dict[str, Any]:
         content_type = header(request.headers, b"content-type")
         body = request.body
         with suppress(UndecodableContent):
-            body = ContentDecoder(header(request.headers, b"content-encoding")).feed(body)
+            body = request_body(request)
         # There is no place for bytes here: a body that is no text is beside the entry only.
         text = text_of(body, content_type)
         found["postData"] = {"mimeType": content_type, "text": "" if text is None else text}
