@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tokentape.cassette._crc32 import crc32
+from tokentape.cassette._plural import counted
 from tokentape.cassette._range_sums import BLOCK, RangeSums
 
 MAGIC = b"\xaatokentape\n"
@@ -58,7 +59,7 @@ class Damage(NamedTuple):
 
     def __str__(self) -> str:
         """Return what was lost, where and why, for people."""
-        size = f"{self.length} byte{'' if self.length == 1 else 's'} " if self.length else ""
+        size = counted(self.length, "byte") + " " if self.length else ""
         lost = "cut off" if self.torn else f"{size}damaged"
         return f"{lost} at byte {self.offset}: {self.reason}"
 

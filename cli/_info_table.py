@@ -8,9 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tokentape.cassette import FORMAT_VERSION, SectionSurvey
+from tokentape.cassette import FORMAT_VERSION, SectionSurvey, counted
 from tokentape.cli._examination import Examination
-from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 
 _SHOWN = 10

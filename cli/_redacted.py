@@ -2,7 +2,7 @@
 
 import json
 
-from tokentape.cli._plural import counted
+from tokentape.cassette import counted
 from tokentape.recorder.redaction import Redacted
 
 

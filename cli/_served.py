@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 
-from tokentape.cli._plural import counted
+from tokentape.cassette import counted
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import LatenessSummary, Stats
 

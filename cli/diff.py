@@ -3,9 +3,9 @@ import json
 import click
 
 from tokentape import cassette
+from tokentape.cassette import counted
 from tokentape.cli._difference import Difference, Side, compare, sides
 from tokentape.cli._files import once_from_stdin
-from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 
 

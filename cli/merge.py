@@ -3,9 +3,9 @@ import os
 import click
 
 from tokentape import cassette
+from tokentape.cassette import counted
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._output import check_output, overwrite_option
-from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 
 

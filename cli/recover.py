@@ -3,9 +3,8 @@ from itertools import chain
 import click
 
 from tokentape import cassette
-from tokentape.cassette import STAND_IN, Survey, Verification, whole_entries
+from tokentape.cassette import STAND_IN, Survey, Verification, counted, whole_entries
 from tokentape.cli._output import check_output, overwrite_option
-from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 
 _SHOWN = 100

@@ -1,9 +1,13 @@
 """What the recorder says of an exchange and of a recording, in a line each."""
 
 import re
+from functools import partial
 
+from tokentape.cassette import counted
 from tokentape.recorder._parts import Parts
 from tokentape.recorder._recording import LiveExchange
+
+_count = partial(counted, grouped=True)
 
 
 def ended(exchange: LiveExchange) -> str:
@@ -49,7 +53,3 @@ def summary(recording: Parts, passed_over: int, unfinished: int = 0) -> str:
             f"{_count(loss.exchanges, 'exchange')} and {_count(loss.pieces, 'piece')} went unrecorded"
         )
     return line
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
