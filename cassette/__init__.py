@@ -9,6 +9,7 @@
             print(exchange.request.path, len(exchange.chunks), "pieces")
 """
 
+from tokentape.cassette._authority import authority
 from tokentape.cassette._body import decoded, events, header
 from tokentape.cassette._canonical import canonical, parse_json
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent, decode_content
@@ -103,6 +104,7 @@ __all__ = [
     "Verdict",
     "Verification",
     "Writer",
+    "authority",
     "canonical",
     "counted",
     "decode_content",

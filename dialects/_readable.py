@@ -8,14 +8,13 @@ this raise. Times are in ns since the request was complete; where the recording 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from tokentape.cassette import Exchange, decoded, header
+from tokentape.cassette import Exchange, authority, decoded, header
 from tokentape.dialects._asked import asked
 from tokentape.dialects._body_text import body_text
 from tokentape.dialects._carried import DONE, ERROR, NO_CHOICE, TOKEN, UNPARSED, Usage, name_of
 from tokentape.dialects._layout import GAP_NS, WIDTH, Part, Row, calls, rows
 from tokentape.dialects._transcript import Line, Transcript, path_of, requested_model, transcript
 
-_PORTS = (("http", 80), ("https", 443))
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
 
 
@@ -59,8 +58,8 @@ def heading(exchange: Exchange, said: Transcript) -> Iterator[str]:
     if request is None:
         yield name
     else:
-        port = "" if (request.scheme, request.port) in _PORTS else f":{request.port}"
-        yield f"{name} {request.method} {request.scheme}://{request.host}{port}{path_of(request)}"
+        at = authority(request.host, request.port, scheme=request.scheme)
+        yield f"{name} {request.method} {request.scheme}://{at}{path_of(request)}"
     parts = []
     if request is not None and request.times != "none" and exchange.section is not None:
         parts.append(_wall_clock(exchange.section.wall_ns + request.t))

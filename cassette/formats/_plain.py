@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 import brotli
 from msgspec.structs import replace
 
+from tokentape.cassette._authority import DEFAULT_PORTS, authority
 from tokentape.cassette._body import header
 from tokentape.cassette._exchanges import Exchange
 from tokentape.cassette._records import Headers
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
 _ENCODED = frozenset([b"content-encoding"])
 
 
@@ -49,10 +49,8 @@ def target_of(url: str) -> tuple[str, str, int, bytes]:
 
 def url_of(scheme: str, host: str, port: int, path: bytes) -> str:
     """Return the URL of a request."""
-    shown = f"[{host}]" if ":" in host else host
-    authority = shown if port in (DEFAULT_PORTS.get(scheme), 0) else f"{shown}:{port}"
     target = path.decode("utf-8", "backslashreplace")
-    return f"{scheme}://{authority}{'' if target.startswith('/') else '/'}{target}"
+    return f"{scheme}://{authority(host, port, scheme=scheme)}{'' if target.startswith('/') else '/'}{target}"
 
 
 def without_coding(exchange: Exchange) -> Exchange:
