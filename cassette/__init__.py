@@ -55,6 +55,7 @@ from tokentape.cassette._splitting import Counts, Part, Split
 from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
 from tokentape.cassette._survey import SectionSurvey, Survey
 from tokentape.cassette._verification import Finding, Verdict, Verification
+from tokentape.cassette._wall_clock import utc
 from tokentape.cassette._writer import Writer
 
 __all__ = [
@@ -118,5 +119,6 @@ __all__ = [
     "open",
     "parse_json",
     "placeholder",
+    "utc",
     "whole_entries",
 ]

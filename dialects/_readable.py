@@ -6,9 +6,8 @@ this raise. Times are in ns since the request was complete; where the recording 
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
-from tokentape.cassette import Exchange, authority, decoded, header
+from tokentape.cassette import Exchange, authority, decoded, header, utc
 from tokentape.dialects._asked import asked
 from tokentape.dialects._body_text import body_text
 from tokentape.dialects._carried import DONE, ERROR, NO_CHOICE, TOKEN, UNPARSED, Usage, name_of
@@ -216,8 +215,5 @@ def since(exchange: Exchange, t: int, *, pieces: bool = False) -> int | None:
 
 
 def _wall_clock(unix_ns: int) -> str:
-    try:
-        at = datetime.fromtimestamp(unix_ns // 10**9, UTC)
-    except (OverflowError, ValueError, OSError):
-        return "at no known time"
-    return f"{at:%Y-%m-%d %H:%M:%S}.{unix_ns % 10**9 // 10**6:03} UTC"
+    at = utc(unix_ns)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03} UTC"
