@@ -1,9 +1,10 @@
-import json
 import os
 from contextlib import ExitStack
 
 import click
 
+from tokentape.cli._json_text import json_text
+from tokentape.cli._lost import said_lost
 from tokentape.cli._output import check_output, overwrite_option
 from tokentape.cli._part_names import part_files
 from tokentape.cli._parts import opener, plan, write_parts
@@ -47,10 +48,8 @@ def command(ctx: click.Context, source: str, by: str, folder: str, overwrite: bo
     from tokentape.cli._parts_table import parts_objects, parts_table
 
     if as_json:
-        click.echo(json.dumps(parts_objects(paths, split.parts), indent=2))
+        click.echo(json_text(parts_objects(paths, split.parts)))
     else:
         print_table(parts_table(paths, split.parts))
-    for each in damage:
-        click.echo(f"lost: {safe_text(f'{source}: {each}')}", err=True)
-    if damage:
+    if said_lost(f"{source}: {each}" for each in damage):
         ctx.exit(3)
