@@ -31,6 +31,7 @@ MAX_RECORD_BYTES = 256 * 1024 * 1024
 """Longest payload that is written, and that a reader accepts unless it is told otherwise."""
 
 _HEADER = struct.Struct(">BIBI")  # 0xC9, length, type, crc32
+_SIZED = struct.Struct(">BIB")  # as far as a frame says how long it is
 HEADER_BYTES = _HEADER.size
 _LEAD = 0xC9
 _TYPE = 0x54
@@ -86,10 +87,10 @@ def read_frames(
 
 
 def stated_size(header: bytes) -> int | None:
-    """Return how many bytes a frame takes by its first `HEADER_BYTES`; None if they begin no frame."""
-    if len(header) < HEADER_BYTES:
+    """Return how many bytes a frame takes by its first 6 or more; None if they begin no frame."""
+    if len(header) < _UNCOUNTED:
         return None
-    lead, length, kind, _ = _HEADER.unpack_from(header)
+    lead, length, kind = _SIZED.unpack_from(header)
     return length + _UNCOUNTED if lead == _LEAD and kind == _TYPE else None
 
 

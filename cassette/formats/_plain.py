@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from tokentape.cassette._authority import DEFAULT_PORTS, authority
 from tokentape.cassette._body import header
 from tokentape.cassette._exchanges import Exchange
+from tokentape.cassette._reader import ZSTD_MAGIC
 from tokentape.cassette._records import Headers
 
 _ENCODED = frozenset([b"content-encoding"])
@@ -81,7 +82,7 @@ def is_encoded(headers: Headers, body: bytes) -> bool:
         case "gzip" | "x-gzip":
             return body.startswith(b"\x1f\x8b")
         case "zstd":
-            return body.startswith(b"\x28\xb5\x2f\xfd")
+            return body.startswith(ZSTD_MAGIC)
         case "deflate":
             return any(_inflates(body, bits) for bits in (15, -15))
         case "br":
