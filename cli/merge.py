@@ -6,7 +6,7 @@ from tokentape import cassette
 from tokentape.cassette import counted
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
-from tokentape.cli._output import check_output, overwrite_option
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._safe_text import safe_text
 
 
@@ -25,7 +25,7 @@ def command(ctx: click.Context, files: tuple[str, ...], target: str, overwrite: 
     \b
     tokentape merge monday.tape tuesday.tape -o both.tape
     """
-    check_output(target, files, overwrite=overwrite)
+    check_writable(target, files, overwrite=overwrite)
     _check_once(files)
     merge = cassette.Merge(files)
     sections = records = 0

@@ -5,7 +5,7 @@ import click
 from tokentape import cassette
 from tokentape.cassette import STAND_IN, Survey, Verification, counted, whole_entries
 from tokentape.cli._lost import said_lost
-from tokentape.cli._output import check_output, overwrite_option
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._safe_text import safe_text
 
 _SHOWN = 100
@@ -33,7 +33,7 @@ def command(ctx: click.Context, source: str, target: str, overwrite: bool) -> No
     \b
     tokentape recover damaged.tape mended.tape
     """
-    check_output(target, [source], overwrite=overwrite)
+    check_writable(target, [source], overwrite=overwrite)
     survey, check, stand_ins = Survey(), Verification(limit=_SHOWN), 0
     with cassette.open(source, salvage=True) as tape:
         entries = whole_entries(tape)

@@ -5,7 +5,7 @@ import click
 
 from tokentape.cli._json_text import json_text
 from tokentape.cli._lost import said_lost
-from tokentape.cli._output import check_output, overwrite_option
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._part_names import part_files
 from tokentape.cli._parts import opener, plan, write_parts
 from tokentape.cli._safe_text import safe_text
@@ -41,7 +41,7 @@ def command(ctx: click.Context, source: str, by: str, folder: str, overwrite: bo
         names = part_files(source, (part.name for part in split.parts))
         paths = [os.path.join(folder, name) for name in names]
         for path in paths:
-            check_output(path, [source], overwrite=overwrite)
+            check_writable(path, [source], overwrite=overwrite)
         os.makedirs(folder, exist_ok=True)
         write_parts(open_source, split, paths, overwrite=overwrite)
     from tokentape.cli._console import print_table
