@@ -14,6 +14,7 @@ def ended(exchange: LiveExchange) -> str:
     """Return the line for an exchange that has ended."""
     request = exchange.request
     # without the query, which may hold a key, and with nothing that a terminal would obey
+    # (cli's safe_text goes by what standard output can show; this is for standard error and for logs)
     path = re.sub(rb"[^\x21-\x7e]", b"?", request.path.partition(b"?")[0]).decode()
     parts = [
         f"#{exchange.number} {request.method} {request.host}{path}",
