@@ -6,6 +6,7 @@ import click
 from tokentape import cassette
 from tokentape.cli import _cat_formats
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 
 
@@ -41,13 +42,12 @@ def command(
                 shown += 1
                 _print(found, form, file)
             lost += [f"{file}: {damage}" for damage in tape.damage]
-    for line in lost:
-        click.echo(f"lost: {safe_text(line)}", err=True)
+    any_lost = said_lost(lost)
     if not shown and (exchange is not None or section is not None):
         wanted = [("exchange", exchange), ("section", section)]
         name = " of ".join(f"{noun} {number}" for noun, number in wanted if number is not None)
         raise click.ClickException(f"expected {name} in {', '.join(files)}, found none")
-    if lost:
+    if any_lost:
         ctx.exit(3)
 
 

@@ -2,7 +2,7 @@ import click
 
 from tokentape.cassette.formats import ENDINGS, FORMATS, Format, convert, format_of
 from tokentape.cli._extras import needs
-from tokentape.cli._output import check_output, overwrite_option
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 
@@ -50,7 +50,7 @@ def command(
             "it has no place for pieces and times"
         )
     if target != "-" or write_as == "tape":  # the others are written to a terminal too
-        check_output(target, [source], overwrite=overwrite)
+        check_writable(target, [source], overwrite=overwrite)
     from tokentape.recorder.redaction import Redactor
 
     redact = None if unredacted else Redactor().record

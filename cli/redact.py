@@ -5,7 +5,7 @@ import click
 
 from tokentape import cassette
 from tokentape.cli._files import opener
-from tokentape.cli._output import check_output, overwrite_option
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._plural import counted
 from tokentape.cli._redacted import redacted_json, redacted_table
 from tokentape.cli._safe_text import safe_text
@@ -51,7 +51,7 @@ def command(
         redactor = Redactor(_rules(patterns, rules))
     except RulesError as error:
         raise click.UsageError(safe_text(error)) from None
-    check_output(target, [source], overwrite=overwrite)
+    check_writable(target, [source], overwrite=overwrite)
     with ExitStack() as stack:
         read = opener(source, stack)  # it is read twice
         with read():  # what is no cassette is said before anything is written

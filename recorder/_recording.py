@@ -77,11 +77,6 @@ class Recording:
         return self.writer.path
 
     @property
-    def failure(self) -> OSError | None:
-        """What ended the recording, if something did."""
-        return self.loss.error
-
-    @property
     def finished(self) -> bool:
         """Whether nothing more happens: the last exchange has ended, and the file is synced and closed."""
         return self._closed and not self._syncer.alive

@@ -183,7 +183,7 @@ def test_table_can_be_printed_where_only_ascii_can(tape):
     for more in (["--by", "model_requested"], ["--json"]):
         result = subprocess.run([*arguments, *more], check=False, capture_output=True, env=environment)
         assert result.returncode == 0, result.stderr
-        assert ("千问" if "--json" in more else "\\u5343\\u95ee") in result.stdout.decode()
+        assert "\\u5343\\u95ee" in result.stdout.decode()
 
 
 def test_help_has_an_example():

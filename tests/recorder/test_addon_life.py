@@ -80,7 +80,7 @@ def test_a_start_that_fails_leaves_the_recording_as_it_was(idle: TapeAddon, tmp_
     for other, said in (
         (taken, "taken.tape exists"),
         (tmp_path / "none" / "b.tape", "No such file"),
-        (tmp_path / "b.tape.zst", "record to a .tape"),
+        (tmp_path / "b.tape.zst", "record to .*b.tape, and compress"),
         (path, "is being recorded to"),
     ):
         with pytest.raises(exceptions.CommandError, match=said):
