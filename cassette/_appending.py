@@ -9,21 +9,21 @@ where a reader looks for it.
 """
 
 from tokentape.cassette._errors import NotAppendable
-from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, stated_size
+from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, stated_size
 from tokentape.cassette._reader import ZSTD_MAGIC
 from tokentape.cassette._reader import open as open_cassette
 
 
-def lead_to_append(path: str) -> bytes:
-    """Return the bytes that come before a section which is appended to the file: all of it is read for this.
+def lead_to_append(path: str) -> tuple[bytes, Damage | None]:
+    """Return the bytes that come before a section which is appended to the file, and its torn tail, if any.
 
-    Raises `NotACassette`, `UnsupportedVersion` or `Unreadable` as a reader does, `NotAppendable` for a
-    compressed cassette and for one that is cut off inside its first 11 bytes.
+    All of the file is read for this. Raises `NotACassette`, `UnsupportedVersion` or `Unreadable` as a reader
+    does, `NotAppendable` for a compressed cassette and for one that is cut off inside its first 11 bytes.
     """
     with open(path, "rb") as file:
         head = file.read(len(MAGIC))
         if not head:
-            return MAGIC
+            return MAGIC, None
         if head.startswith(ZSTD_MAGIC):
             raise NotAppendable(
                 f"{path}: expected a cassette that is not compressed; choose another name, ending in .tape"
@@ -34,9 +34,9 @@ def lead_to_append(path: str) -> bytes:
             for _ in tape:
                 pass
         if not tape.damage or not tape.damage[-1].torn:
-            return b""
+            return b"", None
         torn = tape.damage[-1]
         file.seek(torn.offset)
         claimed = stated_size(file.read(HEADER_BYTES)) or 0
     is_frame = HEADER_BYTES < claimed <= MAX_RECORD_BYTES + HEADER_BYTES
-    return bytes(max(0, claimed - torn.length)) if is_frame else b""
+    return (bytes(max(0, claimed - torn.length)) if is_frame else b""), torn

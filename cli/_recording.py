@@ -23,8 +23,10 @@ _OPTIONS = {
 }
 
 
-def options_of(recording: Mapping[str, object]) -> list[str]:
+def options_of(recording: Mapping[str, object], settings: tuple[str, ...] = ()) -> list[str]:
     """Return NAME=VALUE for mitmproxy of the verb's own options, by their parameters."""
+    if any(setting.startswith("tape_out=") for setting in settings):
+        raise click.UsageError("expected the cassette's name as --output, found --set tape_out")
     if recording["append"] and recording["overwrite"]:
         raise click.UsageError("expected either --append or --overwrite")
     return ["tape_redact=false"] * bool(recording["unredacted"]) + [
@@ -54,6 +56,8 @@ def check_recordable(path: str, options: list[str]) -> None:
 
 def what_to_set(upstream: str | None, url: str) -> list[str]:
     """Return what a client's environment needs, a line each."""
+    if upstream is not None and (urlsplit(upstream).hostname or "").endswith("anthropic.com"):
+        return [f"export ANTHROPIC_BASE_URL={url}"]
     if upstream is not None:
         return [f"export OPENAI_BASE_URL={url}{urlsplit(upstream).path or '/v1'}"]
     authority = os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem")

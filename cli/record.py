@@ -56,7 +56,7 @@ def command(
     """
     if proxy == (upstream is not None):
         raise click.UsageError("expected either --upstream URL or --proxy")
-    own = options_of(recording)
+    own = options_of(recording, settings)
     check_recordable(path, own)
     with needs("record"):
         from tokentape.recorder import report

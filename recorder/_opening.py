@@ -50,6 +50,12 @@ def begin_parts(
         raise exceptions.OptionsError(f"cannot append to {error}") from None
     except OSError as error:
         raise exceptions.OptionsError(f"cannot record to {path}: {error.strerror or error}") from None
+    if part.writer.torn is not None:
+        logger.warning(
+            "%s: %s. That stays, the recording goes on behind it, and `tokentape recover` copies the rest",
+            path,
+            part.writer.torn,
+        )
     if not settings.redactor.names:
         logger.warning("NOTHING IS REDACTED: API keys, cookies and all other secrets go to %s", path)
     return Parts(settings.path, part, begin, limits=settings.limits, say=say)

@@ -87,6 +87,11 @@ class Parts:
             self.rotate()
         return self.current
 
+    def check_files(self) -> None:
+        """Fail if the file of a part that is open was removed."""
+        for part in (*self._earlier, self.current):
+            part.check_file()
+
     def rotate(self) -> bool:
         """Go on in the next part and say whether that is so: if it cannot be begun, this one goes on."""
         part = self._next()

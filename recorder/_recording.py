@@ -5,6 +5,7 @@ knows nothing of mitmproxy. When the file cannot be written any more the recordi
 and the exchanges go on without it: the user's traffic is worth more than the record of it.
 """
 
+import errno
 import socket
 import time
 from collections.abc import Callable, Mapping
@@ -136,6 +137,11 @@ class Recording:
         """Have what was written survive a power failure, as soon as the disk can."""
         self._syncer.soon()
 
+    def check_file(self) -> None:
+        """Fail if the file was removed: all that is written to it would be gone with its last descriptor."""
+        if not self._closed and self.writer.removed:
+            self.fail(OSError(errno.ENOENT, "the file was removed", self.path))
+
     def retire(self) -> None:
         """Close when the last of the live exchanges has ended; nothing waits for it."""
         self._retired = True
@@ -164,6 +170,7 @@ class Recording:
     def _finish(self) -> None:
         if self._closed:
             return
+        self.check_file()
         self.write(
             cassette.Close(t=self.now(), exchanges=self.exchanges, chunks=self.chunks, bytes=self.bytes)
         )

@@ -221,6 +221,7 @@ class TapeAddon:
     def _tick(self) -> None:
         self._timer = ctx.master.event_loop.call_later(_TICK_S, self._tick)
         if self.recording is not None:
+            self.recording.check_files()
             self.recording.part()  # the next one, if it is due
 
     def _on_loss(self) -> None:
