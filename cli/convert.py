@@ -1,9 +1,9 @@
 import click
 
+from tokentape.cassette import counted
 from tokentape.cassette.formats import ENDINGS, FORMATS, Format, convert, format_of
 from tokentape.cli._extras import needs
 from tokentape.cli._output import check_writable, overwrite_option
-from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 
 

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 import click
 
 from tokentape import cassette
+from tokentape.cassette import counted
 from tokentape.cli._files import opener
 from tokentape.cli._output import check_writable, overwrite_option
-from tokentape.cli._plural import counted
 from tokentape.cli._redacted import redacted_json, redacted_table
 from tokentape.cli._safe_text import safe_text
 

@@ -9,7 +9,7 @@ from mitmproxy.addonmanager import Loader
 from mitmproxy.optmanager import OptManager
 
 from tokentape.recorder import arguments, units
-from tokentape.recorder._parts import Limits
+from tokentape.recorder._recording import Limits
 from tokentape.recorder.redaction import Redactor, Rules, RulesError, default_rules, load_rules
 
 DEFAULT_FILTER = (

@@ -4,8 +4,8 @@ import re
 from functools import partial
 
 from tokentape.cassette import counted
-from tokentape.recorder._parts import Parts
-from tokentape.recorder._recording import LiveExchange
+from tokentape.recorder._part import LiveExchange
+from tokentape.recorder._recording import Recording
 
 _count = partial(counted, grouped=True)
 
@@ -31,7 +31,7 @@ def ended(exchange: LiveExchange) -> str:
     return "  ".join(parts)
 
 
-def summary(recording: Parts, passed_over: int, unfinished: int = 0) -> str:
+def summary(recording: Recording, passed_over: int, unfinished: int = 0) -> str:
     """Return the line for a recording that has ended, over all of its parts."""
     counts, loss = recording.counts, recording.loss
     last = f" ... {recording.current.path} ({recording.count} parts)" if recording.count > 1 else ""

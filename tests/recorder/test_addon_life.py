@@ -14,7 +14,7 @@ from mitmproxy.test import tflow
 from tests.recorder.test_addon import answer, chat, exchanges, mitmproxy_with
 from tokentape import cassette
 from tokentape.recorder import _connections
-from tokentape.recorder._recording import LiveExchange
+from tokentape.recorder._part import LiveExchange
 from tokentape.recorder.addon import TapeAddon
 
 

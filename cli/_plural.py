@@ -1,5 +1,0 @@
-"""Counts in sentences."""
-
-from tokentape.cassette import counted
-
-__all__ = ["counted"]
