@@ -13,6 +13,7 @@
 from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
 from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay._load import Recorded, Repertoire, load
+from tokentape.replay._matching import Exhausted, Matching, Order
 from tokentape.replay._schedule import Speed, parse_speed
 from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
@@ -20,9 +21,12 @@ from tokentape.replay._stats import Missed, Served, Stats
 
 __all__ = [
     "CannotListen",
+    "Exhausted",
     "LatenessSummary",
+    "Matching",
     "Missed",
     "NothingToServe",
+    "Order",
     "Recorded",
     "Repertoire",
     "Replay",

@@ -4,7 +4,8 @@ from time import process_time
 
 import pytest
 
-from tokentape.replay._matching import Matcher, RequestKey, request_key
+from tokentape.replay._matcher import Matcher
+from tokentape.replay._request_key import RequestKey, request_key
 
 
 @dataclass(frozen=True)
@@ -12,13 +13,21 @@ class Item:
     key: RequestKey
     name: str
 
+    @property
+    def source(self):
+        return self.name
 
-def item(name, body=b"{}", *, method="POST", path=b"/v1/chat/completions"):
-    return Item(request_key(method, path, body), name)
+
+def item(name, body=b"{}", **kwargs):
+    return Item(asked(body, **kwargs), name)
 
 
-def asked(body=b"{}", *, method="POST", path=b"/v1/chat/completions"):
-    return request_key(method, path, body)
+def asked(body=b"{}", *, method="POST", path=b"/v1/chat/completions", headers=()):
+    return request_key(method, path, body, headers)
+
+
+def why_not(matcher, *args, **kwargs):
+    return list(matcher.why_not(asked(*args, **kwargs)).lines)
 
 
 def take(matcher, *args, **kwargs):
@@ -65,8 +74,9 @@ def chat(**kwargs):
 def test_a_miss_names_the_nearest_and_the_difference():
     far = item("far", chat(model="other", temperature=1, seed=3, n=2))
     near = item("near", chat(temperature=0.5))
-    lines = Matcher([far, near]).explain_miss(asked(chat(temperature=0.7, user="me")))
+    lines = why_not(Matcher([far, near]), chat(temperature=0.7, user="me"))
     assert lines == [
+        "POST /v1/chat/completions with this body is not in the recording",
         "nearest recorded request: POST /v1/chat/completions",
         "body.temperature: recorded 0.5, the request has 0.7",
         "body.user: absent in the recording, the request has 'me'",
@@ -75,15 +85,17 @@ def test_a_miss_names_the_nearest_and_the_difference():
 
 def test_a_miss_by_path_says_so_and_prefers_the_same_path():
     items = [item("a", path=b"/v1/models", method="GET"), item("b", path=b"/v1/x?a=1")]
-    assert Matcher(items).explain_miss(asked(path=b"/v1/x?a=2"))[1:] == [
-        "path: recorded /v1/x?a=1, the request has /v1/x?a=2"
+    assert why_not(Matcher(items), path=b"/v1/x?a=2")[2:] == ["query.a: recorded '1', the request has '2'"]
+    assert why_not(Matcher(items), path=b"/v1/y")[2:] == [
+        "path: recorded /v1/x, the request has /v1/y",
+        "query.a: recorded '1', absent in the request",
     ]
 
 
 def test_a_miss_with_many_differences_has_ten_lines_of_them():
     matcher = Matcher([item("a", chat())])
-    lines = matcher.explain_miss(asked(chat(**{f"k{n}": n for n in range(30)})))
-    assert len(lines) == 11
+    lines = why_not(matcher, chat(**{f"k{n}": n for n in range(30)}))
+    assert len(lines) == 12
     assert lines[-1] == "... and 21 more differences"
 
 
@@ -92,10 +104,10 @@ def test_a_miss_is_explained_in_bounded_time_however_large_the_recording():
     huge = [item("huge", b"[" + b"1," * 2_000_000 + b"1]", path=b"/huge")]
     matcher = Matcher([*big, *huge])
     start = process_time()
-    matcher.explain_miss(asked(chat(x="y" * 100_000)))
-    assert matcher.explain_miss(asked(b"[2]", path=b"/huge"))[-1].endswith("too much to compare here")
+    why_not(matcher, chat(x="y" * 100_000))
+    assert why_not(matcher, b"[2]", path=b"/huge")[-1].endswith("too much to compare here")
     assert process_time() - start < 5  # unbounded, this takes minutes
 
 
 def test_with_nothing_recorded_a_miss_says_that():
-    assert Matcher([]).explain_miss(asked()) == ["nothing is recorded"]
+    assert why_not(Matcher([])) == ["POST /v1/chat/completions is not in the recording: nothing is recorded"]
