@@ -14,6 +14,7 @@ from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
 from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay._load import Recorded, Repertoire, load
 from tokentape.replay._matching import Exhausted, Matching, Order
+from tokentape.replay._reload import reload_on_change, state_of
 from tokentape.replay._schedule import Speed, parse_speed
 from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
@@ -37,5 +38,7 @@ __all__ = [
     "Stats",
     "load",
     "parse_speed",
+    "reload_on_change",
     "serve",
+    "state_of",
 ]
