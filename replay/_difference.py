@@ -74,7 +74,7 @@ def _differences(  # noqa: C901  (a case for each kind of value)
     match recorded, asked:
         case dict(), dict():
             for key in [*recorded, *(key for key in asked if key not in recorded)]:
-                inner = f"{place}.{key[:_SHOWN]}"
+                inner = f"{place}.{shown_part(key, 0, _SHOWN)}"
                 if key not in asked:
                     yield f"{inner}: recorded {_shown(recorded[key], key)}, absent in the request"
                 elif key not in recorded:

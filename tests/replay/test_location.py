@@ -61,9 +61,30 @@ def test_the_value_given_stays_as_it_is():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "user", "$", "$user", "$.", "$..", "$...a", "$[", "$[]", "$['a'", "$[01]", "$[-0]", "$.a b", "$[1:2]",
-     "$[0,1]", "$[?@.a]", "$.a.", "$.1", "$.a-b"],
-)  # fmt: skip
+    [
+        "",
+        "$.a b",
+        *[
+            "user",
+            "$",
+            "$user",
+            "$.",
+            "$..",
+            "$...a",
+            "$[",
+            "$[]",
+            "$['a'",
+            "$[01]",
+            "$[-0]",
+            "$[1:2]",
+            "$[0,1]",
+            "$[?@.a]",
+            "$.a.",
+            "$.1",
+            "$.a-b",
+        ],
+    ],
+)
 def test_what_is_no_location_is_refused_in_a_line(text):
     with pytest.raises(ValueError, match=r"^expected a location such as .*, found ") as raised:
         parse_location(text)
