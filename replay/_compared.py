@@ -24,10 +24,14 @@ _FILE_NAME = re.compile(r'\bfilename="((?:[^"\\]|\\.)*)"')
 
 
 class Body(NamedTuple):
-    """A body as a JSON value. What is no known kind is its bytes, each a character."""
+    """A body as a JSON value. What is no known kind is its bytes, each a character.
+
+    `text` is the same for the same values: JSON in one spelling, or these characters.
+    """
 
     kind: Kind
     value: Any
+    text: str
 
 
 class Compared(NamedTuple):
@@ -41,16 +45,13 @@ class Compared(NamedTuple):
 
     def as_value(self) -> Any:
         """Return it as a JSON value."""
-        return [*self[:4], list(self.body) if self.body else None]
+        return [*self[:4], [self.body.kind, self.body.value] if self.body else None]
 
     def digest(self) -> bytes:
-        """Return what is equal for the same requests. Raises RecursionError as `json` does."""
-        found = blake2b(digest_size=16)
-        body = self.body
-        if body is not None and body.kind == "bytes":
-            found.update(json.dumps(self[:4], sort_keys=True).encode() + body.value.encode("latin-1"))
-        else:
-            found.update(json.dumps(self.as_value(), sort_keys=True).encode())
+        """Return what is equal for the same requests."""
+        found = blake2b(json.dumps(self[:4], sort_keys=True).encode(), digest_size=16)
+        if self.body is not None:
+            found.update(b" %b " % self.body.kind.encode() + self.body.text.encode("latin-1"))
         return found.digest()
 
 
@@ -72,10 +73,11 @@ def body_of(key: RequestKey, ignored: Sequence[Location] = ()) -> Body:
         kind, value = _read(key)
         if kind != "bytes":
             value = without(value, ignored)
-            json.dumps(value)
+            return Body(kind, value, json.dumps(value, sort_keys=True, separators=(",", ":")))
     except RecursionError:
-        return Body("bytes", key.body.decode("latin-1"))
-    return Body(kind, value)
+        pass
+    text = key.body.decode("latin-1")
+    return Body("bytes", text, text)
 
 
 def _read(key: RequestKey) -> tuple[Kind, Any]:

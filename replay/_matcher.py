@@ -12,6 +12,7 @@ they cycle; each once at most, if their end is an error.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -139,8 +140,9 @@ class Matcher(Generic[R]):
             self._by_digest.setdefault(digest, []).append(index)
             if _may_be_wild(item.key):
                 value = found.as_value()
-                if places := wild_places(value):
-                    wildcards.setdefault(places, Wildcard(places)).add(value, index)
+                with suppress(RecursionError):  # what is nested too deeply is matched as it is
+                    if places := wild_places(value):
+                        wildcards.setdefault(places, Wildcard(places)).add(value, index)
         self._wildcards = list(wildcards.values())
 
     def _compared(self, key: RequestKey) -> Compared:
@@ -154,9 +156,10 @@ class Matcher(Generic[R]):
             return digest
         if self._wildcards:
             value = found.as_value()
-            for wildcard in self._wildcards:
-                if (index := wildcard.match(value)) is not None:
-                    return self._digests[index]
+            with suppress(RecursionError):
+                for wildcard in self._wildcards:
+                    if (index := wildcard.match(value)) is not None:
+                        return self._digests[index]
         return None
 
     def _is(self, index: int, key: RequestKey) -> bool:
@@ -165,9 +168,11 @@ class Matcher(Generic[R]):
         if live.digest() == self._digests[index]:
             return True
         recorded = self._compared(self.recorded[index].key).as_value()
-        wildcard = Wildcard(wild_places(recorded))
-        wildcard.add(recorded, index)
-        return wildcard.match(live.as_value()) is not None
+        with suppress(RecursionError):
+            wildcard = Wildcard(wild_places(recorded))
+            wildcard.add(recorded, index)
+            return wildcard.match(live.as_value()) is not None
+        return False
 
     def _turn(self, asked: int, count: int) -> int | None:
         """Return which of so many answers follows when so many were asked for; None if none does."""
