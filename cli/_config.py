@@ -39,13 +39,13 @@ def _read(ctx: click.Context, param: click.Parameter, path: Path | None) -> None
     known.pop("help", None)
     try:
         with path.open("rb") as file:
-            found = tomllib.load(file)
-        for name in table.split("."):
-            found = found[name]
+            found: Any = tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{path}: expected TOML, found {error}", ctx, param) from None
-    except (KeyError, TypeError):
-        raise click.BadParameter(f"{path}: expected a table [{table}], found none", ctx, param) from None
+    for name in table.split("."):
+        found = found.get(name) if isinstance(found, dict) else None
+    if not isinstance(found, dict):
+        raise click.BadParameter(f"{path}: expected a table [{table}], found none", ctx, param)
     defaults = {}
     for key, value in found.items():
         option = known.get(key.replace("_", "-"))
