@@ -84,6 +84,7 @@ def test_multipart_bodies_are_the_same_whatever_their_boundary_and_the_order_of_
     matcher = Matcher([item("a", **multipart("0123", MODEL, FILE))])
     assert take(matcher, **multipart("x y'z", FILE, MODEL)) == "a"
     assert take(matcher, **multipart("b", MODEL, (FILE[0], FILE[1] + "."))) is None
+    assert take(matcher, **multipart("b", MODEL, (FILE[0].replace("a.wav", "b.wav"), FILE[1]))) is None
     assert take(matcher, **multipart("b", MODEL)) is None
     assert take(matcher, **multipart("b", MODEL, FILE, MODEL)) is None
     assert why_not(matcher, **multipart("b", FILE, (MODEL[0], "whisper-2")))[2:] == [

@@ -122,6 +122,8 @@ def test_the_order_of_parameters_and_their_percent_encoding_do_not_matter_but_th
     assert take(matcher, path=b"/x?name=a+b&t=2&t=1&api-version=2024-06-01") is None
     assert take(matcher, path=b"/x?name=a+b&t=1&t=2&api-version=2025-01-01") is None
     assert take(matcher, path=b"/x?name=a+b&t=1&t=2") is None
+    assert take(Matcher([item("b", path=b"/x?beta")]), path=b"/x?beta=") == "b"
+    assert take(Matcher([item("b", path=b"/x?beta")]), path=b"/x") is None
 
 
 def test_what_is_not_named_does_not_matter():
@@ -236,6 +238,14 @@ def test_counts_go_on_for_what_is_the_same_and_new_answers_come_after_the_old():
     after.go_on_from(before.counts())
     assert after.times_served == [1, 0, 0]
     assert [take(after), take(after, b"[2]")] == ["c", "b"]
+
+
+def test_in_recorded_order_the_row_goes_on_where_it_was():
+    matching = Matching(order="recorded")
+    before, after = (Matcher([item("a"), item("b", b"[]")], matching) for _ in range(2))
+    assert take(before) == "a"
+    after.go_on_from(before.counts())
+    assert [take(after), take(after, b"[]")] == [None, "b"]
 
 
 def test_in_recorded_order_a_request_may_be_one_of_several_with_placeholders():
