@@ -92,6 +92,11 @@ def test_multipart_bodies_are_the_same_whatever_their_boundary_and_the_order_of_
     ]
 
 
+def test_of_a_binary_file_its_size_is_said():
+    lines = why_not(Matcher([item("a", **multipart("0", FILE))]), **multipart("1", (FILE[0], FILE[1] + ".")))
+    assert lines[2] == "body.file.content.bytes: recorded 10, the request has 11"
+
+
 def test_json_in_a_part_is_compared_as_json_and_fields_can_be_ignored():
     head = 'Content-Disposition: form-data; name="options"\r\nContent-Type: application/json; charset=utf-8'
     matcher = Matcher(
