@@ -1,6 +1,5 @@
 """Counts in sentences."""
 
+from tokentape.cassette import counted
 
-def counted(count: int, noun: str) -> str:
-    """Return `1 answer`, `2 answers`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+__all__ = ["counted"]

@@ -9,11 +9,11 @@ from functools import partial
 
 import click
 
+from tokentape.cassette import counted
 from tokentape.cli._address import Address
 from tokentape.cli._config import config_option
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
-from tokentape.cli._plural import counted
 from tokentape.cli._reloading import Reloading, reloading
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import served_json, served_table, unplayed

@@ -100,7 +100,8 @@ class Parts:
         earlier.retire()
         line = f"going on in {part.path}"
         if under_way:
-            line += f"; {under_way} exchange{' ends' if under_way == 1 else 's end'} in {earlier.path}"
+            verb = "ends" if under_way == 1 else "end"
+            line += f"; {cassette.counted(under_way, 'exchange')} {verb} in {earlier.path}"
         self._say(line)
         return True
 

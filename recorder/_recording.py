@@ -77,11 +77,6 @@ class Recording:
         return self.writer.path
 
     @property
-    def failure(self) -> OSError | None:
-        """What ended the recording, if something did."""
-        return self.loss.error
-
-    @property
     def finished(self) -> bool:
         """Whether nothing more happens: the last exchange has ended, and the file is synced and closed."""
         return self._closed and not self._syncer.alive
@@ -102,13 +97,13 @@ class Recording:
         self._compare_clocks()
         request = self.redactor.request(replace(request, exchange=self._taken_up, redactions=0))
         self._taken_up += 1
-        exchange = LiveExchange(self, request)
+        exchange = LiveExchange(self, request, offset=self.writer.size)
         self.live[exchange.number] = exchange
         try:
             written = self.write(request)
         except cassette.RecordTooLarge as error:
             written = self.write(replace(request, body=b""))
-            self.write(cassette.Note(t=self.now(), text=f"body not kept: {error}", exchange=exchange.number))
+            self.remark(exchange, f"body not kept: {error}")
         self.exchanges += written
         exchange.written(written)
         return exchange
@@ -116,6 +111,10 @@ class Recording:
     def note(self, text: str) -> bool:
         """Write a remark of the section, and say whether it is in the file."""
         return self.write(cassette.Note(t=self.now(), text=text))
+
+    def remark(self, exchange: "LiveExchange", text: str) -> bool:
+        """Write a remark of an exchange, and say whether it is in the file."""
+        return self.write(cassette.Note(t=self.now(), text=text, exchange=exchange.number))
 
     def write(
         self,
@@ -179,7 +178,10 @@ class Recording:
 
 
 class LiveExchange:
-    """One exchange of a recording, from its complete request to its end."""
+    """One exchange of a recording, from its complete request to its end.
+
+    `offset` is where its request is in the cassette, in bytes from the start of the file.
+    """
 
     __slots__ = (
         "_clock",
@@ -193,6 +195,7 @@ class LiveExchange:
         "end_ns",
         "first_piece_ns",
         "number",
+        "offset",
         "reason",
         "recording",
         "request",
@@ -200,8 +203,9 @@ class LiveExchange:
         "whole",
     )
 
-    def __init__(self, recording: Recording, request: cassette.Request) -> None:
+    def __init__(self, recording: Recording, request: cassette.Request, *, offset: int) -> None:
         self.recording = recording
+        self.offset = offset
         self._loss = recording.loss
         self._lost = False  # something of it went unrecorded
         self._clock = recording.clock

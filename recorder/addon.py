@@ -155,6 +155,8 @@ class TapeAddon:
             if not self._settings.matches(flow):
                 self._pass_over(flow)
                 return
+            if not known.complete:
+                known.end_ns = t_ns
             known = self._begin(self.recording.part(), flow, known)
         _connections.watch_upstream(flow)
         connect = None
@@ -230,13 +232,17 @@ class TapeAddon:
         body = flow.request.raw_content
         if body is None:
             body = b"".join(pending.body)
-        mark(flow, recording)
         zero = recording.start_ns
         exchange = self._known[flow] = recording.begin(
             _flows.request_record(
                 flow, t=pending.ns - zero, t_end=pending.end_ns - zero, body=body, came=pending.headers
             )
         )
+        mark(flow, exchange)
+        if not pending.complete:
+            recording.remark(
+                exchange, "the answer began before the request was complete, whose rest is not here"
+            )
         return exchange
 
     def _pass_over(self, flow: http.HTTPFlow) -> None:
@@ -246,6 +252,7 @@ class TapeAddon:
         self, flow: http.HTTPFlow, exchange: LiveExchange, reason: Any, detail: str = "", **more: Any
     ) -> None:
         del self._known[flow]
+        _connections.unwatch_upstream(flow)
         if flow.response is not None and flow.response.stream:
             flow.response.stream = True  # a flow that mitmproxy keeps is not to keep the exchange
         if exchange.end_ns is None:

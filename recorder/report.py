@@ -1,15 +1,20 @@
 """What the recorder says of an exchange and of a recording, in a line each."""
 
 import re
+from functools import partial
 
+from tokentape.cassette import counted
 from tokentape.recorder._parts import Parts
 from tokentape.recorder._recording import LiveExchange
+
+_count = partial(counted, grouped=True)
 
 
 def ended(exchange: LiveExchange) -> str:
     """Return the line for an exchange that has ended."""
     request = exchange.request
     # without the query, which may hold a key, and with nothing that a terminal would obey
+    # (cli's safe_text goes by what standard output can show; this is for standard error and for logs)
     path = re.sub(rb"[^\x21-\x7e]", b"?", request.path.partition(b"?")[0]).decode()
     parts = [
         f"#{exchange.number} {request.method} {request.host}{path}",
@@ -49,7 +54,3 @@ def summary(recording: Parts, passed_over: int, unfinished: int = 0) -> str:
             f"{_count(loss.exchanges, 'exchange')} and {_count(loss.pieces, 'piece')} went unrecorded"
         )
     return line
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from tokentape.cassette import counted
 from tokentape.replay._compared import Body, Compared
 from tokentape.replay._secrets import hidden, printable, shown_part, shown_target
 from tokentape.replay._wildcard import same_but_secrets
@@ -41,7 +42,7 @@ def body_differences(recorded: Body, asked: Body) -> list[str]:
 def _kind(body: Body) -> str:
     if body.kind != "bytes":
         return body.kind if body.kind == "JSON" else f"a {body.kind} body"
-    return f"{_counted(len(body.value), 'byte')} that is not JSON" if body.value else "none"
+    return f"{counted(len(body.value), 'byte')} that is not JSON" if body.value else "none"
 
 
 def _single(query: dict[str, list[str]] | None) -> dict[str, str | list[str]]:
@@ -85,7 +86,7 @@ def _differences(  # noqa: C901  (a case for each kind of value)
             for index, (one, other) in enumerate(zip(recorded, asked, strict=False)):
                 yield from _differences(f"{place}[{index}]", one, other, name)
             if len(recorded) != len(asked):
-                yield f"{place}: recorded {_counted(len(recorded), 'item')}, the request has {len(asked)}"
+                yield f"{place}: recorded {counted(len(recorded), 'item')}, the request has {len(asked)}"
         case str(), str() if not _same(recorded, asked):
             start = _common(recorded, asked)
             where = f"{place} (from character {start})" if start >= _SHOWN else place
@@ -101,13 +102,9 @@ def _differences(  # noqa: C901  (a case for each kind of value)
 def _bytes_difference(recorded: str, asked: str) -> str:
     start = _common(recorded, asked)
     return (
-        f"body (not JSON): recorded {_counted(len(recorded), 'byte')}, the request has {len(asked)}; "
+        f"body (not JSON): recorded {counted(len(recorded), 'byte')}, the request has {len(asked)}; "
         f"they differ from byte {start}"
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _common(one: str, other: str) -> int:

@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
+from tokentape.cassette import counted
 from tokentape.replay._compared import Compared, compared
 from tokentape.replay._difference import request_differences, shortened
 from tokentape.replay._location import parse_location
@@ -189,8 +190,7 @@ class Matcher(Generic[R]):
     def _out_of_order(self, key: RequestKey, digest: bytes | None) -> Miss:
         index = self._turn(self._asked_in_order, len(self.recorded))
         if index is None:
-            count = len(self.recorded)
-            said = f"{key} came after the last of {count} recorded exchange{'s' if count > 1 else ''}"
+            said = f"{key} came after the last of {counted(len(self.recorded), 'recorded exchange')}"
             return Miss(code="exhausted", lines=(said, _EXHAUSTED))
         due = self.recorded[index]
         known = "is recorded, but" if digest is not None else "is not in the recording, and"

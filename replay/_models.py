@@ -51,7 +51,8 @@ def _first_pieces(exchange: Exchange) -> list[bytes]:
     if sum(len(chunk.data) for chunk in chunks) > _MAX_LOOKED_AT_BYTES:
         return []
     try:
-        decode = ContentDecoder(header(headers, b"content-encoding")).feed
+        encoding = header(headers, b"content-encoding")
+        decode = ContentDecoder(encoding, max_bytes=_MAX_LOOKED_AT_BYTES).feed
         return [decode(chunk.data) for chunk in chunks]
     except UndecodableContent:
         return []

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from tokentape.cassette import CassetteError
+from tokentape.cassette import CassetteError, counted
 from tokentape.replay._errors import ReplayError
 from tokentape.replay._load import Repertoire
 from tokentape.replay._paths import expanded
@@ -75,5 +75,4 @@ async def _reload(server: Server, load: Callable[[], Repertoire]) -> str:
     except (CassetteError, ReplayError, OSError) as error:
         return f"not reloaded: {error}; {kept}"
     server.replace(repertoire, prepared)
-    count = len(repertoire.recorded)
-    return f"reloaded: {count} exchange{'s' if count > 1 else ''} to serve"
+    return f"reloaded: {counted(len(repertoire.recorded), 'exchange')} to serve"

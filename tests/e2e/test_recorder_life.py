@@ -423,7 +423,15 @@ def test_the_options_are_shown_where_mitmproxy_shows_those_of_scripts(home: dict
         timeout=60,
     )
     shown = re.findall(r"^(tape_\w+):", done.stdout, re.MULTILINE)
-    assert len(shown) == (8 if int(VERSION.partition(".")[0]) >= 12 else 0)
+    every = {
+        "tape_out",
+        "tape_append",
+        "tape_overwrite",
+        "tape_rotate_size",
+        "tape_rotate_every",
+        "tape_redact",
+    }
+    assert every <= set(shown) if int(VERSION.partition(".")[0]) >= 12 else shown == []
 
 
 def test_mitmproxy_can_save_the_flows_that_are_recorded(
