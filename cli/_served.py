@@ -42,9 +42,18 @@ def served_table(stats: Stats) -> str:
     ]
     never = sum(item.times == 0 for item in stats.served)
     counts = f"served {stats.hits}, missed {stats.misses}; {never} of {len(stats.served)} never played"
+    if stats.models_listed:
+        counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
     return "\n".join([*lines, "", counts, _lateness(stats.lateness)])
+
+
+def unplayed(stats: Stats) -> str:
+    """Return a line that names the first few exchanges that nobody asked for."""
+    never = [safe_text(item.source) for item in stats.never_played]
+    more = f" and {len(never) - 3} more" if len(never) > 3 else ""
+    return f"never played: {'; '.join(never[:3])}{more}"
 
 
 def _lateness(lateness: LatenessSummary) -> str:

@@ -4,16 +4,21 @@ import asyncio
 import gc
 import signal
 import sys
+from contextlib import nullcontext
+from functools import partial
 
 import click
 
 from tokentape.cassette import counted
 from tokentape.cli._address import Address
+from tokentape.cli._config import config_option
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._matching_options import matching_options
+from tokentape.cli._reloading import Reloading, reloading
 from tokentape.cli._safe_text import safe_text
-from tokentape.cli._served import served_json, served_table
+from tokentape.cli._served import served_json, served_table, unplayed
 from tokentape.cli._speed import SpeedType
-from tokentape.replay import Repertoire, ReplayError, Server, Speed, Stats, load
+from tokentape.replay import Matching, ReplayError, Server, Speed, Stats, load
 
 _GRACE_S = 3.0
 
@@ -30,14 +35,26 @@ _GRACE_S = 3.0
     show_default=True,
     help="How many times faster than recorded; 'instant' waits for nothing.",
 )
+@matching_options
+@click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
+@click.option("--fail-unplayed", is_flag=True, help="Exit with 3 if something was never played.")
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was served as JSON.")
-def command(files: tuple[str, ...], listen: tuple[str, int], speed: Speed, as_json: bool) -> None:
+def command(
+    files: tuple[str, ...],
+    listen: tuple[str, int],
+    speed: Speed,
+    matching: Matching,
+    reload: bool,
+    fail_unplayed: bool,
+    as_json: bool,
+) -> None:
     """Serve recorded exchanges over HTTP: the same bytes in the same pieces at the same times.
 
-    A request is answered by the exchange that was recorded for the same method, path and JSON body (order
-    of keys and spelling of numbers do not matter). Where the same request was recorded several times, the
-    answers come in the order of recording, and after the last the first again. Any other request gets
-    a 404 that names the nearest recorded one and the difference.
+    A request is answered by the exchange that was recorded for the same method, path, query and JSON body
+    (order of keys and spelling of numbers do not matter). Where the same request was recorded several times,
+    the answers come in the order of recording, and after the last the first again. Any other request gets
+    a 404 that names the nearest recorded one and the difference. A FILE may be a pattern in quotes.
 
     An exchange that came from another format (see `convert`) may have no times of its pieces: these are
     sent at once, and what is printed at the end says "not timed".
@@ -48,7 +65,9 @@ def command(files: tuple[str, ...], listen: tuple[str, int], speed: Speed, as_js
     \b
     tokentape replay session.tape
     tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
+    tokentape replay 'tapes/*.tape' --ignore '$.user' --exhausted error --fail-unplayed
     """
+    again = reloading(files, partial(load, files, speed=speed)) if reload else None
     try:
         repertoire = load(files, speed=speed)
         for line in (*repertoire.remarks, *repertoire.lost):
@@ -56,16 +75,19 @@ def command(files: tuple[str, ...], listen: tuple[str, int], speed: Speed, as_js
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
-        stats = asyncio.run(_serve(repertoire, *listen))
+        stats = asyncio.run(_serve(Server(repertoire, matching=matching), *listen, again))
     except ReplayError as error:
         raise click.ClickException(str(error)) from error
     click.echo(served_json(stats) if as_json else served_table(stats))
     if repertoire.lost:
         click.echo("parts of the recording were damaged and not served; see above", err=True)
+    if fail_unplayed and stats.never_played:
+        click.echo(unplayed(stats), err=True)
+    if repertoire.lost or (fail_unplayed and stats.never_played):
         sys.exit(3)
 
 
-async def _serve(repertoire: Repertoire, host: str, port: int) -> Stats:
+async def _serve(server: Server, host: str, port: int, again: Reloading | None) -> Stats:
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -73,7 +95,7 @@ async def _serve(repertoire: Repertoire, host: str, port: int) -> Stats:
         if not loop.is_closed():  # a second signal may come while the table is printed
             loop.call_soon_threadsafe(told_to_stop.set)
 
-    async with Server(repertoire) as server:
+    async with server, again(server) if again else nullcontext():
         # Before anyone can know that it listens, so that whoever waited for that can stop it.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, tell)

@@ -13,6 +13,8 @@
 from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
 from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay._load import Recorded, Repertoire, load
+from tokentape.replay._matching import Exhausted, Matching, Order
+from tokentape.replay._reload import reload_on_change, state_of
 from tokentape.replay._schedule import Speed, parse_speed
 from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
@@ -20,9 +22,12 @@ from tokentape.replay._stats import Missed, Served, Stats
 
 __all__ = [
     "CannotListen",
+    "Exhausted",
     "LatenessSummary",
+    "Matching",
     "Missed",
     "NothingToServe",
+    "Order",
     "Recorded",
     "Repertoire",
     "Replay",
@@ -33,5 +38,7 @@ __all__ = [
     "Stats",
     "load",
     "parse_speed",
+    "reload_on_change",
     "serve",
+    "state_of",
 ]

@@ -3,20 +3,63 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tokentape.cassette import parse_json
+from tokentape.cassette import counted
+from tokentape.replay._compared import Body, Compared
+from tokentape.replay._secrets import hidden, printable, shown_part, shown_target
 from tokentape.replay._wildcard import same_but_secrets
 
 MAX_LINES = 10
 _SHOWN = 60  # characters of a value
 
 
-def body_differences(recorded: bytes, asked: bytes) -> list[str]:
+def request_differences(recorded: Compared, asked: Compared) -> list[str]:
+    """Return a line for each place in which two requests differ; none if they are the same.
+
+    Nothing in the lines is obeyed by a terminal, and credentials are hidden.
+    """
+    lines = []
+    if recorded.method != asked.method:
+        lines.append(f"method: recorded {recorded.method}, the request has {asked.method}")
+    if not _same(recorded.path, asked.path):
+        paths = [shown_target((path or "").encode("latin-1")) for path in (recorded.path, asked.path)]
+        lines.append(f"path: recorded {paths[0]}, the request has {paths[1]}")
+    lines += _found("query", _single(recorded.query), _single(asked.query))
+    lines += _found("header", recorded.headers, asked.headers)
+    if recorded.body is not None and asked.body is not None:
+        lines += body_differences(recorded.body, asked.body)
+    return [printable(line) for line in lines]
+
+
+def body_differences(recorded: Body, asked: Body) -> list[str]:
     """Return a line for each place in which two request bodies differ; none if they are the same."""
+    if recorded.kind == asked.kind and recorded.kind != "bytes":
+        return _found("body", recorded.value, asked.value)
+    if recorded.kind != asked.kind:
+        return [f"body: recorded {_kind(recorded)}, the request has {_kind(asked)}"]
+    return [] if _same(recorded.value, asked.value) else [_bytes_difference(recorded.value, asked.value)]
+
+
+def _kind(body: Body) -> str:
+    if body.kind != "bytes":
+        return body.kind if body.kind == "JSON" else f"a {body.kind} body"
+    return f"{counted(len(body.value), 'byte')} that is not JSON" if body.value else "none"
+
+
+def _single(query: dict[str, list[str]] | None) -> dict[str, str | list[str]]:
+    return {name: values[0] if len(values) == 1 else values for name, values in (query or {}).items()}
+
+
+def _same(recorded: str | None, asked: str | None) -> bool:
+    if recorded is None or asked is None:
+        return recorded is asked
+    return recorded == asked or same_but_secrets(recorded, asked)
+
+
+def _found(place: str, recorded: Any, asked: Any) -> list[str]:
     try:
-        values = parse_json(recorded), parse_json(asked)
-    except (ValueError, RecursionError):
-        return [] if recorded == asked else [_bytes_difference(recorded, asked)]
-    return list(_differences("body", *values))
+        return list(_differences(place, recorded, asked))
+    except RecursionError:
+        return [f"{place}: nested too deeply to compare"]
 
 
 def shortened(lines: list[str]) -> list[str]:
@@ -27,47 +70,41 @@ def shortened(lines: list[str]) -> list[str]:
 
 
 def _differences(  # noqa: C901  (a case for each kind of value)
-    place: str, recorded: Any, asked: Any
+    place: str, recorded: Any, asked: Any, name: str = ""
 ) -> Iterator[str]:
     match recorded, asked:
         case dict(), dict():
             for key in [*recorded, *(key for key in asked if key not in recorded)]:
-                inner = f"{place}.{key}"
+                inner = f"{place}.{shown_part(key, 0, _SHOWN)}"
                 if key not in asked:
-                    yield f"{inner}: recorded {_shown(recorded[key])}, absent in the request"
+                    yield f"{inner}: recorded {_shown(recorded[key], key)}, absent in the request"
                 elif key not in recorded:
-                    yield f"{inner}: absent in the recording, the request has {_shown(asked[key])}"
+                    yield f"{inner}: absent in the recording, the request has {_shown(asked[key], key)}"
                 else:
-                    yield from _differences(inner, recorded[key], asked[key])
+                    yield from _differences(inner, recorded[key], asked[key], key)
         case list(), list():
             for index, (one, other) in enumerate(zip(recorded, asked, strict=False)):
-                yield from _differences(f"{place}[{index}]", one, other)
+                yield from _differences(f"{place}[{index}]", one, other, name)
             if len(recorded) != len(asked):
-                yield f"{place}: recorded {_counted(len(recorded), 'item')}, the request has {len(asked)}"
-        case str(), str() if recorded != asked and not same_but_secrets(recorded, asked):
+                yield f"{place}: recorded {counted(len(recorded), 'item')}, the request has {len(asked)}"
+        case str(), str() if not _same(recorded, asked):
             start = _common(recorded, asked)
             where = f"{place} (from character {start})" if start >= _SHOWN else place
             skip = max(start - 10, 0) if start >= _SHOWN else 0
-            yield f"{where}: recorded {_shown(recorded[skip:])}, the request has {_shown(asked[skip:])}"
+            shown = [_shown(text, name, skip) for text in (recorded, asked)]
+            yield f"{where}: recorded {shown[0]}, the request has {shown[1]}"
         case str(), str():
             return
         case _ if type(recorded) is not type(asked) or recorded != asked:
-            yield f"{place}: recorded {_shown(recorded)}, the request has {_shown(asked)}"
+            yield f"{place}: recorded {_shown(recorded, name)}, the request has {_shown(asked, name)}"
 
 
-def _bytes_difference(recorded: bytes, asked: bytes) -> str:
-    start = next(
-        (i for i, (one, other) in enumerate(zip(recorded, asked, strict=False)) if one != other),
-        min(len(recorded), len(asked)),
-    )
+def _bytes_difference(recorded: str, asked: str) -> str:
+    start = _common(recorded, asked)
     return (
-        f"body (not JSON): recorded {_counted(len(recorded), 'byte')}, the request has {len(asked)}; "
+        f"body (not JSON): recorded {counted(len(recorded), 'byte')}, the request has {len(asked)}; "
         f"they differ from byte {start}"
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _common(one: str, other: str) -> int:
@@ -79,6 +116,11 @@ def _common(one: str, other: str) -> int:
     return low
 
 
-def _shown(value: Any) -> str:
-    text = repr(value if not isinstance(value, str) else value[: _SHOWN + 1])
+def _shown(value: Any, name: str, skip: int = 0) -> str:
+    """Return a value as a line can hold it; of a text what follows the characters to skip."""
+    safe = hidden(value, name)
+    if isinstance(safe, str):
+        text = repr(shown_part(safe, skip if safe == value else 0, _SHOWN + 1))
+    else:
+        text = shown_part(repr(safe), 0, _SHOWN + 1)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

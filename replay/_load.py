@@ -12,7 +12,9 @@ from typing import TypeAlias
 from tokentape import cassette
 from tokentape.cassette import Times
 from tokentape.replay._errors import NothingToServe, Unservable
-from tokentape.replay._matching import RequestKey, request_key
+from tokentape.replay._models import models_of
+from tokentape.replay._paths import expanded
+from tokentape.replay._request_key import RequestKey, request_key
 from tokentape.replay._schedule import Speed, parse_speed
 from tokentape.replay._wire import Answer, prepare
 
@@ -29,6 +31,8 @@ class Recorded:
     source: str
     times: Times = "all"
     """Which of its times are known; an answer does not wait for one that is not."""
+    models: tuple[str, ...] = ()
+    """The models that were asked for and that answered, as far as it says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,37 +46,47 @@ class Repertoire:
     recorded: tuple[Recorded, ...]
     lost: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    """The cassettes that are damaged or have no close record, as one that is being written."""
 
 
 def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Repertoire:
     """Read one cassette or several, and prepare all answers for `speed`.
 
-    The order of recording is that of the paths, then of sections, then of the times at which requests
-    were complete. Raises `CassetteError` for what is no readable cassette, `NothingToServe` if no
-    exchange is left, ValueError for a speed that is none and for standard input ("-") twice.
+    A path may be a pattern, such as `tapes/*.tape` or `tapes/**/*.tape`: it is the files that match it,
+    in order of their names. The order of recording is that of the paths, then of sections, then of the
+    times at which requests were complete. Raises `CassetteError` for what is no readable cassette,
+    `NothingToServe` if no exchange is left or no file matches a pattern, ValueError for a speed that is
+    none and for standard input ("-") twice.
     """
     speed = parse_speed(speed)
-    names = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    names = expanded([fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)])
     if names.count("-") > 1:
         raise ValueError('expected "-" once, since standard input can be read once')
     recorded: list[Recorded] = []
     lost: list[str] = []
     remarks: list[str] = []
+    unfinished: list[str] = []
     for name in names:
-        recorded += _load_one(name, speed, lost, remarks)
+        recorded += _load_one(name, speed, lost, remarks, unfinished)
     if not recorded:
         found = [*lost, *remarks] or ["it is empty"]
         reasons = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
         raise NothingToServe(
             f"{', '.join(names)}: expected at least one exchange with its answer, found none: {reasons}"
         )
-    return Repertoire(recorded=tuple(recorded), lost=tuple(lost), remarks=tuple(remarks))
+    return Repertoire(
+        recorded=tuple(recorded), lost=tuple(lost), remarks=tuple(remarks), unfinished=tuple(unfinished)
+    )
 
 
-def _load_one(name: str, speed: Speed, lost: list[str], remarks: list[str]) -> list[Recorded]:
+def _load_one(
+    name: str, speed: Speed, lost: list[str], remarks: list[str], unfinished: list[str]
+) -> list[Recorded]:
     with cassette.open(name, lenient=True) as tape:
         found = list(_prepared(name, tape, speed, lost, remarks))
         lost += [f"{name}: {damage}" for damage in tape.damage]
+        unfinished += [name] if tape.interrupted or tape.damage else []
         if tape.interrupted and not tape.damage:
             remarks.append(f"{name}: the recording was interrupted (it has no close record)")
     untimed = sum(recorded.times != "all" for _, recorded in found)
@@ -102,15 +116,11 @@ def _prepared(
         if request is None:  # prepare() has refused it
             continue
         recorded = Recorded(
-            key=request_key(
-                request.method,
-                request.path,
-                request.body,
-                cassette.header(request.headers, b"content-encoding"),
-            ),
+            key=request_key(request.method, request.path, request.body, request.headers),
             answer=answer,
             status=exchange.response.status if exchange.response else None,
             source=source,
             times=request.times,
+            models=models_of(exchange),
         )
         yield (exchange.section_index, request.t_end, exchange.number), recorded

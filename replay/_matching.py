@@ -1,163 +1,73 @@
-"""Which recorded exchange answers a request, and if none does, which came nearest.
+"""How requests are matched with recorded ones: a value, the same for the library and the command.
 
-Requests are the same if method, path with query, and body (see `canonical`) are. Where the recording has
-a placeholder for a secret, any text is the same (see `Wildcard`). Exchanges of the same
-request are served in the order in which they were recorded; after the last the first follows again.
-Invariant: what was asked n times was served n // k or n // k + 1 times from each of its k exchanges.
+Invariant: a `Matching` that exists is valid, and two that match by the same parts are equal.
 """
 
-from collections.abc import Sequence
-from contextlib import suppress
+import re
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Generic, Protocol, TypeVar
+from typing import Literal, TypeAlias, get_args
 
-from tokentape.cassette import MAX_RECORD_BYTES, UndecodableContent, canonical, decode_content
-from tokentape.replay._difference import body_differences, shortened
-from tokentape.replay._wildcard import Wildcard, as_value, has_placeholder, wild_places
+from tokentape.replay._location import parse_location
 
-_CANDIDATES = 32  # a miss is explained while streams are paced: its cost is bounded by these two
-_MAX_COMPARED_BYTES = 1 << 20
+Order: TypeAlias = Literal["any", "recorded"]
+Exhausted: TypeAlias = Literal["cycle", "last", "error"]
+
+_PARTS = ("method", "path", "query", "body")
+_HEADER = re.compile(r"header:([!#$%&'*+.^_`|~0-9a-z-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestKey:
-    """What of a request is matched. `path` is the target with its query, without scheme and host."""
+class Matching:
+    """Which recorded exchange answers which request.
 
-    method: str
-    path: bytes
-    body: bytes
+    `match` are the parts of a request that must be as recorded: `method`, `path`, `query`, `body`, and
+    `header:NAME` for any header; none at all if whatever is asked gets the next answer. `ignore` are
+    locations of what does not matter in bodies (JSON, forms and multipart), as in `$.user`; see
+    `tokentape.replay._location`. With `order="recorded"` each request has to be the next that was recorded.
+    `exhausted` says what follows the last answer of a request: the first again, the last again, or an error.
 
-    @property
-    def shown_path(self) -> str:
-        """The path as text for people, in whose terminal it does nothing."""
-        return _shown(self.path.decode("utf-8", "backslashreplace"))
-
-    def __str__(self) -> str:
-        return f"{_shown(self.method)} {self.shown_path}"
-
-
-def request_key(method: str, target: bytes, body: bytes, content_encoding: str = "") -> RequestKey:
-    """Return the key of a request with the target as sent; servers accept whole URLs (RFC 9112, 3.2.2).
-
-    The body is matched with its content-encoding undone, where that can be done.
+    Raises ValueError, which names what was expected, for anything else.
     """
-    if content_encoding:
-        with suppress(UndecodableContent):
-            body = decode_content(body, content_encoding, max_bytes=MAX_RECORD_BYTES)
-    if target[:7].lower() == b"http://" or target[:8].lower() == b"https://":
-        _, slash, path = target.partition(b"://")[2].partition(b"/")
-        target = slash + path or b"/"
-    return RequestKey(method=method, path=target, body=body)
 
+    match: tuple[str, ...] = _PARTS
+    ignore: tuple[str, ...] = ()
+    order: Order = "any"
+    exhausted: Exhausted = "cycle"
 
-class HasKey(Protocol):
-    """Something that was recorded for a request."""
+    def __post_init__(self) -> None:
+        given = _listed(self.match)
+        parts = set() if given == ("none",) else {_part(name) for name in given}
+        in_order = [*(name for name in _PARTS if name in parts), *sorted(parts - {*_PARTS})]
+        object.__setattr__(self, "match", tuple(in_order))
+        ignored = (self.ignore,) if isinstance(self.ignore, str) else self.ignore
+        for location in ignored:
+            parse_location(location)
+        object.__setattr__(self, "ignore", tuple(dict.fromkeys(ignored)))
+        if self.ignore and "body" not in parts:
+            raise ValueError("expected body among what is matched, since locations in it are to be ignored")
+        for name, value, allowed in (
+            ("order", self.order, get_args(Order)),
+            ("exhausted", self.exhausted, get_args(Exhausted)),
+        ):
+            if value not in allowed:
+                raise ValueError(f"{name}: expected {' or '.join(allowed)}, found {value!r}")
 
     @property
-    def key(self) -> RequestKey:
-        """Of the recorded request."""
+    def headers(self) -> tuple[str, ...]:
+        """The names of the headers that are matched, in lower case."""
+        return tuple(name.removeprefix("header:") for name in self.match if name.startswith("header:"))
 
 
-R = TypeVar("R", bound=HasKey)
+def _listed(names: object) -> tuple[str, ...]:
+    found = names.split(",") if isinstance(names, str) else names
+    if not isinstance(found, list | tuple) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"match: expected a list of names, found {names!r}")
+    return tuple(name.strip() for name in found)
 
 
-class Matcher(Generic[R]):
-    """Hands out what was recorded, given in order of recording, for requests that match."""
-
-    def __init__(self, recorded: Sequence[R]) -> None:
-        self.recorded = recorded
-        self.times_served = [0] * len(recorded)
-        self._by_key: dict[bytes, list[int]] = {}
-        for index, item in enumerate(recorded):
-            self._by_key.setdefault(_digest(item.key), []).append(index)
-        self._next: dict[bytes, int] = {}
-        self._wildcards = _wildcards(recorded)
-
-    def take(self, key: RequestKey) -> R | None:
-        """Return what answers the request and count it as served; None if nothing was recorded for it."""
-        digest = _digest(key)
-        indexes = self._by_key.get(digest)
-        if indexes is None and self._wildcards:
-            value = as_value(key.method, key.path, key.body)
-            for wildcard in self._wildcards:
-                if (found := wildcard.match(value)) is not None:
-                    digest = _digest(self.recorded[found].key)
-                    indexes = self._by_key.get(digest)
-                    break
-        if indexes is None:
-            return None
-        turn = self._next.get(digest, 0)
-        self._next[digest] = (turn + 1) % len(indexes)
-        index = indexes[turn]
-        self.times_served[index] += 1
-        return self.recorded[index]
-
-    def explain_miss(self, key: RequestKey) -> list[str]:
-        """Return lines that name the nearest recorded request, then how it differs, at most ten."""
-        if not self.recorded:
-            return ["nothing is recorded"]
-        nearest, lines = min(
-            ((item, _request_differences(item.key, key)) for item in self._candidates(key)),
-            key=lambda found: len(found[1]),
-        )
-        return [f"nearest recorded request: {nearest.key}", *shortened(lines)]
-
-    def _candidates(self, key: RequestKey) -> list[R]:
-        """Return those that agree in path and method, or else in path; the likeliest, by size of body."""
-
-        def distance(item: R) -> tuple[bool, bool, int]:
-            other = item.key
-            return (
-                other.path.partition(b"?")[0] != key.path.partition(b"?")[0],
-                other.method != key.method,
-                abs(len(other.body) - len(key.body)),
-            )
-
-        nearest = sorted(self.recorded, key=distance)
-        best = distance(nearest[0])[:2]
-        chosen = [item for item in nearest[:_CANDIDATES] if distance(item)[:2] == best]
-        size = 0
-        for count, item in enumerate(chosen):
-            size += len(item.key.body) + len(key.body)
-            if size > _MAX_COMPARED_BYTES:
-                return chosen[: max(count, 1)]
-        return chosen
-
-
-def _wildcards(recorded: Sequence[HasKey]) -> list[Wildcard]:
-    """Return what finds the recorded requests that have placeholders; one for those that have them alike."""
-    found: dict[frozenset[tuple[str | int, ...]], Wildcard] = {}
-    for index, item in enumerate(recorded):
-        key = item.key
-        if has_placeholder(key.path) or has_placeholder(key.body):
-            value = as_value(key.method, key.path, key.body)
-            places = wild_places(value)
-            found.setdefault(places, Wildcard(places)).add(value, index)
-    return list(found.values())
-
-
-def _shown(text: str) -> str:
-    return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
-    )
-
-
-def _digest(key: RequestKey) -> bytes:
-    parts = (key.method.encode(), key.path, canonical(key.body))
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        digest.update(b"%d " % len(part) + part)
-    return digest.digest()
-
-
-def _request_differences(recorded: RequestKey, asked: RequestKey) -> list[str]:
-    lines = []
-    if recorded.method != asked.method:
-        lines.append(f"method: recorded {_shown(recorded.method)}, the request has {_shown(asked.method)}")
-    if recorded.path != asked.path:
-        lines.append(f"path: recorded {recorded.shown_path}, the request has {asked.shown_path}")
-    if len(recorded.body) + len(asked.body) > _MAX_COMPARED_BYTES:
-        sizes = f"recorded {len(recorded.body)} bytes, the request has {len(asked.body)}"
-        return [*lines, f"body: {sizes}: too much to compare here"]
-    return lines + body_differences(recorded.body, asked.body)
+def _part(name: str) -> str:
+    if name in _PARTS:
+        return name
+    if _HEADER.fullmatch(name):
+        return name.lower()
+    raise ValueError(f"match: expected {', '.join(_PARTS)}, header:NAME, or none alone; found {name!r}")

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import httptools
 
-from tokentape.cassette import MAX_RECORD_BYTES, header
+from tokentape.cassette import MAX_RECORD_BYTES, Headers
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
@@ -25,7 +25,7 @@ class IncomingRequest:
     http_version: str
     body: bytes
     keep_alive: bool
-    content_encoding: str = ""
+    headers: Headers = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ class RequestReader:
             http_version=self._parser.get_http_version(),
             body=b"".join(self._body),
             keep_alive=self._parser.should_keep_alive(),
-            content_encoding=header(tuple(self._fields), b"content-encoding"),
+            headers=tuple(self._fields),
         )
         self._found.append(request)
         self.on_message_begin()

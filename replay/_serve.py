@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from threading import Thread
 
 from tokentape.replay._load import Path, Repertoire, load
+from tokentape.replay._matching import Matching
 from tokentape.replay._schedule import Speed
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
@@ -35,7 +36,12 @@ class Replay:
 
 @contextmanager
 def serve(
-    paths: Path | Iterable[Path], *, host: str = "127.0.0.1", port: int = 0, speed: Speed = 1.0
+    paths: Path | Iterable[Path],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    speed: Speed = 1.0,
+    matching: Matching | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -44,12 +50,15 @@ def serve(
         with serve("session.tape", speed="instant") as replay:
             client = openai.OpenAI(base_url=replay.base_url, api_key="any")
 
-    `speed` is a positive number or "instant"; port 0 takes a free one. Answers that are on their way when
+    `speed` is a positive number or "instant"; port 0 takes a free one; `matching` says which exchange
+    answers which request, by default as `Matching()`. Answers that are on their way when
     the block ends are cut off. Raises as `load` and `Server.start` do.
     """
     repertoire = load(paths, speed=speed)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = Thread(target=_run, args=(repertoire, host, port, started), name="tokentape replay", daemon=True)
+    thread = Thread(
+        target=_run, args=(repertoire, matching, host, port, started), name="tokentape replay", daemon=True
+    )
     thread.start()
     try:
         server, loop, stop = started.result()
@@ -63,13 +72,14 @@ def serve(
 
 def _run(
     repertoire: Repertoire,
+    matching: Matching | None,
     host: str,
     port: int,
     started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with Server(repertoire) as server:
+        async with Server(repertoire, matching=matching) as server:
             await server.start(host, port)
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()

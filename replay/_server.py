@@ -1,13 +1,12 @@
 """The server: a repertoire, a port and a pacer, on the event loop that is running.
 
 It answers every request that it can read: from the recording, or with a 404 that says what came nearest.
+The list of models is made of what was recorded, if it was not recorded itself.
 404 because SDKs retry 408, 409, 429 and 5xx, which would hide a miss behind waiting.
 """
 
 import asyncio
-import logging
 import time
-from collections import Counter
 from types import TracebackType
 from typing import Self
 
@@ -16,14 +15,16 @@ from tokentape.replay._connection import Connection, Reply
 from tokentape.replay._errors import CannotListen
 from tokentape.replay._lateness import Lateness
 from tokentape.replay._load import Recorded, Repertoire
-from tokentape.replay._matching import Matcher, RequestKey, request_key
+from tokentape.replay._matcher import Matcher
+from tokentape.replay._matching import Matching
+from tokentape.replay._misses import Misses
+from tokentape.replay._models import listed, models_response
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Clock, Pacer
+from tokentape.replay._request_key import RequestKey, request_key
 from tokentape.replay._requests import IncomingRequest
-from tokentape.replay._stats import Missed, Served, Stats
+from tokentape.replay._stats import Served, Stats
 
-_log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
-_MAX_MISSED_KINDS = 1_000
 _BACKLOG = 1_024  # a load test opens its connections all at once
 
 
@@ -33,12 +34,21 @@ class Server:
     `start` and `stop` belong to one event loop; the properties may be read from any thread.
     """
 
-    def __init__(self, repertoire: Repertoire, *, clock: Clock = time.monotonic_ns) -> None:
+    def __init__(
+        self,
+        repertoire: Repertoire,
+        *,
+        matching: Matching | None = None,
+        clock: Clock = time.monotonic_ns,
+    ) -> None:
         self._clock = clock
-        self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded)
+        self._matching = matching or Matching()
+        self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
         self._base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
-        self._misses = 0
-        self._missed: Counter[tuple[str, str]] = Counter()
+        self._models = _models(repertoire)
+        self._models_listed = 0
+        self._gone: tuple[Served, ...] = ()
+        self._misses = Misses()
         self._cut_off = 0
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -116,27 +126,37 @@ class Server:
     @property
     def stats(self) -> Stats:
         """What was done so far."""
-        pairs = zip(self._matcher.recorded, self._matcher.times_served, strict=True)
         return Stats(
-            served=tuple(
-                Served(
-                    method=recorded.key.method,
-                    path=recorded.key.shown_path,
-                    status=recorded.status,
-                    source=recorded.source,
-                    times=times,
-                    timed=recorded.times == "all",
-                )
-                for recorded, times in pairs
-            ),
-            missed=tuple(
-                Missed(method=method, path=path, times=times)
-                for (method, path), times in self._missed.copy().items()
-            ),
-            misses=self._misses,
+            served=(*_served(self._matcher), *self._gone),
+            missed=self._misses.kinds,
+            misses=self._misses.count,
+            models_listed=self._models_listed,
             lateness=self._lateness.summary(),
             cut_off=self._cut_off,
         )
+
+    def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
+        """Return what `replace` takes; it may take long, and may be done in another thread."""
+        return Matcher(repertoire.recorded, self._matching)
+
+    def replace(self, repertoire: Repertoire, prepared: Matcher[Recorded] | None = None) -> None:
+        """Serve another repertoire from now on; answers that are on their way go on as they are.
+
+        What was asked and served counts on for exchanges that are in both. What is no longer there stays
+        in `stats` if it was served. `prepared` is what `prepare` made of the repertoire.
+        """
+        matcher = prepared or self.prepare(repertoire)
+        matcher.go_on_from(self._matcher.counts())
+        there = {(recorded.source, recorded.key) for recorded in matcher.recorded}
+        before = zip(self._matcher.recorded, _served(self._matcher), strict=True)
+        self._gone += tuple(
+            served
+            for recorded, served in before
+            if served.times and (recorded.source, recorded.key) not in there
+        )
+        self._matcher = matcher
+        self._base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
+        self._models = _models(repertoire)
 
     async def _all_closed(self, timeout_s: float | None) -> None:
         if not self._connections:
@@ -168,10 +188,10 @@ class Server:
             self._nothing_open.set()
 
     def _answer(self, request: IncomingRequest) -> Reply:
-        key = request_key(request.method, request.target, request.body, request.content_encoding)
+        key = request_key(request.method, request.target, request.body, request.headers)
         recorded = self._matcher.take(key)
         if recorded is None:
-            return Reply(now=self._miss(key, close=not request.keep_alive or request.http_version == "1.0"))
+            return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
         answer = recorded.answer
         if request.http_version == "1.0":
             return Reply(parts=answer.for_http10(), closes=True)
@@ -179,19 +199,38 @@ class Server:
             return Reply(parts=answer.closing(), closes=True)
         return Reply(parts=answer.parts, closes=answer.closes)
 
-    def _miss(self, key: RequestKey, *, close: bool) -> bytes:
-        asked = (key.method, key.shown_path)
-        self._misses += 1
-        if asked in self._missed or len(self._missed) < _MAX_MISSED_KINDS:
-            self._missed[asked] += 1
-        lines = self._matcher.explain_miss(key)
-        _log.warning("not recorded: %s; %s", key, "; ".join(lines[:3]))
-        message = "\n".join([f"{key} with this body is not in the recording", *lines])
-        return error_response(
+    def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:
+        miss = self._matcher.why_not(key)
+        if key.method == "GET" and miss.code == "not_recorded":
+            path = key.path.partition(b"?")[0].decode("utf-8", "replace")
+            if (models := listed(path, self._base_path, self._models)) is not None:
+                self._models_listed += 1
+                return Reply(now=models_response(models, close=close))
+        self._misses.add(key, miss)
+        response = error_response(
             404,
-            message,
+            "\n".join(miss.lines),
             kind="invalid_request_error",
-            code="not_recorded",
+            code=miss.code,
             with_body=key.method != "HEAD",
             close=close,
         )
+        return Reply(now=response)
+
+
+def _models(repertoire: Repertoire) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for recorded in repertoire.recorded for name in recorded.models))
+
+
+def _served(matcher: Matcher[Recorded]) -> tuple[Served, ...]:
+    return tuple(
+        Served(
+            method=recorded.key.method,
+            path=recorded.key.shown_path,
+            status=recorded.status,
+            source=recorded.source,
+            times=times,
+            timed=recorded.times == "all",
+        )
+        for recorded, times in zip(matcher.recorded, matcher.times_served, strict=True)
+    )

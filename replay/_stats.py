@@ -35,8 +35,9 @@ class Missed:
 class Stats:
     """A snapshot. `served` has every exchange in order of recording, also those never played.
 
-    `missed` lists what was missed, the first thousand kinds; `misses` counts all. `cut_off` counts
-    answers that the server's stop ended early.
+    What a reload took away follows, if it was served. `missed` lists what was missed, the first thousand
+    kinds; `misses` counts all. `models_listed` counts requests for the list of models that was made of the
+    recording. `cut_off` counts answers that the server's stop ended early.
     """
 
     served: tuple[Served, ...]
@@ -44,6 +45,12 @@ class Stats:
     misses: int
     lateness: LatenessSummary
     cut_off: int
+    models_listed: int = 0
+
+    @property
+    def never_played(self) -> tuple[Served, ...]:
+        """The exchanges that no request has asked for."""
+        return tuple(item for item in self.served if not item.times)
 
     @property
     def hits(self) -> int:

@@ -1,9 +1,9 @@
 """Requests that were recorded without their secrets: a placeholder stands for any text.
 
-The live request has the secret. A request is taken as one value, its method, the parts of its target and
-its body; the strings in it that have placeholders are its wild places. All recorded requests with the
+The live request has the secret. A request is one value, all of it that is compared (see `Compared`); the
+strings in it that have placeholders are its wild places. All recorded requests with the
 same wild places are found with one look: two requests are the same if they are without these strings,
-and each of these strings matches. What is not JSON is one string.
+and each of these strings matches.
 
 Invariant: the text around a placeholder must be there; only the placeholder itself stands for anything.
 """
@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
-from tokentape.cassette import REDACTED, parse_json
+from tokentape.cassette import REDACTED
 
 Place: TypeAlias = tuple[str | int, ...]
 """The keys and indexes that lead to a string of a value."""
@@ -25,15 +25,6 @@ _BEGINS = re.compile(rb"(?:\[|%5B)redacted(?: |%20)")
 def has_placeholder(data: bytes) -> bool:
     """Whether there may be a placeholder in some bytes; it costs little."""
     return _BEGINS.search(data) is not None
-
-
-def as_value(method: str, path: bytes, body: bytes) -> Any:
-    """Return a request as a value: its method, its target in parts, and its body as JSON or as text."""
-    try:
-        value = parse_json(body)
-    except (ValueError, RecursionError):
-        value = body.decode("latin-1")
-    return [method, re.split(r"([?&])", path.decode("latin-1")), value]
 
 
 def wild_places(value: Any) -> frozenset[Place]:

@@ -76,7 +76,7 @@ def test_it_serves_until_it_is_told_to_stop_and_says_what_was_served(tmp_path, n
     assert re.search(r"lateness of 8 pieces: p50 \d+\.\d{3} ms, p99 \d+\.\d{3} ms, max \d+\.\d{3} ms", out)
     assert err.count("listening on ") == 1
     assert f"listening on {url}\n  export OPENAI_BASE_URL={url}/v1\n" in err
-    assert err.count("not recorded: POST /v1/chat/completions; nearest recorded request") == 1
+    assert err.count("\n  nearest recorded request: POST /v1/chat/completions\n") == 1
     assert "Traceback" not in err
 
 

@@ -13,7 +13,7 @@ from tests.e2e.processes import ROOT, TOKENTAPE, Process
 from tests.e2e.upstream import Upstream
 
 APIS = ("https://api.openai.com", "https://api.anthropic.com")
-_BLOCK = re.compile(r"^( *)```(sh|python|js)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^( *)```(sh|python|js|toml)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 _DEFAULTS = {"record": "http://127.0.0.1:8080", "replay": "http://127.0.0.1:8090"}
 _PROXY = ("HTTPS_PROXY", "HTTP_PROXY", "SSL_CERT_FILE")
 
@@ -80,7 +80,7 @@ class Newcomer:
 
     def code(self, kind: str, code: str) -> None:
         """Save a file, or run what is no file."""
-        name = re.match(r"(?:#|//) (\w+\.m?[jp][sy])\n", code)
+        name = re.match(r"(?:#|//) (\w+\.(?:m?[jp][sy]|toml))\n", code)
         if name is None:
             assert kind == "python", f"a block of code that no test runs: {code}"
             self.outputs["python"] = self.run(sys.executable, "-c", code)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Self
 
@@ -45,6 +46,13 @@ class Process:
     @property
     def stderr(self) -> str:
         return "".join(self._lines)
+
+    def wait_for(self, words: str, timeout_s: float = 30) -> bool:
+        """Whether words come on stderr in time."""
+        until = time.monotonic() + timeout_s
+        while words not in self.stderr and time.monotonic() < until:
+            time.sleep(0.02)
+        return words in self.stderr
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(

@@ -5,7 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokentape.cassette import canonical
-from tokentape.replay._difference import body_differences
+from tokentape.replay import _difference
+from tokentape.replay._compared import body_of
+from tokentape.replay._request_key import request_key
+
+
+def body_differences(recorded, asked):
+    return _difference.body_differences(
+        *(body_of(request_key("POST", b"/", body)) for body in (recorded, asked))
+    )
+
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -32,8 +41,9 @@ def test_there_is_a_line_if_and_only_if_the_bodies_do_not_match(one, other):
             b"abd!",
             ["body (not JSON): recorded 3 bytes, the request has 4; they differ from byte 2"],
         ),
-        (b"{", b"{}", ["body (not JSON): recorded 1 byte, the request has 2; they differ from byte 1"]),
-        (b"{}", b"{", ["body (not JSON): recorded 2 bytes, the request has 1; they differ from byte 1"]),
+        (b"{", b"{[", ["body (not JSON): recorded 1 byte, the request has 2; they differ from byte 1"]),
+        (b"{", b"{}", ["body: recorded 1 byte that is not JSON, the request has JSON"]),
+        (b"{}", b"", ["body: recorded JSON, the request has none"]),
     ],
 )
 def test_a_line_says_where_and_what(recorded, asked, lines):

@@ -1,101 +1,46 @@
-import json
-from dataclasses import dataclass
-from time import process_time
+import dataclasses
 
 import pytest
 
-from tokentape.replay._matching import Matcher, RequestKey, request_key
+from tokentape.replay import Matching
 
 
-@dataclass(frozen=True)
-class Item:
-    key: RequestKey
-    name: str
+def test_by_default_method_path_query_and_body_match_in_any_order_for_ever():
+    assert Matching() == Matching(
+        match=("method", "path", "query", "body"), ignore=(), order="any", exhausted="cycle"
+    )
 
 
-def item(name, body=b"{}", *, method="POST", path=b"/v1/chat/completions"):
-    return Item(request_key(method, path, body), name)
-
-
-def asked(body=b"{}", *, method="POST", path=b"/v1/chat/completions"):
-    return request_key(method, path, body)
-
-
-def take(matcher, *args, **kwargs):
-    found = matcher.take(asked(*args, **kwargs))
-    return found and found.name
-
-
-def test_the_same_request_gets_its_answers_in_order_and_then_the_first_again():
-    matcher = Matcher([item("a"), item("b", b"[]"), item("c")])
-    assert [take(matcher) for _ in range(5)] == ["a", "c", "a", "c", "a"]
-    assert matcher.times_served == [3, 0, 2]
-
-
-def test_each_request_has_a_turn_of_its_own():
-    matcher = Matcher([item("a1", b'{"a":1}'), item("b1", b'{"b":1}'), item("a2", b'{"a":1}')])
-    assert [take(matcher, b) for b in (b'{"a":1}', b'{"b":1.0}', b'{ "a": 1.0 }')] == ["a1", "b1", "a2"]
+def test_what_means_the_same_is_equal():
+    assert Matching(match=("body", "path", "path")) == Matching(match=("path", "body"))
+    assert Matching(match="path, body") == Matching(match=["path", "body"])
+    assert Matching(match=("header:X-B", "header:x-a")).match == ("header:x-a", "header:x-b")
+    assert Matching(match="none") == Matching(match=())
+    assert Matching(ignore="$.a") == Matching(ignore=("$.a", "$.a"))
 
 
 @pytest.mark.parametrize(
-    "other",
-    [{"method": "PUT"}, {"path": b"/v1/chat/completions?x=1"}, {"path": b"/v1/models"}, {"body": b"{} x"}],
-)
-def test_another_method_path_query_or_body_does_not_match(other):
-    assert take(Matcher([item("a")]), **other) is None
-
-
-@pytest.mark.parametrize(
-    ("target", "path"),
+    ("arguments", "words"),
     [
-        (b"http://x:80/v1/a?b", b"/v1/a?b"),
-        (b"HTTPS://x/v1", b"/v1"),
-        (b"http://x", b"/"),
-        (b"/http://x/y", b"/http://x/y"),
+        ({"match": ("method", "host")}, "match: expected method, path, query, body, header:NAME, or none"),
+        ({"match": "body,"}, "found ''"),
+        ({"match": "none,body"}, "found 'none'"),
+        ({"match": "header:"}, "found 'header:'"),
+        ({"match": "header:a b"}, "found 'header:a b'"),
+        ({"match": 5}, "match: expected a list of names, found 5"),
+        ({"ignore": ("user",)}, "found 'user', which does not begin with"),
+        ({"ignore": ("$.a",), "match": ("path",)}, "expected body among what is matched"),
+        ({"order": "strict"}, "order: expected any or recorded, found 'strict'"),
+        ({"exhausted": "stop"}, "exhausted: expected cycle or last or error, found 'stop'"),
     ],
 )
-def test_a_target_with_scheme_and_host_is_its_path(target, path):
-    assert request_key("GET", target, b"").path == path
+def test_what_is_wrong_is_refused_in_a_line(arguments, words):
+    with pytest.raises(ValueError) as raised:
+        Matching(**arguments)
+    assert words in str(raised.value)
+    assert "\n" not in str(raised.value)
 
 
-def chat(**kwargs):
-    return json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], **kwargs}).encode()
-
-
-def test_a_miss_names_the_nearest_and_the_difference():
-    far = item("far", chat(model="other", temperature=1, seed=3, n=2))
-    near = item("near", chat(temperature=0.5))
-    lines = Matcher([far, near]).explain_miss(asked(chat(temperature=0.7, user="me")))
-    assert lines == [
-        "nearest recorded request: POST /v1/chat/completions",
-        "body.temperature: recorded 0.5, the request has 0.7",
-        "body.user: absent in the recording, the request has 'me'",
-    ]
-
-
-def test_a_miss_by_path_says_so_and_prefers_the_same_path():
-    items = [item("a", path=b"/v1/models", method="GET"), item("b", path=b"/v1/x?a=1")]
-    assert Matcher(items).explain_miss(asked(path=b"/v1/x?a=2"))[1:] == [
-        "path: recorded /v1/x?a=1, the request has /v1/x?a=2"
-    ]
-
-
-def test_a_miss_with_many_differences_has_ten_lines_of_them():
-    matcher = Matcher([item("a", chat())])
-    lines = matcher.explain_miss(asked(chat(**{f"k{n}": n for n in range(30)})))
-    assert len(lines) == 11
-    assert lines[-1] == "... and 21 more differences"
-
-
-def test_a_miss_is_explained_in_bounded_time_however_large_the_recording():
-    big = [item(str(n), chat(x=str(n) + "y" * 100_000)) for n in range(60)]
-    huge = [item("huge", b"[" + b"1," * 2_000_000 + b"1]", path=b"/huge")]
-    matcher = Matcher([*big, *huge])
-    start = process_time()
-    matcher.explain_miss(asked(chat(x="y" * 100_000)))
-    assert matcher.explain_miss(asked(b"[2]", path=b"/huge"))[-1].endswith("too much to compare here")
-    assert process_time() - start < 5  # unbounded, this takes minutes
-
-
-def test_with_nothing_recorded_a_miss_says_that():
-    assert Matcher([]).explain_miss(asked()) == ["nothing is recorded"]
+def test_it_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Matching().order = "recorded"

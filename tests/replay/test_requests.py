@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from tests.replay.recordings import post
@@ -10,7 +12,8 @@ CHUNKED = (
 
 def read(data, pieces=None, **limits):
     reader = RequestReader(**limits)
-    return [found for piece in pieces or [data] for found in reader.feed(piece)]
+    found = [each for piece in pieces or [data] for each in reader.feed(piece)]
+    return [replace(each, headers=()) if isinstance(each, IncomingRequest) else each for each in found]
 
 
 def request(**kwargs):
@@ -39,6 +42,17 @@ def test_pipelined_requests_come_in_order():
     expected = [request(), request(), request(target=b"/b", body=b"")]
     assert read(data) == expected
     assert read(data, [data[i : i + 7] for i in range(0, len(data), 7)]) == expected
+
+
+def test_a_request_has_its_headers_in_order_as_they_were_sent():
+    (found,) = RequestReader().feed(post(b"", headers="X-B: 1\r\nx-a: 2\r\nX-B: 3\r\n"))
+    assert found.headers == (
+        (b"Host", b"x"),
+        (b"X-B", b"1"),
+        (b"x-a", b"2"),
+        (b"X-B", b"3"),
+        (b"Content-Length", b"0"),
+    )
 
 
 def test_who_keeps_the_connection():

@@ -1,0 +1,245 @@
+"""Which recorded exchange answers a request, and if none does, why not.
+
+Requests are the same if what `Matching` names of them is (see `Compared`). Where the recording has
+a placeholder for a secret, any text is the same (see `Wildcard`). Exchanges of the same request are
+served in the order in which they were recorded; `Matching.exhausted` says what follows the last.
+
+In recorded order there is one row of exchanges instead of one for each request, and a request has to be
+the next in it. One that is not takes nothing away: the row waits for the one that is due.
+
+Invariant: what was asked n times was served n // k or n // k + 1 times from each of its k exchanges, if
+they cycle; each once at most, if their end is an error.
+"""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+
+from tokentape.cassette import counted
+from tokentape.replay._compared import Compared, compared
+from tokentape.replay._difference import request_differences, shortened
+from tokentape.replay._location import parse_location
+from tokentape.replay._matching import Matching
+from tokentape.replay._request_key import RequestKey
+from tokentape.replay._wildcard import Place, Wildcard, has_placeholder, wild_places
+
+_CANDIDATES = 32  # a miss is explained while streams are paced: its cost is bounded by these two
+_MAX_COMPARED_BYTES = 1 << 20
+
+_EXHAUSTED = "exhausted is error; cycle or last would answer again"
+
+Code: TypeAlias = Literal["not_recorded", "exhausted", "out_of_order"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Miss:
+    """Why a request is not answered from the recording: a code for programs, and lines for people."""
+
+    code: Code
+    lines: tuple[str, ...]
+
+
+class Counts(NamedTuple):
+    """How often exchanges were served, by source and request, and requests were asked."""
+
+    served: dict[tuple[str, bytes], int]
+    asked: dict[bytes, int]
+    asked_in_order: int
+
+
+class HasKey(Protocol):
+    """Something that was recorded for a request. `source` says where, for people."""
+
+    @property
+    def key(self) -> RequestKey:
+        """Of the recorded request."""
+
+    @property
+    def source(self) -> str:
+        """The cassette and the exchange in it."""
+
+
+R = TypeVar("R", bound=HasKey)
+
+
+class Matcher(Generic[R]):
+    """Hands out what was recorded, given in order of recording, for requests that match."""
+
+    def __init__(self, recorded: Sequence[R], matching: Matching | None = None) -> None:
+        self.recorded = recorded
+        self.matching = matching or Matching()
+        self.times_served = [0] * len(recorded)
+        self._ignored = [parse_location(text) for text in self.matching.ignore]
+        self._digests: list[bytes] = []
+        self._by_digest: dict[bytes, list[int]] = {}
+        self._wildcards: list[Wildcard] = []
+        self._asked: dict[bytes, int] = {}
+        self._asked_in_order = 0
+        self._index()
+
+    def take(self, key: RequestKey) -> R | None:
+        """Return what answers the request and count it as served; None if nothing does."""
+        if self.matching.order == "recorded":
+            index = self._turn(self._asked_in_order, len(self.recorded))
+            if index is None or not self._is(index, key):
+                return None
+            self._asked_in_order += 1
+        else:
+            digest = self._known(key)
+            if digest is None:
+                return None
+            indexes = self._by_digest[digest]
+            asked = self._asked.get(digest, 0)
+            turn = self._turn(asked, len(indexes))
+            if turn is None:
+                return None
+            self._asked[digest] = asked + 1
+            index = indexes[turn]
+        self.times_served[index] += 1
+        return self.recorded[index]
+
+    def why_not(self, key: RequestKey) -> Miss:
+        """Return why `take` had nothing: what is nearest or due, then at most ten lines of differences."""
+        if not self.recorded:
+            return Miss(code="not_recorded", lines=(f"{key} is not in the recording: nothing is recorded",))
+        digest = self._known(key)
+        if self.matching.order == "recorded":
+            return self._out_of_order(key, digest)
+        if digest is not None:
+            served = len(self._by_digest[digest])
+            times = "once" if served == 1 else f"{served} times"
+            said = f"{key} was recorded {times} and has been asked for more often"
+            return Miss(code="exhausted", lines=(said, _EXHAUSTED))
+        return Miss(
+            code="not_recorded",
+            lines=(f"{key}{self._with_this_body()} is not in the recording", *self._nearest(key)),
+        )
+
+    def counts(self) -> "Counts":
+        """Return how often was asked and served, for the matcher that comes after this one."""
+        served = zip(self.recorded, self._digests, self.times_served, strict=True)
+        return Counts(
+            served={(item.source, digest): times for item, digest, times in served},
+            asked=self._asked.copy(),
+            asked_in_order=self._asked_in_order,
+        )
+
+    def go_on_from(self, earlier: "Counts") -> None:
+        """Take over how often was asked and served, as far as what is recorded is the same."""
+        keys = [(item.source, digest) for item, digest in zip(self.recorded, self._digests, strict=True)]
+        self.times_served = [earlier.served.get(key, 0) for key in keys]
+        self._asked = {digest: times for digest, times in earlier.asked.items() if digest in self._by_digest}
+        self._asked_in_order = earlier.asked_in_order
+
+    def _index(self) -> None:
+        wildcards: dict[frozenset[Place], Wildcard] = {}
+        for index, item in enumerate(self.recorded):
+            found = self._compared(item.key)
+            digest = found.digest()
+            self._digests.append(digest)
+            self._by_digest.setdefault(digest, []).append(index)
+            if _may_be_wild(item.key):
+                value = found.as_value()
+                with suppress(RecursionError):  # what is nested too deeply is matched as it is
+                    if places := wild_places(value):
+                        wildcards.setdefault(places, Wildcard(places)).add(value, index)
+        self._wildcards = list(wildcards.values())
+
+    def _compared(self, key: RequestKey) -> Compared:
+        return compared(key, self.matching, self._ignored)
+
+    def _known(self, key: RequestKey) -> bytes | None:
+        """Return the digest of the recorded requests that are the same as a live one, if there are any."""
+        found = self._compared(key)
+        digest = found.digest()
+        if digest in self._by_digest:
+            return digest
+        if self._wildcards:
+            value = found.as_value()
+            with suppress(RecursionError):
+                for wildcard in self._wildcards:
+                    if (index := wildcard.match(value)) is not None:
+                        return self._digests[index]
+        return None
+
+    def _is(self, index: int, key: RequestKey) -> bool:
+        """Whether a live request is the same as one recorded one."""
+        live = self._compared(key)
+        if live.digest() == self._digests[index]:
+            return True
+        recorded = self._compared(self.recorded[index].key).as_value()
+        with suppress(RecursionError):
+            wildcard = Wildcard(wild_places(recorded))
+            wildcard.add(recorded, index)
+            return wildcard.match(live.as_value()) is not None
+        return False
+
+    def _turn(self, asked: int, count: int) -> int | None:
+        """Return which of so many answers follows when so many were asked for; None if none does."""
+        if asked < count:
+            return asked
+        match self.matching.exhausted:
+            case "cycle":
+                return asked % count
+            case "last":
+                return count - 1
+            case "error":
+                return None
+
+    def _out_of_order(self, key: RequestKey, digest: bytes | None) -> Miss:
+        index = self._turn(self._asked_in_order, len(self.recorded))
+        if index is None:
+            said = f"{key} came after the last of {counted(len(self.recorded), 'recorded exchange')}"
+            return Miss(code="exhausted", lines=(said, _EXHAUSTED))
+        due = self.recorded[index]
+        known = "is recorded, but" if digest is not None else "is not in the recording, and"
+        said = f"{key} {known} number {index + 1} of {len(self.recorded)} is due: {due.source}"
+        code: Code = "out_of_order" if digest is not None else "not_recorded"
+        return Miss(code=code, lines=(said, f"due: {due.key}", *shortened(self._differences(due, key))))
+
+    def _with_this_body(self) -> str:
+        return " with this body" if "body" in self.matching.match else ""
+
+    def _nearest(self, key: RequestKey) -> list[str]:
+        """Return a line that names the nearest recorded request, then how it differs, at most ten."""
+        nearest, lines = min(
+            ((item, self._differences(item, key)) for item in self._candidates(key)),
+            key=lambda found: len(found[1]),
+        )
+        return [f"nearest recorded request: {nearest.key}", *shortened(lines)]
+
+    def _differences(self, recorded: R, key: RequestKey) -> list[str]:
+        sizes = len(recorded.key.body), len(key.body)
+        if sum(sizes) > _MAX_COMPARED_BYTES and "body" in self.matching.match:
+            lines = request_differences(
+                self._compared(recorded.key)._replace(body=None), self._compared(key)._replace(body=None)
+            )
+            said = f"body: recorded {sizes[0]} bytes, the request has {sizes[1]}: too much to compare here"
+            return [*lines, said]
+        return request_differences(self._compared(recorded.key), self._compared(key))
+
+    def _candidates(self, key: RequestKey) -> list[R]:
+        """Return those that agree in path and method, or else in path; the likeliest, by size of body."""
+
+        def distance(item: R) -> tuple[bool, bool, int]:
+            other = item.key
+            return (
+                other.path.partition(b"?")[0] != key.path.partition(b"?")[0],
+                other.method != key.method,
+                abs(len(other.body) - len(key.body)),
+            )
+
+        nearest = sorted(self.recorded, key=distance)
+        best = distance(nearest[0])[:2]
+        chosen = [item for item in nearest[:_CANDIDATES] if distance(item)[:2] == best]
+        size = 0
+        for count, item in enumerate(chosen):
+            size += len(item.key.body) + len(key.body)
+            if size > _MAX_COMPARED_BYTES:
+                return chosen[: max(count, 1)]
+        return chosen
+
+
+def _may_be_wild(key: RequestKey) -> bool:
+    return any(map(has_placeholder, (key.path, key.body, *(value for _, value in key.headers))))
