@@ -11,16 +11,22 @@
 """
 
 from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
+from tokentape.replay._explain import Explained, ExplainedPart, Explanation, explain
 from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay._load import Recorded, Repertoire, load
-from tokentape.replay._schedule import Speed, parse_speed
+from tokentape.replay._quantities import Lognormal, Speed, parse_span, parse_speed
 from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Missed, Served, Stats
+from tokentape.replay._timing import Timing, WrongTiming
 
 __all__ = [
     "CannotListen",
+    "Explained",
+    "ExplainedPart",
+    "Explanation",
     "LatenessSummary",
+    "Lognormal",
     "Missed",
     "NothingToServe",
     "Recorded",
@@ -31,7 +37,11 @@ __all__ = [
     "Server",
     "Speed",
     "Stats",
+    "Timing",
+    "WrongTiming",
+    "explain",
     "load",
+    "parse_span",
     "parse_speed",
     "serve",
 ]

@@ -4,22 +4,26 @@ Invariant: when the block begins, connections are accepted; when it has ended, t
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
 
 from tokentape.replay._load import Path, Repertoire, load
-from tokentape.replay._schedule import Speed
+from tokentape.replay._quantities import Speed
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
+from tokentape.replay._timing import Timing
+
+_CHANGED_WITHIN_S = 10.0
 
 
 class Replay:
     """A server that runs in another thread. `stats` may be read also when it has stopped."""
 
-    def __init__(self, server: Server, repertoire: Repertoire) -> None:
+    def __init__(self, server: Server, repertoire: Repertoire, loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
+        self._loop = loop
         self.repertoire = repertoire
         """What is served, and what was lost or left out (`lost`, `remarks`)."""
         self.url = server.url
@@ -32,10 +36,42 @@ class Replay:
         """What was served so far, what was missed, and how late pieces were."""
         return self._server.stats
 
+    def pause(self) -> None:
+        """See `Server.pause`. When this returns, nothing more is written."""
+        self._in_its_thread(self._server.pause)
+
+    def resume(self) -> None:
+        """See `Server.resume`."""
+        self._in_its_thread(self._server.resume)
+
+    def set_speed(self, speed: float) -> None:
+        """See `Server.set_speed`."""
+        self._in_its_thread(lambda: self._server.set_speed(speed))
+
+    def _in_its_thread(self, change: Callable[[], None]) -> None:
+        """Make a change and wait for it. Raises RuntimeError if the server has stopped."""
+        made: Future[None] = Future()
+
+        def make() -> None:
+            try:
+                change()
+            except Exception as error:  # noqa: BLE001  (it is raised where the change was asked for)
+                made.set_exception(error)
+            else:
+                made.set_result(None)
+
+        self._loop.call_soon_threadsafe(make)
+        made.result(_CHANGED_WITHIN_S)
+
 
 @contextmanager
 def serve(
-    paths: Path | Iterable[Path], *, host: str = "127.0.0.1", port: int = 0, speed: Speed = 1.0
+    paths: Path | Iterable[Path],
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    speed: Speed | None = None,
+    timing: Timing | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -44,17 +80,17 @@ def serve(
         with serve("session.tape", speed="instant") as replay:
             client = openai.OpenAI(base_url=replay.base_url, api_key="any")
 
-    `speed` is a positive number or "instant"; port 0 takes a free one. Answers that are on their way when
-    the block ends are cut off. Raises as `load` and `Server.start` do.
+    `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one.
+    Answers that are on their way when the block ends are cut off. Raises as `load` and `Server.start` do.
     """
-    repertoire = load(paths, speed=speed)
+    repertoire = load(paths, speed=speed, timing=timing)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = Thread(target=_run, args=(repertoire, host, port, started), name="tokentape replay", daemon=True)
     thread.start()
     try:
         server, loop, stop = started.result()
         try:
-            yield Replay(server, repertoire)
+            yield Replay(server, repertoire, loop)
         finally:
             loop.call_soon_threadsafe(stop.set)
     finally:

@@ -36,7 +36,9 @@ class Stats:
     """A snapshot. `served` has every exchange in order of recording, also those never played.
 
     `missed` lists what was missed, the first thousand kinds; `misses` counts all. `cut_off` counts
-    answers that the server's stop ended early.
+    answers that the server's stop ended early. `speed` is the speed achieved: what the answers that were
+    played to their end took when they were recorded, over what they took now, each from the complete request
+    to its end; None if there was none whose times are known.
     """
 
     served: tuple[Served, ...]
@@ -44,6 +46,7 @@ class Stats:
     misses: int
     lateness: LatenessSummary
     cut_off: int
+    speed: float | None = None
 
     @property
     def hits(self) -> int:

@@ -137,12 +137,12 @@ def test_a_paused_stream_is_set_aside_and_no_other_waits_for_it():
     world = World()
     paused = world.play("a", 10, 20, 50)
     world.play("b", 15, 25)
-    world.pacer.pause(paused)
+    world.pacer.hold(paused)
     world.run(until=1_030)
     assert world.times("a") == []
     assert world.times("b") == [1_015, 1_025]
     world.now = 1_030
-    world.pacer.resume(paused)
+    world.pacer.release(paused)
     world.run()
     assert world.times("a") == [1_030, 1_030, 1_050]
 
@@ -150,8 +150,8 @@ def test_a_paused_stream_is_set_aside_and_no_other_waits_for_it():
 def test_a_stream_that_is_resumed_before_a_piece_is_due_loses_nothing_and_doubles_nothing():
     world = World()
     stream = world.play("a", 10, 20)
-    world.pacer.pause(stream)
-    world.pacer.resume(stream)
+    world.pacer.hold(stream)
+    world.pacer.release(stream)
     world.run()
     assert world.times("a") == [1_010, 1_020]
 
@@ -159,10 +159,10 @@ def test_a_stream_that_is_resumed_before_a_piece_is_due_loses_nothing_and_double
 def test_a_stream_may_be_paused_by_its_own_write():
     world = World()
     streams = []
-    streams.append(world.play("a", 10, 20, write=lambda _: world.pacer.pause(streams[0])))
+    streams.append(world.play("a", 10, 20, write=lambda _: world.pacer.hold(streams[0])))
     world.run()
     assert world.times("a") == [1_010]
-    world.pacer.resume(streams[0])
+    world.pacer.release(streams[0])
     world.run()
     assert world.times("a") == [1_010, 1_020]
 
@@ -172,7 +172,7 @@ def test_a_halted_stream_writes_nothing_more_and_has_no_end():
     stream = world.play("a", 10, 20)
     world.run(until=1_010)
     world.pacer.halt(stream)
-    world.pacer.resume(stream)
+    world.pacer.release(stream)
     world.run()
     assert world.log == [(1_010, "a", b"0")]
 
