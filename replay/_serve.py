@@ -36,6 +36,16 @@ class Replay:
         """What was served so far, what was missed, and how late pieces were."""
         return self._server.stats
 
+    @property
+    def paused(self) -> bool:
+        """Whether all answers stand still."""
+        return self._server.paused
+
+    @property
+    def speed(self) -> Speed:
+        """How many times faster than recorded answers are played now."""
+        return self._server.speed
+
     def pause(self) -> None:
         """See `Server.pause`. When this returns, nothing more is written."""
         self._in_its_thread(self._server.pause)
