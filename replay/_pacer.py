@@ -166,16 +166,19 @@ class Pacer:
     def _go_on(self) -> None:
         if self._writing:
             return  # the firing that is under way arms the timer at its end
-        if self._heap and self._heap[0][0] <= self._player.playing_ns(self._clock()):
-            self._write_due()
+        now_ns = self._player.playing_ns(self._clock())
+        if self._heap and self._heap[0][0] <= now_ns:
+            self._write_until(now_ns)
         else:
             self._arm()
 
     def _write_due(self) -> None:
+        self._write_until(self._player.playing_ns(self._clock()))
+
+    def _write_until(self, now_ns: int) -> None:
         self._armed_ns = None
         self._writing = True
         try:
-            now_ns = self._player.playing_ns(self._clock())
             heap = self._heap
             while heap and heap[0][0] <= now_ns and not self._player.paused:
                 self._write_first(heap)
@@ -201,7 +204,7 @@ class Pacer:
         if data:
             stream.write(data)
         now_ns = self._clock()
-        self._lateness.add(max(now_ns - self._player.system_ns(due_ns), 0))
+        self._lateness.add(now_ns - self._player.system_ns(due_ns))
         if is_last and not stream.halted:
             if stream.recorded_ns:
                 self.recorded_ns += stream.recorded_ns

@@ -30,7 +30,9 @@ class PlayerClock:
         """Return the playing time at a time of the system, not before the last change."""
         if self.paused:
             return self._playing_ns
-        since_ns = max(system_ns - self._system_ns, 0)
+        since_ns = system_ns - self._system_ns
+        if since_ns < 0:
+            return self._playing_ns
         return self._playing_ns + since_ns * self._numerator // self._denominator
 
     def system_ns(self, playing_ns: int) -> int:
