@@ -4,7 +4,7 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from tests.replay.recordings import MS, as_exchange, exchange, tape
+from tests.replay.recordings import MS, as_exchange, connected, exchange, post, read_until, tape
 from tokentape.cli import main
 from tokentape.cli._served import served_table
 from tokentape.replay import Timing, load, serve
@@ -47,6 +47,14 @@ def test_it_is_said_before_and_after(tmp_path, times):
         pass
     assert sorted(each.timed for each in replay.stats.served) == [False, True]
     assert served_table(replay.stats).count("(not timed)") == 1
+
+
+@pytest.mark.parametrize("times", ["headers", "none"])
+def test_it_says_nothing_about_the_speed_achieved(tmp_path, times):
+    with serve(tape(tmp_path / "a.tape", imported(times))) as replay, connected(replay.url) as client:
+        client.sendall(post())
+        read_until(client, b"0\r\n\r\n")
+    assert (replay.stats.hits, replay.stats.speed) == (1, None)
 
 
 def test_the_help_says_so():

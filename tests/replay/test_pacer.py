@@ -344,3 +344,25 @@ def test_the_time_that_ended_streams_took_is_counted_beside_what_they_took_when_
     world.pacer.halt(cut)
     world.run()
     assert (world.pacer.recorded_ns, world.pacer.played_ns) == (80, 40)
+
+
+def test_a_change_of_rate_that_comes_late_leaves_to_what_was_due_its_old_rate():
+    world = World()
+    world.play("a", 10, 30)
+    world.now = 1_014
+    world.pacer.set_rate(Fraction(1, 2))
+    assert world.times("a") == [1_014]
+    assert world.lateness.summary().max_ns == 4
+    world.run()
+    assert world.times("a") == [1_014, 1_014 + 2 * 16]
+
+
+def test_what_an_end_begins_is_written_after_it_not_in_it():
+    world = World()
+
+    def ended():
+        world.play("b", 0)
+        world.log.append("the end is over")
+
+    world.pacer.play(Stream([(0, b"x")], anchor_ns=world.now, write=lambda _: None, ended=ended))
+    assert world.log == ["the end is over", (1_000, "b", b"0"), (1_000, "b", "ended")]

@@ -71,3 +71,9 @@ def test_the_time_of_the_system_is_the_first_at_which_it_is_so_late(changes, ahe
 def test_while_it_is_paused_it_stands_still(changes, wait_ns):
     clock, now, _ = after([*changes, (0, "pause")])
     assert clock.playing_ns(now + wait_ns) == clock.playing_ns(now)
+
+
+def test_what_was_before_the_last_change_counts_as_at_the_change():
+    clock = PlayerClock()
+    clock.set_rate(Fraction(4), 1_000)
+    assert clock.playing_ns(500) == 1_000

@@ -206,3 +206,6 @@ def test_the_rules_apply_in_their_stated_order():
     assert offsets_ms(ttft="300ms", gap_speed=2) == [10, 300, 350, 3_300]
     assert offsets_ms(ttft="300ms", pace="10/s") == [10, 300, 400, 500]
     assert offsets_ms(ttft_speed=3, pace="10/s", delay="1s")[1:] == [2_000, 2_100, 2_200]
+    varied_ms = offsets_ms(ttft="300ms", pace="10/s", jitter="lognormal:1", delay="1s")
+    assert all(at - 1_000 not in {300, 400, 500} for at in varied_ms)
+    assert varied_ms == [at + 1_000 for at in offsets_ms(ttft="300ms", pace="10/s", jitter="lognormal:1")]
