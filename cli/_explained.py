@@ -1,10 +1,23 @@
 """The schedules of exchanges, as tables for people or as JSON: what `replay --explain` prints."""
 
 import json
+import sys
 from collections.abc import Iterator
 
+import click
+
 from tokentape.cli._safe_text import safe_text
-from tokentape.replay import Explained, Explanation
+from tokentape.replay import Explained, Explanation, Timing, explain
+
+
+def print_explanation(files: tuple[str, ...], timing: Timing, exchange: int | None, *, as_json: bool) -> None:
+    """Print the schedules of the exchanges, or of those of a number; exit with 3 if a cassette is damaged."""
+    found = explain(files, timing=timing, exchange=exchange)
+    click.echo(explained_json(found) if as_json else explained_tables(found))
+    for line in found.lost:
+        click.echo(f"lost: {safe_text(line)}", err=True)
+    if found.lost:
+        sys.exit(3)
 
 
 def explained_json(found: Explanation) -> str:

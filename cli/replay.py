@@ -8,13 +8,13 @@ import sys
 import click
 
 from tokentape.cli._address import Address
-from tokentape.cli._explained import explained_json, explained_tables
+from tokentape.cli._explained import print_explanation
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import lateness_above, served_json, served_table
 from tokentape.cli._timing_options import Span, timing_options
-from tokentape.replay import Repertoire, ReplayError, Server, Stats, Timing, explain, load
+from tokentape.replay import Repertoire, ReplayError, Server, Stats, Timing, load
 
 _GRACE_S = 3.0
 
@@ -65,7 +65,7 @@ def command(
         raise click.UsageError("expected --explain beside --exchange, found none: a server serves all")
     try:
         if explains:
-            _explain(files, timing, exchange, as_json=as_json)
+            print_explanation(files, timing, exchange, as_json=as_json)
             return
         repertoire = load(files, timing=timing)
         for line in (*repertoire.remarks, *repertoire.lost):
@@ -83,15 +83,6 @@ def command(
     if too_late:
         click.echo(lateness_above(stats.lateness, strict_ns or 0), err=True)
     if repertoire.lost or too_late:
-        sys.exit(3)
-
-
-def _explain(files: tuple[str, ...], timing: Timing, exchange: int | None, *, as_json: bool) -> None:
-    found = explain(files, timing=timing, exchange=exchange)
-    click.echo(explained_json(found) if as_json else explained_tables(found))
-    for line in found.lost:
-        click.echo(f"lost: {safe_text(line)}", err=True)
-    if found.lost:
         sys.exit(3)
 
 

@@ -1,6 +1,6 @@
 """What a timing makes of recorded answers, part by part, without serving them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike, fspath
 
@@ -8,6 +8,7 @@ from tokentape import cassette
 from tokentape.cassette import Exchange
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._first_token import first_token
+from tokentape.replay._load import Path
 from tokentape.replay._timing import Timing
 from tokentape.replay._wire import Script, exchange_name, script
 
@@ -44,16 +45,14 @@ class Explanation:
     lost: tuple[str, ...]
 
 
-def explain(
-    paths: Sequence[str | PathLike[str]], *, timing: Timing, exchange: int | None = None
-) -> Explanation:
+def explain(paths: Path | Iterable[Path], *, timing: Timing, exchange: int | None = None) -> Explanation:
     """Return the schedule of each exchange, or of those with the number `exchange`.
 
     Raises `CassetteError` for what is no readable cassette, `NothingToServe` if there is no such exchange.
     """
     explained: list[Explained] = []
     lost: list[str] = []
-    names = [fspath(path) for path in paths]
+    names = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     for name in names:
         with cassette.open(name, lenient=True) as tape:
             explained += [

@@ -37,7 +37,7 @@ def test_it_says_what_is_served(tmp_path, words):
 
 def test_each_part_has_its_recorded_time_and_a_name(tmp_path):
     path = tape(tmp_path / "a.tape", recorded())
-    (found,) = explain([path], timing=Timing(speed=2)).exchanges
+    (found,) = explain(str(path), timing=Timing(speed=2)).exchanges
     assert [(part.recorded_ns // 10**6, part.due_ns // 10**6, part.what) for part in found.parts] == [
         (20, 10, "head"),
         (40, 20, "piece 1"),
