@@ -5,9 +5,16 @@ one is aiohttp, with one `asyncio.sleep` for each gap, until the piece's absolut
 fairest form of it, which does not drift. Lateness is measured in each server, right after the write of
 a piece, from the moment at which the server had the request; and once more by the client, a process of
 its own, from the moment at which it sent the request (there the client's own waking is in both numbers).
+
+Without waiting (`instant`), one connection asks for the same answer again and again, of the replay and of
+the least that asyncio can do: a protocol that looks for the end of the request's head and writes the
+prepared answer. Rounds alternate, since a machine is not as fast at one time as at another. A request costs
+the replay what parsing, matching and counting cost (some 15 us), a piece costs it nothing: the limit is for
+an answer so long that the wire is what counts, and shorter ones stand beside it.
 """
 
 import asyncio
+import gc
 import json
 import re
 import select
@@ -27,6 +34,9 @@ LONG_GAP_NS = 5_000_000
 LONG_STREAMS = 9
 LONG_SPREAD_NS = 90_000_000  # so that what else the machine does meets the ends of few
 FIRST_NS = 100_000_000  # of the first piece: by then all streams have begun
+INSTANT_PIECES = (10_000, 2_000, 200)
+INSTANT_ROUNDS = 15
+INSTANT_SECONDS = 0.15  # of each round
 REQUEST = b"GET /stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -38,6 +48,7 @@ def run():
         other = _under_load(*load, "serve-sleeping")
         path = _tape(folder, LONG_GAPS, LONG_GAP_NS)
         long = _under_load(LONG_STREAMS, LONG_SPREAD_NS, LONG_GAP_NS, "serve-replay", path)
+        instant = [_instant(folder, pieces) for pieces in INSTANT_PIECES]
     rate = f"{STREAMS} streams x {1_000_000_000 // GAP_NS} pieces/s"
     return [
         {
@@ -61,7 +72,51 @@ def run():
             "better": "lower",
             **{name: value for name, value in long.items() if name.startswith("client")},
         },
+        *(
+            {
+                "benchmark": "replay instant",
+                "what": f"pieces/s of an answer of {pieces} pieces: replay / asyncio.Protocol that writes it",
+                "measured": statistics.median(one / other for one, other in rounds),
+                "unit": "x",
+                "limit": limit,
+                "better": "higher",
+                "replay_pieces_per_s": statistics.median(one for one, _ in rounds),
+                "bare_pieces_per_s": statistics.median(other for _, other in rounds),
+            }
+            for pieces, rounds, limit in zip(INSTANT_PIECES, instant, (0.8, None, None), strict=True)
+        ),
     ]
+
+
+def _instant(folder, pieces):
+    """Return the pieces a second of the replay and of the bare protocol, for each round."""
+    from tokentape.replay import load
+
+    path = _tape(folder, pieces - 1, GAP_NS)
+    answer = b"".join(data for _, data in load(path, speed="instant").recorded[0].answer.parts)
+    prepared = Path(folder) / "answer"
+    prepared.write_bytes(answer)
+    servers = (_Server("serve-replay", path, "instant"), _Server("serve-bare", str(prepared)))
+    with servers[0] as ours, servers[1] as bare:
+        return [
+            tuple(_answers_per_s(server.port, len(answer)) * pieces for server in (ours, bare))
+            for _ in range(INSTANT_ROUNDS)
+        ]
+
+
+def _answers_per_s(port, size):
+    buffer = memoryview(bytearray(1 << 18))
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        begun = time.perf_counter()
+        answers = 0
+        while (took := time.perf_counter() - begun) < INSTANT_SECONDS or not answers:
+            client.sendall(REQUEST)
+            left = size
+            while left:
+                left -= client.recv_into(buffer, min(left, len(buffer)))
+            answers += 1
+        return answers / took
 
 
 def _tape(folder, pieces, gap_ns):
@@ -141,16 +196,38 @@ async def _until_input_ends():
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 
-async def _serve_replay(path):
+async def _serve_replay(path, speed="1"):
     from tokentape.replay import Server, load
 
-    async with Server(load(path)) as server:
+    repertoire = load(path, speed=speed)
+    gc.collect()
+    gc.freeze()  # as the command does
+    async with Server(repertoire) as server:
         await server.start()
         print(server.address[1], flush=True)
         await _until_input_ends()
         late = server.stats.lateness
     numbers = {"p50_ms": late.p50_ns / 1e6, "p99_ms": late.p99_ns / 1e6, "max_ms": late.max_ns / 1e6}
     print(json.dumps({"pieces": late.pieces, **numbers}))
+
+
+async def _serve_bare(answer):
+    class Bare(asyncio.Protocol):
+        def connection_made(self, transport):
+            self._transport = transport
+            self._head = b""
+
+        def data_received(self, data):
+            self._head += data
+            while b"\r\n\r\n" in self._head:
+                self._head = self._head.partition(b"\r\n\r\n")[2]
+                self._transport.write(answer)
+
+    server = await asyncio.get_running_loop().create_server(Bare, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await _until_input_ends()
+    server.close()
+    print("{}")
 
 
 async def _serve_sleeping():
@@ -226,8 +303,10 @@ def _load(port, streams, spread_ns, gap_ns):
 
 if __name__ == "__main__":
     match sys.argv[1:]:
-        case ["serve-replay", tape_path]:
-            asyncio.run(_serve_replay(tape_path))
+        case ["serve-replay", tape_path, *speed]:
+            asyncio.run(_serve_replay(tape_path, *speed))
+        case ["serve-bare", answer_path]:
+            asyncio.run(_serve_bare(Path(answer_path).read_bytes()))
         case ["serve-sleeping"]:
             asyncio.run(_serve_sleeping())
         case ["load", *numbers]:

@@ -11,6 +11,8 @@ from typing import Any
 
 def canonical(body: bytes) -> bytes:
     """Return bytes that are equal for equal bodies and differ for others."""
+    if not body:
+        return b"bytes "  # as below, without the cost of an error
     try:
         value = parse_json(body)
         text = json.dumps(value, sort_keys=True, separators=(",", ":"))

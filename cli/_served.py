@@ -11,7 +11,7 @@ from tokentape.replay import LatenessSummary, Stats
 def served_json(stats: Stats) -> str:
     """Return one JSON object: what was served and missed as lists, and `lateness_ms` by percentile.
 
-    Without pieces the percentiles are null.
+    Without pieces the percentiles are null; `speed`, which was achieved, is so without timed answers.
     """
     found = asdict(stats)
     found["lateness_ms"] = _milliseconds(stats.lateness)
@@ -46,7 +46,7 @@ def served_table(stats: Stats) -> str:
         counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
-    return "\n".join([*lines, "", counts, _lateness(stats.lateness)])
+    return "\n".join([*lines, "", counts, _lateness(stats)])
 
 
 def unplayed(stats: Stats) -> str:
@@ -56,11 +56,22 @@ def unplayed(stats: Stats) -> str:
     return f"never played: {'; '.join(never[:3])}{more}"
 
 
-def _lateness(lateness: LatenessSummary) -> str:
+def lateness_above(lateness: LatenessSummary, limit_ns: int) -> str:
+    """Return a line for lateness that is more than was asked for."""
+    found = (lateness.p99_ns or 0) / 1e6
+    return (
+        f"expected a lateness p99 of at most {limit_ns / 1e6:g} ms, found {found:.3f} ms: "
+        "the machine was busy with something else, or a client did not read"
+    )
+
+
+def _lateness(stats: Stats) -> str:
+    lateness = stats.lateness
     found = [f"{name} {ms:.3f} ms" for name, ms in _milliseconds(lateness).items() if ms is not None]
     if not found:
         return "no pieces were sent"
-    return f"lateness of {counted(lateness.pieces, 'piece')}: {', '.join(found)}"
+    line = f"lateness of {counted(lateness.pieces, 'piece')}: {', '.join(found)}"
+    return line if stats.speed is None else f"{line}; speed achieved: {stats.speed:.4g}x"
 
 
 def _milliseconds(lateness: LatenessSummary) -> dict[str, float | None]:

@@ -12,13 +12,14 @@ import click
 from tokentape.cassette import counted
 from tokentape.cli._address import Address
 from tokentape.cli._config import config_option
+from tokentape.cli._explained import print_explanation
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
 from tokentape.cli._reloading import Reloading, reloading
 from tokentape.cli._safe_text import safe_text
-from tokentape.cli._served import served_json, served_table, unplayed
-from tokentape.cli._speed import SpeedType
-from tokentape.replay import Matching, ReplayError, Server, Speed, Stats, load
+from tokentape.cli._served import lateness_above, served_json, served_table, unplayed
+from tokentape.cli._timing_options import Span, timing_options
+from tokentape.replay import Matching, ReplayError, Server, Stats, Timing, load
 
 _GRACE_S = 3.0
 
@@ -28,25 +29,27 @@ _GRACE_S = 3.0
 @click.option(
     "--listen", type=Address(), default="127.0.0.1:8090", show_default=True, help="Port 0 takes a free one."
 )
+@timing_options
 @click.option(
-    "--speed",
-    type=SpeedType(),
-    default="1",
-    show_default=True,
-    help="How many times faster than recorded; 'instant' waits for nothing.",
+    "--strict-timing", "strict_ns", type=Span(), help="Exit with 3 if lateness p99 is above, as 5ms."
 )
 @matching_options
 @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
 @click.option("--fail-unplayed", is_flag=True, help="Exit with 3 if something was never played.")
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="Print what was served as JSON.")
+@click.option("--explain", "explains", is_flag=True, help="Print when what would be sent; serve nothing.")
+@click.option("--exchange", type=click.IntRange(0), metavar="N", help="Explain the exchange of this number.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was served, or is explained, as JSON.")
 def command(
     files: tuple[str, ...],
     listen: tuple[str, int],
-    speed: Speed,
+    timing: Timing,
+    strict_ns: int | None,
     matching: Matching,
     reload: bool,
     fail_unplayed: bool,
+    explains: bool,
+    exchange: int | None,
     as_json: bool,
 ) -> None:
     """Serve recorded exchanges over HTTP: the same bytes in the same pieces at the same times.
@@ -59,6 +62,9 @@ def command(
     An exchange that came from another format (see `convert`) may have no times of its pieces: these are
     sent at once, and what is printed at the end says "not timed".
 
+    Times are counted from the complete request, as they were recorded, and changed by the options in a
+    fixed order (docs/replaying.md); --explain shows what comes out.
+
     Ctrl-C or SIGTERM stops it and prints what was served and how late pieces were; answers on their way
     have three seconds to end, which a second Ctrl-C cuts short.
 
@@ -66,10 +72,16 @@ def command(
     tokentape replay session.tape
     tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
     tokentape replay 'tapes/*.tape' --ignore '$.user' --exhausted error --fail-unplayed
+    tokentape replay session.tape --ttft 300ms --pace 50/s --explain --exchange 0
     """
-    again = reloading(files, partial(load, files, speed=speed)) if reload else None
+    if exchange is not None and not explains:
+        raise click.UsageError("expected --explain beside --exchange, found none: a server serves all")
+    again = reloading(files, partial(load, files, timing=timing)) if reload else None
     try:
-        repertoire = load(files, speed=speed)
+        if explains:
+            print_explanation(files, timing, exchange, as_json=as_json)
+            return
+        repertoire = load(files, timing=timing)
         for line in (*repertoire.remarks, *repertoire.lost):
             click.echo(safe_text(line), err=True)
         # A full collection would stop all streams while it looks through every prepared piece.
@@ -81,9 +93,13 @@ def command(
     click.echo(served_json(stats) if as_json else served_table(stats))
     if repertoire.lost:
         click.echo("parts of the recording were damaged and not served; see above", err=True)
-    if fail_unplayed and stats.never_played:
+    too_late = strict_ns is not None and (stats.lateness.p99_ns or 0) > strict_ns
+    if too_late:
+        click.echo(lateness_above(stats.lateness, strict_ns or 0), err=True)
+    unplayed_fails = fail_unplayed and bool(stats.never_played)
+    if unplayed_fails:
         click.echo(unplayed(stats), err=True)
-    if repertoire.lost or (fail_unplayed and stats.never_played):
+    if repertoire.lost or too_late or unplayed_fails:
         sys.exit(3)
 
 

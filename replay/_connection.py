@@ -17,11 +17,15 @@ _LINGER_S = 2.0  # how long a client that was refused is read from before the co
 
 
 class Reply(NamedTuple):
-    """What to answer: bytes to write now, or parts to pace; and whether it ends the connection."""
+    """What to answer: bytes to write now, or parts to pace; and whether it ends the connection.
+
+    `recorded_ns` is how long the answer took when it was recorded, 0 if nobody knows.
+    """
 
     now: bytes = b""
     parts: Sequence[Part] = ()
     closes: bool = False
+    recorded_ns: int = 0
 
 
 class Connection(asyncio.Protocol):
@@ -99,13 +103,13 @@ class Connection(asyncio.Protocol):
         """Hold back this stream, and no other: the client does not read as fast as pieces come due."""
         self._write_paused = True
         if self._stream is not None:
-            self._pacer.pause(self._stream)
+            self._pacer.hold(self._stream)
 
     def resume_writing(self) -> None:
         """Go on with the stream: the client has caught up."""
         self._write_paused = False
         if self._stream is not None:
-            self._pacer.resume(self._stream)
+            self._pacer.release(self._stream)
 
     def _answer_waiting(self, now_ns: int) -> None:
         if self._answering:
@@ -145,8 +149,14 @@ class Connection(asyncio.Protocol):
         reply = self._answer(incoming)
         if reply.parts:
             self._stream_is_last = reply.closes
-            stream = Stream(reply.parts, anchor_ns=now_ns, write=self._write, ended=self._stream_ended)
-            stream.paused = self._write_paused
+            stream = Stream(
+                reply.parts,
+                anchor_ns=now_ns,
+                write=self._write,
+                ended=self._stream_ended,
+                recorded_ns=reply.recorded_ns,
+            )
+            stream.held = self._write_paused
             self._stream = stream
             self._pacer.play(stream)
         else:

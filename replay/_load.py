@@ -5,7 +5,7 @@ a line in `lost` or `remarks` says why it is not.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import TypeAlias
 
@@ -14,9 +14,10 @@ from tokentape.cassette import Times
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._models import models_of
 from tokentape.replay._paths import expanded
+from tokentape.replay._quantities import Speed
 from tokentape.replay._request_key import RequestKey, request_key
-from tokentape.replay._schedule import Speed, parse_speed
-from tokentape.replay._wire import Answer, prepare
+from tokentape.replay._timing import Timing
+from tokentape.replay._wire import Answer, exchange_name, prepare
 
 Path: TypeAlias = str | PathLike[str]
 
@@ -37,29 +38,32 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repertoire:
-    """What cassettes hold to be served, in order of recording, at one speed.
+    """What cassettes hold to be served, in order of recording, prepared for one `timing`.
 
     `lost` are lines about what was damaged and could not be used; `remarks` are lines about what is
     whole but cannot be served, or was interrupted.
     """
 
     recorded: tuple[Recorded, ...]
+    timing: Timing = field(default_factory=Timing)
     lost: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
     unfinished: tuple[str, ...] = ()
     """The cassettes that are damaged or have no close record, as one that is being written."""
 
 
-def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Repertoire:
-    """Read one cassette or several, and prepare all answers for `speed`.
+def load(
+    paths: Path | Iterable[Path], *, speed: Speed | None = None, timing: Timing | None = None
+) -> Repertoire:
+    """Read one cassette or several, and prepare all answers for `timing`, or for `speed`, its short form.
 
     A path may be a pattern, such as `tapes/*.tape` or `tapes/**/*.tape`: it is the files that match it,
     in order of their names. The order of recording is that of the paths, then of sections, then of the
     times at which requests were complete. Raises `CassetteError` for what is no readable cassette,
     `NothingToServe` if no exchange is left or no file matches a pattern, ValueError for a speed that is
-    none and for standard input ("-") twice.
+    none, for speed and timing together, and for standard input ("-") twice.
     """
-    speed = parse_speed(speed)
+    timing = Timing.chosen(speed, timing)
     names = expanded([fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)])
     if names.count("-") > 1:
         raise ValueError('expected "-" once, since standard input can be read once')
@@ -68,7 +72,7 @@ def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Repertoire:
     remarks: list[str] = []
     unfinished: list[str] = []
     for name in names:
-        recorded += _load_one(name, speed, lost, remarks, unfinished)
+        recorded += _load_one(name, timing, lost, remarks, unfinished)
     if not recorded:
         found = [*lost, *remarks] or ["it is empty"]
         reasons = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
@@ -76,15 +80,19 @@ def load(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Repertoire:
             f"{', '.join(names)}: expected at least one exchange with its answer, found none: {reasons}"
         )
     return Repertoire(
-        recorded=tuple(recorded), lost=tuple(lost), remarks=tuple(remarks), unfinished=tuple(unfinished)
+        recorded=tuple(recorded),
+        timing=timing,
+        lost=tuple(lost),
+        remarks=tuple(remarks),
+        unfinished=tuple(unfinished),
     )
 
 
 def _load_one(
-    name: str, speed: Speed, lost: list[str], remarks: list[str], unfinished: list[str]
+    name: str, timing: Timing, lost: list[str], remarks: list[str], unfinished: list[str]
 ) -> list[Recorded]:
     with cassette.open(name, lenient=True) as tape:
-        found = list(_prepared(name, tape, speed, lost, remarks))
+        found = list(_prepared(name, tape, timing, lost, remarks))
         lost += [f"{name}: {damage}" for damage in tape.damage]
         unfinished += [name] if tape.interrupted or tape.damage else []
         if tape.interrupted and not tape.damage:
@@ -100,14 +108,12 @@ def _load_one(
 
 
 def _prepared(
-    name: str, tape: cassette.Reader, speed: Speed, lost: list[str], remarks: list[str]
+    name: str, tape: cassette.Reader, timing: Timing, lost: list[str], remarks: list[str]
 ) -> Iterator[tuple[tuple[int, int, int], Recorded]]:
     for exchange in cassette.exchanges(tape):
-        source = f"{name}, exchange {exchange.number}"
-        if exchange.section_index:
-            source += f" of section {exchange.section_index}"
+        source = exchange_name(name, exchange)
         try:
-            answer = prepare(exchange, speed=speed)
+            answer = prepare(exchange, timing=timing)
         except Unservable as error:
             was_lost = exchange.request is None or exchange.lost_chunks > 0
             (lost if was_lost else remarks).append(f"{source} is not served: {error}")

@@ -15,10 +15,12 @@ Invariant: a stream that is playing has its next piece in the heap or is set asi
 
 import time
 from collections.abc import Callable, Sequence
+from fractions import Fraction
 from heapq import heappop, heappush, heapreplace
 from typing import TypeAlias
 
 from tokentape.replay._lateness import Lateness
+from tokentape.replay._player_clock import PlayerClock
 from tokentape.replay._timer import Timer, kernel_timer
 
 Part: TypeAlias = tuple[int, bytes]
@@ -30,10 +32,23 @@ Clock: TypeAlias = Callable[[], int]
 class Stream:
     """One answer on its way: parts (at least one), each due at `anchor_ns` plus its offset.
 
-    `write` may pause or halt the stream. `ended` is called after the last part and may play another.
+    `anchor_ns` is a time of the system, at which the request was there. `recorded_ns` is how long the
+    answer took when it was recorded, 0 if nobody knows. `write` may hold or halt the stream. `ended` is
+    called after the last part and may play another.
     """
 
-    __slots__ = ("anchor_ns", "ended", "halted", "parts", "paused", "position", "waiting", "write")
+    __slots__ = (
+        "anchor_ns",
+        "ended",
+        "halted",
+        "held",
+        "parts",
+        "position",
+        "recorded_ns",
+        "waiting",
+        "write",
+        "zero_ns",
+    )
 
     def __init__(
         self,
@@ -42,20 +57,23 @@ class Stream:
         anchor_ns: int,
         write: Callable[[bytes], None],
         ended: Callable[[], None],
+        recorded_ns: int = 0,
     ) -> None:
         self.parts = parts
         self.anchor_ns = anchor_ns
+        self.zero_ns = anchor_ns  # in playing time, once it plays
+        self.recorded_ns = recorded_ns
         self.write = write
         self.ended = ended
         self.position = 0  # of the next part
-        self.paused = False  # the client does not read
-        self.waiting = False  # set aside: a piece came due while paused
+        self.held = False  # the client does not read
+        self.waiting = False  # set aside: a piece came due while held
         self.halted = False  # nothing more is written
 
     @property
     def due_ns(self) -> int:
-        """When the next part is due."""
-        return self.anchor_ns + self.parts[self.position][0]
+        """When the next part is due, in playing time."""
+        return self.zero_ns + self.parts[self.position][0]
 
 
 class Pacer:
@@ -70,11 +88,21 @@ class Pacer:
     ) -> None:
         self._lateness = lateness
         self._clock = clock
+        self._player = PlayerClock()
         self._timer = timer(self._write_due)
         self._heap: list[tuple[int, int, Stream]] = []
         self._entered = 0  # breaks ties: of pieces due at one time, what entered first goes first
         self._armed_ns: int | None = None
         self._writing = False
+        self.recorded_ns = 0
+        """How long the streams that have ended took when they were recorded, if that is known."""
+        self.played_ns = 0
+        """How long the same streams took here."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether all streams stand still."""
+        return self._player.paused
 
     def play(self, stream: Stream) -> None:
         """Write each part of a new stream when it is due.
@@ -82,20 +110,33 @@ class Pacer:
         What is due already has been written when this returns, unless it is called from a stream's
         `write` or `ended`.
         """
+        stream.zero_ns = self._player.playing_ns(stream.anchor_ns)
         self._enter(stream)
-        if not self._writing:
-            if self._heap[0][0] <= self._clock():
-                self._write_due()
-            else:
-                self._arm()
+        self._go_on()
 
-    def pause(self, stream: Stream) -> None:
+    def pause(self) -> None:
+        """Write nothing more of any stream: they stand still until `resume`."""
+        self._go_on()  # what is due until now was not late because of the pause
+        self._player.pause(self._clock())
+
+    def resume(self) -> None:
+        """Go on with all streams from where they stood."""
+        self._player.resume(self._clock())
+        self._go_on()
+
+    def set_rate(self, rate: Fraction) -> None:
+        """Play what is left of all streams, and all that come, `rate` times as fast as they are prepared."""
+        self._go_on()  # what is due until now goes by the old rate
+        self._player.set_rate(rate, self._clock())
+        self._go_on()
+
+    def hold(self, stream: Stream) -> None:
         """Write no more of the stream for now. Its schedule goes on."""
-        stream.paused = True
+        stream.held = True
 
-    def resume(self, stream: Stream) -> None:
-        """Go on with a paused stream; what came due meanwhile goes at once."""
-        stream.paused = False
+    def release(self, stream: Stream) -> None:
+        """Go on with a held stream; what came due meanwhile goes at once."""
+        stream.held = False
         if stream.waiting and not stream.halted:
             stream.waiting = False
             self._enter(stream)
@@ -116,17 +157,30 @@ class Pacer:
         heappush(self._heap, (stream.due_ns, self._entered, stream))
 
     def _arm(self) -> None:
-        if self._heap and self._heap[0][0] != self._armed_ns:
-            self._armed_ns = self._heap[0][0]
-            self._timer.arm(self._armed_ns)
+        if self._heap and not self._player.paused:
+            due_ns = self._player.system_ns(self._heap[0][0])
+            if due_ns != self._armed_ns:
+                self._armed_ns = due_ns
+                self._timer.arm(due_ns)
+
+    def _go_on(self) -> None:
+        if self._writing:
+            return  # the firing that is under way arms the timer at its end
+        now_ns = self._player.playing_ns(self._clock())
+        if self._heap and self._heap[0][0] <= now_ns:
+            self._write_until(now_ns)
+        else:
+            self._arm()
 
     def _write_due(self) -> None:
+        self._write_until(self._player.playing_ns(self._clock()))
+
+    def _write_until(self, now_ns: int) -> None:
         self._armed_ns = None
         self._writing = True
         try:
-            now_ns = self._clock()
             heap = self._heap
-            while heap and heap[0][0] <= now_ns:
+            while heap and heap[0][0] <= now_ns and not self._player.paused:
                 self._write_first(heap)
         finally:
             self._writing = False
@@ -134,7 +188,7 @@ class Pacer:
 
     def _write_first(self, heap: list[tuple[int, int, Stream]]) -> None:
         due_ns, _, stream = heap[0]
-        if stream.halted or stream.paused:
+        if stream.halted or stream.held:
             stream.waiting = True
             heappop(heap)
             return
@@ -149,6 +203,10 @@ class Pacer:
             heapreplace(heap, (stream.due_ns, self._entered, stream))
         if data:
             stream.write(data)
-        self._lateness.add(self._clock() - due_ns)
+        now_ns = self._clock()
+        self._lateness.add(now_ns - self._player.system_ns(due_ns))
         if is_last and not stream.halted:
+            if stream.recorded_ns:
+                self.recorded_ns += stream.recorded_ns
+                self.played_ns += now_ns - stream.anchor_ns
             stream.ended()

@@ -4,23 +4,27 @@ Invariant: when the block begins, connections are accepted; when it has ended, t
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
 
 from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._matching import Matching
-from tokentape.replay._schedule import Speed
+from tokentape.replay._quantities import Speed
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
+from tokentape.replay._timing import Timing
+
+_CHANGED_WITHIN_S = 10.0
 
 
 class Replay:
     """A server that runs in another thread. `stats` may be read also when it has stopped."""
 
-    def __init__(self, server: Server, repertoire: Repertoire) -> None:
+    def __init__(self, server: Server, repertoire: Repertoire, loop: asyncio.AbstractEventLoop) -> None:
         self._server = server
+        self._loop = loop
         self.repertoire = repertoire
         """What is served, and what was lost or left out (`lost`, `remarks`)."""
         self.url = server.url
@@ -33,6 +37,43 @@ class Replay:
         """What was served so far, what was missed, and how late pieces were."""
         return self._server.stats
 
+    @property
+    def paused(self) -> bool:
+        """Whether all answers stand still."""
+        return self._server.paused
+
+    @property
+    def speed(self) -> Speed:
+        """How many times faster than recorded answers are played now."""
+        return self._server.speed
+
+    def pause(self) -> None:
+        """See `Server.pause`. When this returns, nothing more is written."""
+        self._in_its_thread(self._server.pause)
+
+    def resume(self) -> None:
+        """See `Server.resume`."""
+        self._in_its_thread(self._server.resume)
+
+    def set_speed(self, speed: float) -> None:
+        """See `Server.set_speed`."""
+        self._in_its_thread(lambda: self._server.set_speed(speed))
+
+    def _in_its_thread(self, change: Callable[[], None]) -> None:
+        """Make a change and wait for it. Raises RuntimeError if the server has stopped."""
+        made: Future[None] = Future()
+
+        def make() -> None:
+            try:
+                change()
+            except Exception as error:  # noqa: BLE001  (it is raised where the change was asked for)
+                made.set_exception(error)
+            else:
+                made.set_result(None)
+
+        self._loop.call_soon_threadsafe(make)
+        made.result(_CHANGED_WITHIN_S)
+
 
 @contextmanager
 def serve(
@@ -40,7 +81,8 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
-    speed: Speed = 1.0,
+    speed: Speed | None = None,
+    timing: Timing | None = None,
     matching: Matching | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
@@ -50,11 +92,11 @@ def serve(
         with serve("session.tape", speed="instant") as replay:
             client = openai.OpenAI(base_url=replay.base_url, api_key="any")
 
-    `speed` is a positive number or "instant"; port 0 takes a free one; `matching` says which exchange
-    answers which request, by default as `Matching()`. Answers that are on their way when
-    the block ends are cut off. Raises as `load` and `Server.start` do.
+    `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
+    `matching` says which exchange answers which request, by default as `Matching()`. Answers that are on
+    their way when the block ends are cut off. Raises as `load` and `Server.start` do.
     """
-    repertoire = load(paths, speed=speed)
+    repertoire = load(paths, speed=speed, timing=timing)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = Thread(
         target=_run, args=(repertoire, matching, host, port, started), name="tokentape replay", daemon=True
@@ -63,7 +105,7 @@ def serve(
     try:
         server, loop, stop = started.result()
         try:
-            yield Replay(server, repertoire)
+            yield Replay(server, repertoire, loop)
         finally:
             loop.call_soon_threadsafe(stop.set)
     finally:

@@ -7,6 +7,7 @@ The list of models is made of what was recorded, if it was not recorded itself.
 
 import asyncio
 import time
+from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,7 @@ from tokentape.replay._misses import Misses
 from tokentape.replay._models import listed, models_response
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Clock, Pacer
+from tokentape.replay._quantities import Speed, parse_factor
 from tokentape.replay._request_key import RequestKey, request_key
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Served, Stats
@@ -31,7 +33,7 @@ _BACKLOG = 1_024  # a load test opens its connections all at once
 class Server:
     """Serves a repertoire; an async context manager that stops at the end.
 
-    `start` and `stop` belong to one event loop; the properties may be read from any thread.
+    The methods belong to one event loop; the properties may be read from any thread.
     """
 
     def __init__(
@@ -42,6 +44,8 @@ class Server:
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self._clock = clock
+        self._timing = repertoire.timing
+        self._speed = repertoire.timing.speed
         self._matching = matching or Matching()
         self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
         self._base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
@@ -102,6 +106,36 @@ class Server:
         self._pacer.close()
         self._listener = None
 
+    def pause(self) -> None:
+        """Let all answers stand still, those on their way and those of requests that come, until `resume`."""
+        self._playing().pause()
+
+    def resume(self) -> None:
+        """Go on with all answers from where they stood."""
+        self._playing().resume()
+
+    def set_speed(self, speed: float) -> None:
+        """Play what is left of all answers, and those that come, `speed` times faster than recorded.
+
+        Times that the timing fixes (a TTFT, a pace, a delay) change in the same proportion. Raises
+        ValueError for what is no positive number, and where the timing is "instant", which waits for nothing.
+        """
+        speed = parse_factor(speed)
+        if self._timing.speed == "instant":
+            raise ValueError("expected a replay with a speed that is a number, found one that is instant")
+        self._playing().set_rate(Fraction(speed) / Fraction(self._timing.speed))
+        self._speed = speed
+
+    @property
+    def paused(self) -> bool:
+        """Whether all answers stand still."""
+        return self._pacer is not None and self._pacer.paused
+
+    @property
+    def speed(self) -> Speed:
+        """How many times faster than recorded answers are played now."""
+        return self._speed
+
     @property
     def address(self) -> tuple[str, int]:
         """The host and port that are listened on, once it is started."""
@@ -133,6 +167,18 @@ class Server:
             models_listed=self._models_listed,
             lateness=self._lateness.summary(),
             cut_off=self._cut_off,
+            speed=self._speed_achieved(),
+        )
+
+    def _playing(self) -> Pacer:
+        if self._pacer is None:
+            raise RuntimeError("expected a server that was started")
+        return self._pacer
+
+    def _speed_achieved(self) -> float | None:
+        pacer = self._pacer
+        return (
+            pacer.recorded_ns / pacer.played_ns if pacer and pacer.recorded_ns and pacer.played_ns else None
         )
 
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
@@ -193,11 +239,12 @@ class Server:
         if recorded is None:
             return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
         answer = recorded.answer
+        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
         if request.http_version == "1.0":
-            return Reply(parts=answer.for_http10(), closes=True)
+            return Reply(parts=answer.for_http10(), closes=True, recorded_ns=recorded_ns)
         if not request.keep_alive:
-            return Reply(parts=answer.closing(), closes=True)
-        return Reply(parts=answer.parts, closes=answer.closes)
+            return Reply(parts=answer.closing(), closes=True, recorded_ns=recorded_ns)
+        return Reply(parts=answer.parts, closes=answer.closes, recorded_ns=recorded_ns)
 
     def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:
         miss = self._matcher.why_not(key)

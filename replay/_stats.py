@@ -37,7 +37,9 @@ class Stats:
 
     What a reload took away follows, if it was served. `missed` lists what was missed, the first thousand
     kinds; `misses` counts all. `models_listed` counts requests for the list of models that was made of the
-    recording. `cut_off` counts answers that the server's stop ended early.
+    recording. `cut_off` counts answers that the server's stop ended early. `speed` is the speed achieved:
+    what the answers that were played to their end took when they were recorded, over what they took now,
+    each from the complete request to its end; None if there was none whose times are known.
     """
 
     served: tuple[Served, ...]
@@ -46,6 +48,7 @@ class Stats:
     lateness: LatenessSummary
     cut_off: int
     models_listed: int = 0
+    speed: float | None = None
 
     @property
     def never_played(self) -> tuple[Served, ...]:

@@ -4,6 +4,8 @@ Status, reason and header fields come back in their order and spelling, less tho
 one connection (RFC 9110, 7.6.1). Each recorded piece is one HTTP chunk; if the recording had
 a content-length, the pieces go unframed as they came. Bodies stay content-encoded.
 
+`script` says what was recorded to go out when; `prepare` makes of it what goes out when under a `Timing`.
+
 Where an exchange was imported without the times of its pieces (`Request.times`), they follow the head at
 once, and where it has no times at all, so does the head the request.
 
@@ -15,30 +17,69 @@ Invariant: without their framing, the parts after the head are the recorded piec
 for empty ones, which would end a chunked body), with the recorded body's bytes.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tokentape.cassette import ContentDecoder, Exchange, Headers, Request, SSEDecoder, UndecodableContent
 from tokentape.replay._errors import Unservable
+from tokentape.replay._first_token import first_token
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Part
-from tokentape.replay._schedule import Speed, schedule
+from tokentape.replay._schedule import in_order, schedule, since
+from tokentape.replay._timing import Timing
 
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 _CHUNKED = b"transfer-encoding: chunked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """What goes out of a recorded answer, with the times at which it was recorded, in ns of the section.
+
+    The first part is the head; parts from the second on to `last_piece` are pieces of the body; what
+    follows is its end. `first_token` is the position of the piece that holds the first token or, where
+    there is none, of the first piece; of the head, where there is no body.
+    """
+
+    timed: tuple[Part, ...]
+    zero_ns: int
+    first_token: int
+    last_piece: int
+    closes: bool
+    framing: bytes
+    name: str
+
+    def recorded(self) -> tuple[Part, ...]:
+        """Return the parts with their offsets from the complete request, as recorded."""
+        return tuple(in_order(since(self.zero_ns, self.timed)))
+
+    def under(self, timing: Timing) -> tuple[Part, ...]:
+        """Return the parts with the offsets at which they are due."""
+        return tuple(
+            schedule(
+                self.timed,
+                zero_ns=self.zero_ns,
+                timing=timing,
+                first_token=self.first_token,
+                last_piece=self.last_piece,
+                name=self.name,
+            )
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """An answer as it goes out: `parts` to an HTTP/1.1 client on a connection that stays open.
 
-    The first part is the head. If `closes`, the connection is closed after the last part. `framing` is
-    the header field that announces a chunked body, b"" if the body is not chunked.
+    The first part is, or begins with, the head. If `closes`, the connection is closed after the last
+    part. `framing` is the header field that announces a chunked body, b"" if the body is not chunked.
+    `recorded_ns` is how long the recorded answer took from the complete request to its end.
     """
 
     parts: tuple[Part, ...]
     closes: bool
     framing: bytes
+    recorded_ns: int = 0
 
     def closing(self) -> tuple[Part, ...]:
         """Return the parts for a connection that is closed after them, with a header that says so."""
@@ -48,14 +89,34 @@ class Answer:
         """Return the parts for HTTP/1.0, which knows no chunks: its body ends with the connection."""
         if not self.framing:
             return self.closing()
-        offset_ns, head = self.parts[0]
-        head = head.replace(b"\r\n" + self.framing + b"\r\n", b"\r\n", 1)
+        offset_ns, first = self.parts[0]
+        head, blank, chunks = first.partition(b"\r\n\r\n")
+        head = (head + blank).replace(b"\r\n" + self.framing + b"\r\n", b"\r\n", 1)
+        offset_ns, head = _with_last_field((offset_ns, head), b"connection: close")
         body = ((offset, _unframed(data)) for offset, data in self.parts[1:])
-        return (_with_last_field((offset_ns, head), b"connection: close"), *body)
+        return ((offset_ns, head + _unframed(chunks)), *body)
 
 
-def prepare(exchange: Exchange, *, speed: Speed) -> Answer:
-    """Return the answer of an exchange, its parts due as recorded, scaled by `speed`.
+def prepare(exchange: Exchange, *, timing: Timing) -> Answer:
+    """Return the answer of an exchange, its parts due as recorded and changed by `timing`.
+
+    Raises `Unservable` as `script` does.
+    """
+    found = script(exchange, find_token=timing.needs_first_token)
+    parts = found.under(timing)
+    return Answer(
+        parts=_in_one_write(parts) if timing.speed == "instant" else parts,
+        closes=found.closes,
+        framing=found.framing,
+        recorded_ns=found.recorded()[-1][0],
+    )
+
+
+def script(exchange: Exchange, *, find_token: bool = True) -> Script:
+    """Return what goes out of the answer of an exchange, with the recorded times.
+
+    Without `find_token` the first piece is taken for the one that holds the first token: to look for it
+    costs as much as all else.
 
     An exchange that failed before there was a response is a recording too: after an upstream's error
     the answer is the proxy's 502, at the time of the failure; otherwise the connection is closed then.
@@ -66,7 +127,7 @@ def prepare(exchange: Exchange, *, speed: Speed) -> Answer:
     if request is None:
         raise Unservable("its request was lost")
     if response is None:
-        return _failure(exchange, speed=speed)
+        return _failure(exchange)
     if response.status < 200:
         raise Unservable(f"it switched protocols (status {response.status})")
     if exchange.lost_chunks > 0:
@@ -95,11 +156,32 @@ def prepare(exchange: Exchange, *, speed: Speed) -> Answer:
         timed.append((end_t, b""))
     elif chunked:
         timed.append((end_t, _last_chunk(end.trailers if end else None)))
-    timed = _as_far_as_known(timed, request)
-    parts = schedule(timed, zero_ns=request.t_end, speed=speed)
-    return Answer(
-        parts=_in_two_writes(parts) if speed == "instant" else tuple(parts), closes=closes, framing=framing
+    return Script(
+        timed=tuple(_as_far_as_known(timed, request)),
+        zero_ns=request.t_end,
+        first_token=_first_token(exchange, len(pieces)) if find_token else min(1, len(pieces)),
+        last_piece=len(pieces),
+        closes=closes,
+        framing=framing,
+        name=_name(exchange),
     )
+
+
+def exchange_name(path: str, exchange: Exchange) -> str:
+    """Return what people call an exchange of a cassette."""
+    section = f" of section {exchange.section_index}" if exchange.section_index else ""
+    return f"{path}, exchange {exchange.number}{section}"
+
+
+def _first_token(exchange: Exchange, pieces: int) -> int:
+    """Return the position of what holds the first token among the head and `pieces` that are not empty."""
+    chunk = first_token(exchange)
+    before = sum(bool(each.data) for each in exchange.chunks[:chunk])
+    return min((0 if chunk is None else before) + 1, pieces)
+
+
+def _name(exchange: Exchange) -> str:
+    return f"{exchange.section_index}/{exchange.number}"
 
 
 def _as_far_as_known(timed: list[tuple[int, bytes]], request: Request) -> list[tuple[int, bytes]]:
@@ -131,7 +213,7 @@ def _came_to_its_end(exchange: Exchange) -> bool:
     return bool(events) and events[-1].data == b"[DONE]"
 
 
-def _failure(exchange: Exchange, *, speed: Speed) -> Answer:
+def _failure(exchange: Exchange) -> Script:
     request, end = exchange.request, exchange.end
     if request is None or end is None:
         raise Unservable("it has neither a response nor an end")
@@ -145,14 +227,20 @@ def _failure(exchange: Exchange, *, speed: Speed) -> Answer:
             with_body=request.method != "HEAD",
         )
     timed = _as_far_as_known([(end.t, body)], request)
-    parts = tuple(schedule(timed, zero_ns=request.t_end, speed=speed))
-    return Answer(parts=parts, closes=not body, framing=b"")
+    return Script(
+        timed=tuple(timed),
+        zero_ns=request.t_end,
+        first_token=0,
+        last_piece=0,
+        closes=not body,
+        framing=b"",
+        name=_name(exchange),
+    )
 
 
-def _in_two_writes(parts: Iterable[Part]) -> tuple[Part, ...]:
-    """Join what follows the head: the chunks stay, and a long answer costs two writes."""
-    head, *rest = parts
-    return (head, (head[0], b"".join(data for _, data in rest))) if rest else (head,)
+def _in_one_write(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    """Join all parts: the chunks stay, and a long answer costs one write."""
+    return ((parts[0][0], b"".join(data for _, data in parts)),)
 
 
 def _fields(headers: Headers, *, chunked: bool, keep_length: bool) -> tuple[list[bytes], bytes]:

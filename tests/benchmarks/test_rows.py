@@ -85,3 +85,13 @@ def test_the_memory_of_each_proxy_is_a_row(monkeypatch):
     for row in rows:
         assert isinstance(command.met(row), bool)
         assert row["resident_mb"] > 10
+
+
+def test_an_instant_replay_and_the_bare_protocol_send_the_same_answer(monkeypatch, tmp_path):
+    from benchmarks import replay
+
+    monkeypatch.setattr(replay, "INSTANT_ROUNDS", 2)
+    monkeypatch.setattr(replay, "INSTANT_SECONDS", 0.01)
+    rounds = replay._instant(tmp_path, 5)
+    assert len(rounds) == 2
+    assert all(rate > 0 for pair in rounds for rate in pair)

@@ -93,6 +93,37 @@ def test_as_json_it_prints_one_object(tmp_path):
     assert list(found["lateness_ms"]) == ["p50", "p99", "max"]
 
 
+@pytest.mark.parametrize(("limit", "code"), [("0ns", 3), ("1h", 0)])
+def test_lateness_above_what_is_allowed_is_said_and_the_exit_is_3(tmp_path, limit, code):
+    with replaying(tape(tmp_path / "a.tape", exchange()), "--strict-timing", limit) as (process, url):
+        with connected(url) as client:
+            client.sendall(post())
+            read_until(client, b"0\r\n\r\n")
+        out, err = stop(process, signal.SIGINT)
+    assert process.returncode == code
+    assert "lateness of 4 pieces" in out
+    said = re.search(r"^expected a lateness p99 of at most 0 ms, found \d+\.\d{3} ms: ", err, re.MULTILINE)
+    assert (said is not None) is (code == 3)
+
+
+def test_a_strict_timing_holds_where_nothing_was_sent(tmp_path):
+    with replaying(tape(tmp_path / "a.tape", exchange()), "--strict-timing", "0ns") as (process, _):
+        stop(process, signal.SIGINT)
+    assert process.returncode == 0
+
+
+def test_the_speed_that_was_achieved_is_printed(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange())
+    with replaying(path, "--speed", "0.5") as (process, url):
+        with connected(url) as client:
+            client.sendall(post())
+            read_until(client, b"0\r\n\r\n")
+        out, _ = stop(process, signal.SIGINT)
+    found = re.search(r"; speed achieved: (0\.\d+)x$", out, re.MULTILINE)
+    assert found
+    assert 0 < float(found[1]) <= 0.5
+
+
 def test_it_loads_neither_pandas_nor_mitmproxy_nor_what_the_other_verbs_need(tmp_path):
     with replaying(tape(tmp_path / "a.tape", exchange())) as (process, _):
         _, err = stop(process, signal.SIGTERM)

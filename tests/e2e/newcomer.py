@@ -63,7 +63,7 @@ class Newcomer:
                 for setting in settings:
                     name, _, value = setting.partition("=")
                     self.env[name] = value.replace("~", self._home["HOME"])
-            case ["tokentape", "record" | "replay" as verb, *options]:
+            case ["tokentape", "record" | "replay" as verb, *options] if "--explain" not in options:
                 self._serve(verb, *options)
             case ["mitmdump", "-s", addon, *options]:
                 mode = ["--mode", f"reverse:{self.server.url}", "--listen-host", "127.0.0.1"]

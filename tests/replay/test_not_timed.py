@@ -4,10 +4,10 @@ import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
 
-from tests.replay.recordings import MS, as_exchange, exchange, tape
+from tests.replay.recordings import MS, as_exchange, connected, exchange, post, read_until, tape
 from tokentape.cli import main
 from tokentape.cli._served import served_table
-from tokentape.replay import load, serve
+from tokentape.replay import Timing, load, serve
 from tokentape.replay._wire import prepare
 
 
@@ -24,15 +24,15 @@ def imported(times, **options):
 @pytest.mark.parametrize(("times", "due"), [("headers", 1 * MS), ("none", 0)])
 @pytest.mark.parametrize("speed", [1.0, 2.0, "instant"])
 def test_pieces_and_the_end_follow_the_head_at_once(times, due, speed):
-    answer = prepare(as_exchange(imported(times)), speed=speed)
-    recorded = prepare(as_exchange(exchange()), speed=speed)
+    answer = prepare(as_exchange(imported(times)), timing=Timing(speed=speed))
+    recorded = prepare(as_exchange(exchange()), timing=Timing(speed=speed))
     assert {offset for offset, _ in answer.parts} == {0 if speed == "instant" else int(due / speed)}
     assert b"".join(data for _, data in answer.parts) == b"".join(data for _, data in recorded.parts)
 
 
 @pytest.mark.parametrize(("times", "due"), [("headers", 4 * MS), ("none", 0)])
 def test_a_failure_waits_as_long_as_is_known(times, due):
-    answer = prepare(as_exchange(imported(times, status=None, end_reason="upstream-error")), speed=1.0)
+    answer = prepare(as_exchange(imported(times, status=None, end_reason="upstream-error")), timing=Timing())
     assert [offset for offset, _ in answer.parts] == [due]
 
 
@@ -47,6 +47,14 @@ def test_it_is_said_before_and_after(tmp_path, times):
         pass
     assert sorted(each.timed for each in replay.stats.served) == [False, True]
     assert served_table(replay.stats).count("(not timed)") == 1
+
+
+@pytest.mark.parametrize("times", ["headers", "none"])
+def test_it_says_nothing_about_the_speed_achieved(tmp_path, times):
+    with serve(tape(tmp_path / "a.tape", imported(times))) as replay, connected(replay.url) as client:
+        client.sendall(post())
+        read_until(client, b"0\r\n\r\n")
+    assert (replay.stats.hits, replay.stats.speed) == (1, None)
 
 
 def test_the_help_says_so():

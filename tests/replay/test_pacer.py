@@ -1,5 +1,6 @@
 import asyncio
 import time
+from fractions import Fraction
 
 import pytest
 
@@ -30,7 +31,7 @@ class World:
     def close(self):
         self.armed = None
 
-    def play(self, name, *offsets, anchor=None, write=None):
+    def play(self, name, *offsets, anchor=None, write=None, recorded_ns=0):
         def wrote(data):
             self.log.append((self.now, name, data))
             if write:
@@ -41,6 +42,7 @@ class World:
             anchor_ns=self.now if anchor is None else anchor,
             write=wrote,
             ended=lambda: self.log.append((self.now, name, "ended")),
+            recorded_ns=recorded_ns,
         )
         self.pacer.play(stream)
         return stream
@@ -137,12 +139,12 @@ def test_a_paused_stream_is_set_aside_and_no_other_waits_for_it():
     world = World()
     paused = world.play("a", 10, 20, 50)
     world.play("b", 15, 25)
-    world.pacer.pause(paused)
+    world.pacer.hold(paused)
     world.run(until=1_030)
     assert world.times("a") == []
     assert world.times("b") == [1_015, 1_025]
     world.now = 1_030
-    world.pacer.resume(paused)
+    world.pacer.release(paused)
     world.run()
     assert world.times("a") == [1_030, 1_030, 1_050]
 
@@ -150,8 +152,8 @@ def test_a_paused_stream_is_set_aside_and_no_other_waits_for_it():
 def test_a_stream_that_is_resumed_before_a_piece_is_due_loses_nothing_and_doubles_nothing():
     world = World()
     stream = world.play("a", 10, 20)
-    world.pacer.pause(stream)
-    world.pacer.resume(stream)
+    world.pacer.hold(stream)
+    world.pacer.release(stream)
     world.run()
     assert world.times("a") == [1_010, 1_020]
 
@@ -159,10 +161,10 @@ def test_a_stream_that_is_resumed_before_a_piece_is_due_loses_nothing_and_double
 def test_a_stream_may_be_paused_by_its_own_write():
     world = World()
     streams = []
-    streams.append(world.play("a", 10, 20, write=lambda _: world.pacer.pause(streams[0])))
+    streams.append(world.play("a", 10, 20, write=lambda _: world.pacer.hold(streams[0])))
     world.run()
     assert world.times("a") == [1_010]
-    world.pacer.resume(streams[0])
+    world.pacer.release(streams[0])
     world.run()
     assert world.times("a") == [1_010, 1_020]
 
@@ -172,7 +174,7 @@ def test_a_halted_stream_writes_nothing_more_and_has_no_end():
     stream = world.play("a", 10, 20)
     world.run(until=1_010)
     world.pacer.halt(stream)
-    world.pacer.resume(stream)
+    world.pacer.release(stream)
     world.run()
     assert world.log == [(1_010, "a", b"0")]
 
@@ -230,3 +232,137 @@ def test_on_the_real_clock_a_stream_ends_when_it_is_due_and_never_early():
 
     late_ns = asyncio.run(last_of(2_000_000, 300)) - 600_000_000
     assert late_ns < 200_000_000  # 300 sleeps of 2 ms, one after the other, would pass this on no machine
+
+
+def test_while_all_stand_still_nothing_is_written_and_then_each_goes_on_from_there():
+    world = World()
+    world.play("a", 10, 20, 30)
+    world.play("b", 15, 25)
+    world.run(until=1_012)
+    world.now = 1_012
+    world.pacer.pause()
+    assert world.pacer.paused
+    world.run(until=5_000)
+    world.now = 5_000
+    assert world.times("a") == [1_010]
+    world.pacer.resume()
+    world.run()
+    assert world.times("a") == [1_010, 5_008, 5_018]
+    assert world.times("b") == [5_003, 5_013]
+    assert world.lateness.summary().max_ns == 0
+
+
+def test_what_was_asked_for_while_all_stand_still_begins_when_they_go_on():
+    world = World()
+    world.pacer.pause()
+    world.play("a", 0, 10)
+    world.run()
+    assert world.times("a") == []
+    world.now = 2_000
+    world.pacer.resume()
+    world.run()
+    assert world.times("a") == [2_000, 2_010]
+
+
+def test_a_timer_that_was_set_before_a_pause_writes_nothing_in_it():
+    world = World()
+    world.play("a", 10)
+    world.pacer.pause()
+    world.now = 1_010
+    world.callback()
+    assert world.log == []
+
+
+def test_a_stop_that_comes_late_lets_go_what_was_due_before_it():
+    world = World()
+    world.play("a", 10, 20)
+    world.now = 1_015
+    world.pacer.pause()
+    assert world.times("a") == [1_015]
+    assert world.lateness.summary().max_ns == 5
+
+
+def test_what_is_left_goes_by_the_new_rate():
+    world = World()
+    world.play("a", 100, 200, 400)
+    world.run(until=1_150)
+    world.now = 1_150
+    world.pacer.set_rate(Fraction(2))
+    world.run(until=1_180)
+    world.now = 1_180
+    world.pacer.set_rate(Fraction(1, 2))
+    world.run()
+    assert world.times("a") == [1_100, 1_175, 1_180 + 2 * 190]
+    assert world.lateness.summary().max_ns == 0
+
+
+def test_a_stream_that_begins_after_a_change_goes_by_the_new_rate_from_its_request():
+    world = World()
+    world.now = 7_000
+    world.pacer.set_rate(Fraction(4))
+    world.now = 9_001
+    world.play("a", 0, 400, anchor=9_000)
+    world.run()
+    assert world.times("a") == [9_001, 9_100]
+
+
+def test_a_thousand_changes_of_rate_move_a_piece_by_less_than_1_ns_each():
+    world = World()
+    world.play("a", 3_000_000_000)
+    for _ in range(500):
+        for rate in (Fraction(3), Fraction(1, 3)):
+            world.pacer.set_rate(rate)
+            world.now += 1_000_001  # what is played in it is no whole number
+    world.pacer.set_rate(Fraction(1))
+    world.run()
+    played = 500 * 1_000_001 * Fraction(10, 3)
+    (at,) = world.times("a")
+    assert 0 <= at - (1_000 + 1_000 * 1_000_001 + 3_000_000_000 - played) < 1_000
+
+
+def test_a_held_stream_is_late_by_the_clock_that_all_go_by():
+    world = World()
+    held = world.play("a", 10, 500)
+    world.pacer.hold(held)
+    world.run(until=1_100)
+    world.now = 1_100
+    world.pacer.pause()
+    world.now = 9_000
+    world.pacer.resume()
+    world.pacer.release(held)
+    world.run()
+    assert world.times("a") == [9_000, 9_400]
+    assert world.lateness.summary().max_ns == 90
+
+
+def test_the_time_that_ended_streams_took_is_counted_beside_what_they_took_when_recorded():
+    world = World()
+    world.play("a", 10, 40, recorded_ns=80)
+    world.play("b", 10, recorded_ns=0)
+    cut = world.play("c", 10, 900, recorded_ns=900)
+    world.run(until=1_100)
+    world.pacer.halt(cut)
+    world.run()
+    assert (world.pacer.recorded_ns, world.pacer.played_ns) == (80, 40)
+
+
+def test_a_change_of_rate_that_comes_late_leaves_to_what_was_due_its_old_rate():
+    world = World()
+    world.play("a", 10, 30)
+    world.now = 1_014
+    world.pacer.set_rate(Fraction(1, 2))
+    assert world.times("a") == [1_014]
+    assert world.lateness.summary().max_ns == 4
+    world.run()
+    assert world.times("a") == [1_014, 1_014 + 2 * 16]
+
+
+def test_what_an_end_begins_is_written_after_it_not_in_it():
+    world = World()
+
+    def ended():
+        world.play("b", 0)
+        world.log.append("the end is over")
+
+    world.pacer.play(Stream([(0, b"x")], anchor_ns=world.now, write=lambda _: None, ended=ended))
+    assert world.log == ["the end is over", (1_000, "b", b"0"), (1_000, "b", "ended")]

@@ -1,0 +1,58 @@
+"""The options of `replay` that say when pieces are due. They become one `Timing`, which checks them."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from tokentape.replay import Timing, WrongTiming
+
+_OPTIONS = {
+    "speed": ("NUMBER|instant", "How many times faster than recorded; 'instant' waits for nothing."),
+    "ttft_speed": ("NUMBER", "The speed of what comes up to the first token, instead of --speed."),
+    "gap_speed": ("NUMBER", "The speed of what comes after the first token, instead of --speed."),
+    "ttft": ("TIME", "When the first token is due, such as 300ms, whatever was recorded."),
+    "pace": ("RATE", "Pieces a second after the first token, such as 50/s, whatever was recorded."),
+    "max_gap": ("TIME", "Cut recorded pauses that are longer, such as 1s. The cassette stays as it is."),
+    "jitter": ("lognormal:SIGMA", "Make every pause longer or shorter by chance, such as lognormal:0.2."),
+    "seed": ("N", "Which chance: the same seed makes the same schedule.  [default: 0]"),
+    "start_at": ("TIME", "Send at once what was recorded before this time of an answer."),
+    "delay": ("TIME", "Send everything so much later, such as 50ms."),
+}
+
+
+def timing_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options to a command, which gets what they say as `timing`."""
+
+    @wraps(command)
+    def with_timing(*arguments: Any, **options: Any) -> Any:
+        words = {name: options.pop(name) for name in _OPTIONS}
+        try:
+            timing = Timing.of(**words)
+        except WrongTiming as error:
+            hint = "--" + error.option.removesuffix("_ns").replace("_", "-")
+            raise click.BadParameter(error.reason, param_hint=f"'{hint}'") from None
+        return command(*arguments, timing=timing, **options)
+
+    for name, (metavar, text) in reversed(_OPTIONS.items()):
+        flag = "--" + name.replace("_", "-")
+        kind: dict[str, Any] = {"type": int} if name == "seed" else {}
+        if name == "speed":
+            kind = {"default": "1", "show_default": True}
+        with_timing = click.option(flag, name, metavar=metavar, help=text, **kind)(with_timing)
+    return with_timing
+
+
+class Span(click.ParamType[int]):
+    """A span of time such as 5ms, in ns."""
+
+    name = "TIME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from tokentape.replay import parse_span
+
+        try:
+            return parse_span(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

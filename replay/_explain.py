@@ -1,0 +1,98 @@
+"""What a timing makes of recorded answers, part by part, without serving them."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from os import PathLike, fspath
+
+from tokentape import cassette
+from tokentape.cassette import Exchange
+from tokentape.replay._errors import NothingToServe, Unservable
+from tokentape.replay._first_token import first_token
+from tokentape.replay._load import Path
+from tokentape.replay._timing import Timing
+from tokentape.replay._wire import Script, exchange_name, script
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExplainedPart:
+    """A write: when it was recorded and when it is due, in ns since the complete request, and its bytes.
+
+    `what` is the head, a piece of the body by its number, or the end. The bytes are those on the wire.
+    """
+
+    recorded_ns: int
+    due_ns: int
+    bytes: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """The schedule of an exchange. Without `parts` it is not served, and `why_not` says why."""
+
+    source: str
+    method: str
+    path: str
+    parts: tuple[ExplainedPart, ...] = ()
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """The schedules of exchanges, in the order in which these ended, and lines about what was damaged."""
+
+    exchanges: tuple[Explained, ...]
+    lost: tuple[str, ...]
+
+
+def explain(paths: Path | Iterable[Path], *, timing: Timing, exchange: int | None = None) -> Explanation:
+    """Return the schedule of each exchange, or of those with the number `exchange`.
+
+    Raises `CassetteError` for what is no readable cassette, `NothingToServe` if there is no such exchange.
+    """
+    explained: list[Explained] = []
+    lost: list[str] = []
+    names = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    for name in names:
+        with cassette.open(name, lenient=True) as tape:
+            explained += [
+                _explained(name, found, timing)
+                for found in cassette.exchanges(tape)
+                if exchange is None or found.number == exchange
+            ]
+            lost += [f"{name}: {damage}" for damage in tape.damage]
+    if not explained:
+        wanted = "an exchange" if exchange is None else f"exchange {exchange}"
+        raise NothingToServe(f"{', '.join(names)}: expected {wanted}, found none")
+    return Explanation(exchanges=tuple(explained), lost=tuple(lost))
+
+
+def _explained(path: str, exchange: Exchange, timing: Timing) -> Explained:
+    request = exchange.request
+    method, target = (request.method, request.path.decode("latin-1")) if request else ("", "")
+    source = exchange_name(path, exchange)
+    try:
+        found = script(exchange)
+    except Unservable as error:
+        return Explained(source=source, method=method, path=target, why_not=str(error))
+    names = _names(found, has_tokens=first_token(exchange) is not None)
+    rows = zip(found.recorded(), found.under(timing), names, strict=True)
+    parts = tuple(
+        ExplainedPart(recorded_ns=recorded_ns, due_ns=due_ns, bytes=len(data), what=name)
+        for (recorded_ns, _), (due_ns, data), name in rows
+    )
+    return Explained(source=source, method=method, path=target, parts=parts)
+
+
+def _names(found: Script, *, has_tokens: bool) -> Iterator[str]:
+    for position, (_, data) in enumerate(found.timed):
+        if not data:
+            yield "the connection is closed"
+        elif position == 0:
+            yield "head"
+        elif position > found.last_piece:
+            yield "end"
+        elif position == found.first_token and has_tokens:
+            yield f"piece {position}, first token"
+        else:
+            yield f"piece {position}"
