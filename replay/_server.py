@@ -24,6 +24,7 @@ from tokentape.replay._stats import Missed, Served, Stats
 
 _log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
 _MAX_MISSED_KINDS = 1_000
+_MAX_EXPLAINED = 100
 _BACKLOG = 1_024  # a load test opens its connections all at once
 
 
@@ -39,6 +40,7 @@ class Server:
         self._base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         self._misses = 0
         self._missed: Counter[tuple[str, str]] = Counter()
+        self._explained: list[str] = []
         self._cut_off = 0
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -114,6 +116,11 @@ class Server:
         return sum(connection.busy for connection in [*self._connections])
 
     @property
+    def explanations(self) -> tuple[str, ...]:
+        """What was answered to each request that matched nothing, the first hundred of them."""
+        return tuple(self._explained)
+
+    @property
     def stats(self) -> Stats:
         """What was done so far."""
         pairs = zip(self._matcher.recorded, self._matcher.times_served, strict=True)
@@ -187,6 +194,8 @@ class Server:
         lines = self._matcher.explain_miss(key)
         _log.warning("not recorded: %s; %s", key, "; ".join(lines[:3]))
         message = "\n".join([f"{key} with this body is not in the recording", *lines])
+        if len(self._explained) < _MAX_EXPLAINED:
+            self._explained.append(message)
         return error_response(
             404,
             message,

@@ -1,0 +1,155 @@
+"""A test's tape: cassettes that are served, or one that is being recorded, under one URL either way.
+
+Invariant: a recording becomes a cassette only when it is whole and the test has passed. Until then it is a
+file beside it with another ending, and the cassette that was there before stays as it was.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tokentape import cassette
+from tokentape.replay._errors import ReplayError
+from tokentape.replay._lateness import LatenessSummary
+from tokentape.replay._schedule import Speed
+from tokentape.replay._serve import Replay, serve
+from tokentape.replay._stats import Served, Stats
+from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, is_recorded
+from tokentape.replay.testing._recorder_process import base_path_of, recorder
+from tokentape.replay.testing._ttft import ttfts_ms
+
+_NOTHING_SERVED = Stats(
+    served=(),
+    missed=(),
+    misses=0,
+    lateness=LatenessSummary(pieces=0, p50_ns=None, p99_ns=None, max_ns=None),
+    cut_off=0,
+)
+
+
+class Tape:
+    """What a test asks instead of the API, and what was asked.
+
+    `paths` are its cassettes. While one is recorded, `recording` is True, and nothing is served or missed.
+    """
+
+    def __init__(
+        self, wanted: Wanted, *, url: str, base_url: str, replay: Replay | None, file: Path | None = None
+    ) -> None:
+        self._wanted = wanted
+        self._replay = replay
+        self._files = (file,) if file else wanted.paths
+        self._explained = 0
+        self.paths = wanted.paths
+        self.url = url
+        """The root, such as http://127.0.0.1:41233; what `anthropic` takes as its base URL."""
+        self.base_url = base_url
+        """What `openai` takes as its base URL, such as http://127.0.0.1:41233/v1."""
+        self.kept = True
+        """Whether a recording is to become a cassette: no longer when the test has failed."""
+
+    @property
+    def recording(self) -> bool:
+        """Whether the API itself answers, and a cassette is made of it."""
+        return self._replay is None
+
+    @property
+    def stats(self) -> Stats:
+        """What was served so far, what was missed, and how late pieces were."""
+        return self._replay.stats if self._replay else _NOTHING_SERVED
+
+    @property
+    def misses(self) -> tuple[str, ...]:
+        """What was said of each request that matched nothing: the nearest recorded one and the difference."""
+        return self._replay.explanations if self._replay else ()
+
+    @property
+    def unused(self) -> tuple[Served, ...]:
+        """The recorded exchanges that were not played yet."""
+        return tuple(item for item in self.stats.served if not item.times)
+
+    @property
+    def all_played(self) -> bool:
+        """Whether every recorded exchange was played; in a recording all are."""
+        return not self.unused
+
+    @property
+    def ttfts_ms(self) -> tuple[float, ...]:
+        """The recorded time to first token of every stream that has one, in ms.
+
+        It is from the cassette: the API's, whatever the speed of the replay.
+        """
+        return tuple(ms for path in self._files for ms in ttfts_ms(path))
+
+    @property
+    def ttft_ms(self) -> float:
+        """The longest of `ttfts_ms`. Raises `ReplayError` if there is none."""
+        found = self.ttfts_ms
+        if not found:
+            names = ", ".join(map(str, self.paths))
+            raise ReplayError(f"{names}: expected a stream with a timed first token, found none")
+        return max(found)
+
+    def new_misses(self) -> tuple[str, ...]:
+        """Return the misses since the last call that fail a test; none where they are allowed."""
+        if self._wanted.misses == "allow":
+            return ()
+        new = self.misses[self._explained :]
+        self._explained += len(new)
+        return new
+
+
+@contextmanager
+def opened(wanted: Wanted, *, mode: Mode, speed: Speed, test: str | None) -> Iterator[Tape]:
+    """Serve or record while the block runs. `test` is the running one's name, for messages.
+
+    Raises `ReplayError` and `CassetteError` with what to do; an exception in the block discards a recording.
+    """
+    absent = [path for path in wanted.paths if not path.exists()]
+    if is_recorded(mode, wanted, absent):
+        with _recorded(wanted) as tape:
+            yield tape
+    elif absent:
+        raise ReplayError(how_to_record(wanted, absent, mode, test))
+    else:
+        with serve(wanted.paths, speed=speed) as replay:
+            if replay.repertoire.lost:
+                raise ReplayError(_damaged(replay.repertoire.lost))
+            yield Tape(wanted, url=replay.url, base_url=replay.base_url, replay=replay)
+
+
+@contextmanager
+def _recorded(wanted: Wanted) -> Iterator[Tape]:
+    (path,) = wanted.paths
+    if path.suffix == ".zst":
+        raise ReplayError(f"{path}: a recording is not compressed while it is written: name it *.tape")
+    assert wanted.upstream is not None  # noqa: S101  (see `is_recorded`)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".recording-", dir=path.parent) as folder:
+        file = Path(folder, path.name)
+        with recorder(wanted.upstream, file, wanted.record) as url:
+            base_url = url + base_path_of(wanted.upstream)
+            tape = Tape(wanted, url=url, base_url=base_url, replay=None, file=file)
+            yield tape
+        if tape.kept:
+            if not _holds_an_exchange(file):
+                raise ReplayError(
+                    f"{path} is not made: nothing was recorded; the test must ask tape.base_url or tape.url, "
+                    'and what is no model call is recorded with record=["--filter", "~all"] on the mark'
+                )
+            os.replace(file, path)
+
+
+def _holds_an_exchange(path: Path) -> bool:
+    with cassette.open(path, lenient=True) as tape:
+        return any(True for _ in cassette.exchanges(tape))
+
+
+def _damaged(lost: tuple[str, ...]) -> str:
+    more = f" (and {len(lost) - 1} more)" if len(lost) > 1 else ""
+    return (
+        f"{lost[0]}{more}; what is whole is saved by: tokentape recover DAMAGED.tape WHOLE.tape, "
+        "or record it again"
+    )

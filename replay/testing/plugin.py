@@ -1,0 +1,240 @@
+"""The plugin for pytest: the fixtures `tape` and `tape_factory`, the mark `tape`, and three options.
+
+A request that matches nothing fails the test that runs then, whatever its client made of the answer. Where
+the test fails anyway, the explanation stands beside its failure.
+
+Invariant: nothing here imports what serves before a fixture is asked for.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+from tokentape.replay.testing._choosing import MODES, Mode, Wanted, default_mode, default_path
+from tokentape.replay.testing._played import Played
+
+if TYPE_CHECKING:
+    from tokentape.replay.testing._tape import Tape
+
+TapeFactory: TypeAlias = Callable[..., AbstractContextManager["Tape"]]
+
+
+class _State:
+    """What is open in this process, and what its tests have played."""
+
+    def __init__(self) -> None:
+        self.played = Played()
+        self.tapes: list[Tape] = []  # the open ones, and those closed since the last look for misses
+        self.closed: list[Tape] = []
+        self.test: str | None = None  # the one that is running
+
+    def take_misses(self) -> list[str]:
+        """Return what new misses there are, and forget the tapes that are closed."""
+        found = [miss for tape in self.tapes for miss in tape.new_misses()]
+        self.tapes = [tape for tape in self.tapes if tape not in self.closed]
+        self.closed = []
+        return found
+
+    @contextmanager
+    def opened(self, wanted: Wanted, config: pytest.Config) -> "Iterator[Tape]":
+        """Open a tape, and watch over it until it is closed."""
+        from tokentape.replay._schedule import parse_speed  # noqa: PLC0415  (not before it is needed)
+        from tokentape.replay.testing._tape import opened  # noqa: PLC0415
+
+        mode: Mode = config.getoption("tape_mode") or default_mode(os.environ)
+        try:
+            speed = parse_speed(config.getoption("tape_speed") if wanted.speed is None else wanted.speed)
+        except ValueError as error:
+            raise pytest.fail.Exception(f"tape: {error}", pytrace=False) from None
+        with ExitStack() as stack, _in_one_line():
+            tape = stack.enter_context(opened(wanted, mode=mode, speed=speed, test=self.test))
+            self.tapes.append(tape)
+            try:
+                yield tape
+            finally:
+                self.closed.append(tape)
+                self.played.add(tape.paths, tape.stats.served)
+
+
+_STATE = pytest.StashKey[_State]()
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """Turn what is wrong with a cassette or a recording into a failure without a traceback."""
+    from tokentape.cassette import CassetteError  # noqa: PLC0415  (not before it is needed)
+    from tokentape.replay._errors import ReplayError  # noqa: PLC0415
+
+    try:
+        yield
+    except (CassetteError, ReplayError) as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options; `--help` shows them under "tokentape"."""
+    group = parser.getgroup("tokentape")
+    group.addoption(
+        "--tape-mode",
+        choices=MODES,
+        help="none: replay only; once: record cassettes that are absent; new: also what a cassette does not "
+        "have; all: record all again. Default: none where the environment has CI, else once.",
+    )
+    group.addoption(
+        "--tape-speed",
+        default="instant",
+        metavar="SPEED",
+        help="How many times faster than recorded, or 'instant' (the default); a mark's own goes before.",
+    )
+    group.addoption(
+        "--tape-report", action="store_true", help="List exchanges and cassettes that no test has played."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with nothing played."""
+    config.addinivalue_line(
+        "markers",
+        "tape(*paths, upstream=None, speed=None, misses='fail', record=()): the cassettes of the fixture "
+        "`tape`, beside the test's file; without paths tapes/<test name>.tape",
+    )
+    config.stash[_STATE] = _State()
+
+
+@pytest.fixture
+def tape(request: pytest.FixtureRequest) -> "Iterator[Tape]":
+    """Serve the test's cassettes, or record its cassette. See the mark `tape`."""
+    state = request.config.stash[_STATE]
+    with state.opened(_wanted_by(request), request.config) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def tape_factory(pytestconfig: pytest.Config) -> TapeFactory:
+    """Return what opens tapes in a `with` block: several in one test, or one for a module or session.
+
+    It takes what the mark takes. Relative paths are beside the file in which it is called.
+    """
+    state = pytestconfig.stash[_STATE]
+
+    def open_tape(
+        *paths: str | PathLike[str],
+        upstream: str | None = None,
+        speed: float | str | None = None,
+        misses: str = "fail",
+        record: tuple[str, ...] = (),
+    ) -> "AbstractContextManager[Tape]":
+        if not paths:
+            raise TypeError("expected the path of a cassette or several, found none")
+        beside = Path(sys._getframe(1).f_code.co_filename).parent  # noqa: SLF001  (as warnings find their place)
+        return state.opened(
+            _wanted(beside, paths, upstream=upstream, speed=speed, misses=misses, record=record), pytestconfig
+        )
+
+    return open_tape
+
+
+def _wanted_by(request: pytest.FixtureRequest) -> Wanted:
+    """Return what the marks of a test ask for: of each argument, what the nearest mark has that gives it."""
+    paths: tuple[Any, ...] = ()
+    options: dict[str, Any] = {}
+    for mark in request.node.iter_markers("tape"):
+        paths = paths or mark.args
+        options = mark.kwargs | options
+    if not paths:
+        paths = (default_path(request.node.name, request.cls.__name__ if request.cls else None),)
+    return _wanted(request.path.parent, paths, **options)
+
+
+def _wanted(beside: Path, paths: tuple[str | PathLike[str], ...], **options: Any) -> Wanted:
+    try:
+        record = tuple(options.pop("record", ()))
+        return Wanted(paths=tuple(beside / path for path in paths), record=record, **options)
+    except (TypeError, ValueError) as error:
+        said = str(error).replace("Wanted.__init__()", "the mark")
+        raise pytest.fail.Exception(f"tape: {said}", pytrace=False) from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Know which test runs."""
+    state = item.config.stash[_STATE]
+    state.test = item.nodeid
+    try:
+        return (yield)
+    finally:
+        state.test = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that asked for what is not recorded."""
+    state = item.config.stash[_STATE]
+    try:
+        result = yield
+    except BaseException:
+        misses = state.take_misses()
+        if misses:
+            item.add_report_section("call", "tape", _explained(misses))
+        raise
+    misses = state.take_misses()
+    if misses:
+        pytest.fail(_explained(misses), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Discard what is being recorded by a test that does not pass."""
+    report = yield
+    state = item.config.stash[_STATE]
+    if not report.passed:
+        for tape in state.tapes:
+            if tape.recording and tape.kept:
+                tape.kept = False
+                names = ", ".join(map(str, tape.paths))
+                report.sections.append(("tape", f"{names} is not made, since the test has not passed"))
+    return report
+
+
+def _explained(misses: list[str]) -> str:
+    requests = "a request was" if len(misses) == 1 else f"{len(misses)} requests were"
+    first = (
+        f"{requests} not in the recording; run with --tape-mode all to record again, or give the mark "
+        "misses='allow' where they are expected"
+    )
+    return "\n\n".join([first, *misses])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note where cassettes may be."""
+    session.config.stash[_STATE].played.look_in(item.path.parent for item in session.items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of xdist, hand what was played to the process that prints the report."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tokentape"] = session.config.stash[_STATE].played.as_plain()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  (xdist calls it by these names)
+    """Take what a worker of xdist has handed over; one that crashed hands over nothing."""
+    found = getattr(node, "workeroutput", {}).get("tokentape")
+    if found is not None:
+        node.config.stash[_STATE].played.add_plain(found)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what no test has played, if it was asked for."""
+    if config.getoption("tape_report"):
+        terminalreporter.section("tapes")
+        for line in config.stash[_STATE].played.report(config.invocation_params.dir):
+            terminalreporter.line(line)
