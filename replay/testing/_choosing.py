@@ -15,7 +15,7 @@ MODES: tuple[Mode, ...] = get_args(Mode)
 Misses: TypeAlias = Literal["fail", "allow"]
 
 _UNSAFE = re.compile(r"[^\w.,=+@\[\]-]")
-_MAX_NAME = 100
+_MAX_NAME_BYTES = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ def default_path(name: str, class_name: str | None = None) -> Path:
     A name that is none for a file, or too long, is changed, and gets a digest so that it stays its own.
     """
     whole = f"{class_name}.{name}" if class_name else name
-    safe = _UNSAFE.sub("_", whole)[:_MAX_NAME]
+    safe = _UNSAFE.sub("_", whole).encode()[:_MAX_NAME_BYTES].decode(errors="ignore")
     if safe != whole:
         safe += "-" + blake2b(whole.encode("utf-8", "replace"), digest_size=4).hexdigest()
     return Path("tapes", f"{safe}.tape")

@@ -62,7 +62,9 @@ class Played:
             clean = False
             yield f"{_short(name, start)}: no test of this run has used it"
         if clean:
-            yield f"all that is in {len(self._times)} cassettes was played, and no other is there"
+            count = len(self._times)
+            noun = "cassette" if count == 1 else "cassettes"
+            yield f"all that is in {count} {noun} was played, and no other is there"
 
     def _unused_files(self) -> list[str]:
         used = {os.path.realpath(name) for name in self._times}

@@ -5,9 +5,10 @@ file beside it with another ending, and the cassette that was there before stays
 """
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tokentape import cassette
@@ -16,6 +17,7 @@ from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay._schedule import Speed
 from tokentape.replay._serve import Replay, serve
 from tokentape.replay._stats import Served, Stats
+from tokentape.replay.testing._adding import Adding, adding
 from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, is_recorded
 from tokentape.replay.testing._recorder_process import base_path_of, recorder
 from tokentape.replay.testing._ttft import ttfts_ms
@@ -32,14 +34,22 @@ _NOTHING_SERVED = Stats(
 class Tape:
     """What a test asks instead of the API, and what was asked.
 
-    `paths` are its cassettes. While one is recorded, `recording` is True, and nothing is served or missed.
+    `paths` are its cassettes. While one is recorded, `recording` is True, and nothing is missed.
     """
 
     def __init__(
-        self, wanted: Wanted, *, url: str, base_url: str, replay: Replay | None, file: Path | None = None
+        self,
+        wanted: Wanted,
+        *,
+        url: str,
+        base_url: str,
+        replay: Replay | None,
+        adding: Adding | None = None,
+        file: Path | None = None,
     ) -> None:
         self._wanted = wanted
         self._replay = replay
+        self._adding = adding
         self._files = (file,) if file else wanted.paths
         self._explained = 0
         self.paths = wanted.paths
@@ -52,8 +62,8 @@ class Tape:
 
     @property
     def recording(self) -> bool:
-        """Whether the API itself answers, and a cassette is made of it."""
-        return self._replay is None
+        """Whether the API itself answers, or has answered something, and a cassette is made of it."""
+        return self._adding.begun if self._adding else self._replay is None
 
     @property
     def stats(self) -> Stats:
@@ -63,7 +73,7 @@ class Tape:
     @property
     def misses(self) -> tuple[str, ...]:
         """What was said of each request that matched nothing: the nearest recorded one and the difference."""
-        return self._replay.explanations if self._replay else ()
+        return self._replay.explanations if self._replay and not self._adding else ()
 
     @property
     def unused(self) -> tuple[Served, ...]:
@@ -117,20 +127,18 @@ def opened(wanted: Wanted, *, mode: Mode, speed: Speed, test: str | None) -> Ite
         with serve(wanted.paths, speed=speed) as replay:
             if replay.repertoire.lost:
                 raise ReplayError(_damaged(replay.repertoire.lost))
-            yield Tape(wanted, url=replay.url, base_url=replay.base_url, replay=replay)
+            if mode == "new" and wanted.upstream is not None and len(wanted.paths) == 1:
+                with _added_to(wanted, replay) as tape:
+                    yield tape
+            else:
+                yield Tape(wanted, url=replay.url, base_url=replay.base_url, replay=replay)
 
 
 @contextmanager
 def _recorded(wanted: Wanted) -> Iterator[Tape]:
-    (path,) = wanted.paths
-    if path.suffix == ".zst":
-        raise ReplayError(f"{path}: a recording is not compressed while it is written: name it *.tape")
-    assert wanted.upstream is not None  # noqa: S101  (see `is_recorded`)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".recording-", dir=path.parent) as folder:
-        file = Path(folder, path.name)
-        with recorder(wanted.upstream, file, wanted.record) as url:
-            base_url = url + base_path_of(wanted.upstream)
+    with _beside(wanted) as (upstream, path, file):
+        with recorder(upstream, file, wanted.record) as url:
+            base_url = url + base_path_of(upstream)
             tape = Tape(wanted, url=url, base_url=base_url, replay=None, file=file)
             yield tape
         if tape.kept:
@@ -140,6 +148,37 @@ def _recorded(wanted: Wanted) -> Iterator[Tape]:
                     'and what is no model call is recorded with record=["--filter", "~all"] on the mark'
                 )
             os.replace(file, path)
+
+
+@contextmanager
+def _added_to(wanted: Wanted, replay: Replay) -> Iterator[Tape]:
+    with _beside(wanted) as (upstream, path, file):
+        with ExitStack() as stack:
+
+            def start_recorder() -> str:
+                shutil.copyfile(path, file)
+                return stack.enter_context(recorder(upstream, file, ["--append", *wanted.record]))
+
+            front = stack.enter_context(adding(replay.url, start_recorder))
+            base_url = front.url + replay.base_url.removeprefix(replay.url)
+            tape = Tape(wanted, url=front.url, base_url=base_url, replay=replay, adding=front)
+            yield tape
+        if front.failure is not None:
+            raise front.failure
+        if tape.kept and front.begun:
+            os.replace(file, path)
+
+
+@contextmanager
+def _beside(wanted: Wanted) -> Iterator[tuple[str, Path, Path]]:
+    """Yield the API, the cassette, and the file to record to; at the end the file is gone if it was left."""
+    (path,) = wanted.paths
+    if path.suffix == ".zst":
+        raise ReplayError(f"{path}: a recording is not compressed while it is written: name it *.tape")
+    assert wanted.upstream is not None  # noqa: S101  (see `is_recorded`)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".recording-", dir=path.parent) as folder:
+        yield wanted.upstream, path, Path(folder, path.name)
 
 
 def _holds_an_exchange(path: Path) -> bool:

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -46,7 +47,8 @@ class Ran:
 class Project:
     """A folder with tests. The plugin is found as where tokentape is installed: by its entry point."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
+        self._env = env or {}
         self.folder = folder / "project"
         self.folder.mkdir()
         self.write("client.py", CLIENT)
@@ -72,7 +74,12 @@ class Project:
             if not name.startswith(("PYTEST_", "CI", "COV_"))
         }
         paths = [str(self._installed), *filter(None, [known.get("PYTHONPATH")])]
-        return known | {"PYTHONPATH": os.pathsep.join(paths)} | more
+        return known | self._env | {"PYTHONPATH": os.pathsep.join(paths)} | more
+
+    def hide(self, package: str) -> None:
+        """Make a package one that is not installed."""
+        code = f"import sys; sys.modules[{package!r}] = None\n"
+        (self._installed / "sitecustomize.py").write_text(code)
 
     def run(self, *arguments: str, **env: str) -> Ran:
         done = subprocess.run(
