@@ -1,5 +1,6 @@
 """Somebody's project with tests of its own, and pytest run on it as a process."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
 
+HAS_XDIST = importlib.util.find_spec("xdist") is not None
 ROOT = Path(__file__).parents[3]
 INI = "[pytest]\naddopts = -p no:cacheprovider --strict-markers -rN\npythonpath = .\n"
 CLIENT = '''

@@ -1,10 +1,9 @@
 """What no test has played is listed, also where several processes have run the tests."""
 
-import importlib.util
-
 import pytest
 
 from tests.replay.testing.cassettes import chat
+from tests.replay.testing.project import HAS_XDIST
 
 TESTS = """
     import pytest
@@ -25,7 +24,7 @@ TESTS = """
 """
 XDIST = pytest.param(
     ("-n", "2"),
-    marks=pytest.mark.skipif(importlib.util.find_spec("xdist") is None, reason="needs pytest-xdist"),
+    marks=pytest.mark.skipif(not HAS_XDIST, reason="needs pytest-xdist"),
     id="xdist",
 )
 ALONE = pytest.param((), id="alone")
