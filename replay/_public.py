@@ -1,6 +1,7 @@
 """The public names of `tokentape.replay`, which hands them on."""
 
 from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
+from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
 from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay._load import Recorded, Repertoire, load
 from tokentape.replay._schedule import Speed, parse_speed
@@ -21,6 +22,8 @@ __all__ = [
     "Server",
     "Speed",
     "Stats",
+    "httpx2_transport",
+    "httpx_transport",
     "load",
     "parse_speed",
     "serve",

@@ -145,6 +145,10 @@ class Server:
             cut_off=self._cut_off,
         )
 
+    def reply_to(self, request: IncomingRequest) -> Reply:
+        """Return what a request is answered with, and count it; one at a time, as all of this."""
+        return self._answer(request)
+
     async def _all_closed(self, timeout_s: float | None) -> None:
         if not self._connections:
             return

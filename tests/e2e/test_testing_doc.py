@@ -46,9 +46,9 @@ def test_every_test_and_command_works_as_printed(
                 newcomer.line(line if HAS_XDIST else line.replace(" -n auto", ""))
     outputs = newcomer.outputs
     assert "1 passed" in outputs["pytest test_weather.py --tape-mode none"]
-    assert "7 passed" in outputs["pytest --tape-report"]
+    assert "9 passed" in outputs["pytest --tape-report"]
     assert "before.tape: no test of this run has used it" in outputs["pytest --tape-report"]
-    assert any("7 passed" in output for line, output in outputs.items() if "-n auto" in line or not HAS_XDIST)
+    assert any("9 passed" in output for line, output in outputs.items() if "-n auto" in line or not HAS_XDIST)
     assert "How is the weather" in outputs["tokentape cat tapes/test_weather.tape"]
     assert len(server.seen) == 2
     newcomer.run("git", "add", "tapes")
