@@ -41,6 +41,13 @@ class _State:
         self.closed = []
         return found
 
+    def discard_recordings(self) -> list[str]:
+        """Make no cassettes of what is being recorded, and return their names."""
+        discarded = [tape for tape in self.tapes if tape.recording and tape.kept]
+        for tape in discarded:
+            tape.kept = False
+        return [str(path) for tape in discarded for path in tape.paths]
+
     @contextmanager
     def opened(self, wanted: Wanted, config: pytest.Config) -> "Iterator[Tape]":
         """Open a tape, and watch over it until it is closed."""
@@ -104,7 +111,19 @@ def pytest_configure(config: pytest.Config) -> None:
         "tape(*paths, upstream=None, speed=None, misses='fail', record=()): the cassettes of the fixture "
         "`tape`, beside the test's file; without paths tapes/<test name>.tape",
     )
-    config.stash[_STATE] = _State()
+    state = config.stash[_STATE] = _State()
+    config.pluginmanager.register(_AtInterrupt(state), "tokentape-interrupt")
+
+
+class _AtInterrupt:
+    """A plugin of its own, because this hook is not told which configuration it is of."""
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Discard what is being recorded: no test passes any more, and fixtures are finished next."""
+        self._state.discard_recordings()
 
 
 @pytest.fixture
@@ -179,27 +198,31 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     try:
         result = yield
     except BaseException:
-        misses = state.take_misses()
-        if misses:
+        if misses := state.take_misses():
             item.add_report_section("call", "tape", _explained(misses))
         raise
-    misses = state.take_misses()
-    if misses:
+    if misses := state.take_misses():
         pytest.fail(_explained(misses), pytrace=False)
     return result
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Discard what is being recorded by a test that does not pass."""
+    """Explain misses before and after the test itself, and discard what a test records that does not pass."""
     report = yield
     state = item.config.stash[_STATE]
+    if report.when != "setup" or not report.passed:  # after a setup that passed comes the call
+        misses = state.take_misses()
+        if misses and report.when == "teardown" and report.passed:
+            report.outcome = "failed"
+            report.longrepr = _explained(misses)
+        elif misses:
+            report.sections.append(("tape", _explained(misses)))
     if not report.passed:
-        for tape in state.tapes:
-            if tape.recording and tape.kept:
-                tape.kept = False
-                names = ", ".join(map(str, tape.paths))
-                report.sections.append(("tape", f"{names} is not made, since the test has not passed"))
+        report.sections += [
+            ("tape", f"{name} is not made, since the test has not passed")
+            for name in state.discard_recordings()
+        ]
     return report
 
 

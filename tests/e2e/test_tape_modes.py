@@ -26,6 +26,8 @@ TEST = """
             assert text == {text!r}
         assert tape.all_played and tape.ttft_ms > 0
         assert "FAIL" not in os.environ
+        if "INTERRUPT" in os.environ:
+            raise KeyboardInterrupt
         if "SKIP" in os.environ:
             pytest.skip("not today")
 """
@@ -86,6 +88,13 @@ def test_a_test_that_does_not_pass_leaves_no_recording_and_harms_none(tested, se
     assert files(tested) == ["test_it.tape"] * before
     if how == "FAIL":
         assert "test_it.tape is not made, since the test has not passed" in ran.output
+
+
+def test_a_test_that_is_interrupted_leaves_no_recording(tested, server):
+    ran = tested.run(INTERRUPT="1")
+    assert ran.returncode == 2
+    assert len(server.seen) == 1
+    assert files(tested) == []
 
 
 def test_a_test_that_asks_nothing_makes_no_cassette(tested):

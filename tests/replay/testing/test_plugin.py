@@ -130,6 +130,55 @@ def test_a_miss_is_explained_beside_the_error_of_the_client(project):
     )
 
 
+def test_a_miss_before_or_after_a_test_is_of_that_test_and_no_other(project):
+    project.write(
+        "test_it.py",
+        """
+        import pytest
+        from client import ask
+
+        @pytest.fixture
+        def fails(tape):
+            assert ask(tape.url, "before")[0] == 200
+
+        @pytest.fixture
+        def swallows(tape):
+            ask(tape.url, "before")
+
+        @pytest.fixture
+        def after(tape):
+            yield
+            ask(tape.url, "after")
+
+        pytestmark = pytest.mark.tape("weather.tape")
+
+        def test_setup(fails):
+            pass
+
+        def test_call(swallows):
+            pass
+
+        def test_teardown(after):
+            pass
+
+        def test_last():
+            pass
+        """,
+    )
+    chat(project.folder / "weather.tape", "hi")
+    ran = project.run("-rfEp")
+    assert ran.outcomes == {"passed": 2, "failed": 1, "error": 2}, ran.output
+    summary = ran.output.partition("short test summary info")[2]
+    for line in (
+        "FAILED test_it.py::test_call",
+        "ERROR test_it.py::test_setup",
+        "ERROR test_it.py::test_teardown",
+    ):
+        assert line in summary
+    assert ran.output.count("recorded 'hi', the request has 'before'") >= 2
+    assert "recorded 'hi', the request has 'after'" in ran.output
+
+
 def test_every_request_of_threads_is_counted(project):
     project.write(
         "test_it.py",
