@@ -1,11 +1,14 @@
 """The fixture and the mark, in a pytest of their own: what passes, what fails, and with which words."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
+from tests.replay.recordings import exchange, tape
 from tests.replay.testing.cassettes import chat
+from tests.streams import anthropic_messages
 
 ASKS = """
     import pytest
@@ -244,6 +247,58 @@ def test_asynchronous_tests_and_clients_ask_it(project):
     ran = project.run()
     assert set(ran.outcomes) <= {"passed", "skipped"}, ran.output
     assert ran.outcomes["passed"] >= 2
+
+
+def test_anthropic_asks_the_root(project):
+    project.write(
+        "test_it.py",
+        """
+        import anthropic
+
+        def test_it(tape):
+            client = anthropic.Anthropic(base_url=tape.url, api_key="none")
+            message = {"role": "user", "content": "hi"}
+            with client.messages.stream(model="claude", max_tokens=9, messages=[message]) as stream:
+                assert "".join(stream.text_stream)
+            assert tape.all_played
+        """,
+    )
+    message = {"role": "user", "content": "hi"}
+    body = {"model": "claude", "max_tokens": 9, "messages": [message], "stream": True}
+    path = project.folder / "tapes" / "test_it.tape"
+    path.parent.mkdir()
+    pieces = [(number, piece) for number, piece in enumerate(anthropic_messages().pieces, 2)]
+    tape(path, exchange(path=b"/v1/messages", body=json.dumps(body).encode(), pieces=pieces, end_ms=900))
+    ran = project.run()
+    assert ran.outcomes == {"passed": 1}, ran.output
+
+
+def test_a_mark_has_its_own_speed_and_others_that_of_the_option(project):
+    project.write(
+        "test_it.py",
+        """
+        import time
+        import pytest
+        from client import ask
+
+        @pytest.mark.tape("weather.tape", speed=2)
+        def test_mark(tape):
+            begin = time.monotonic()
+            ask(tape.url)
+            assert time.monotonic() - begin >= 0.1
+
+        @pytest.mark.tape("weather.tape")
+        def test_option(tape):
+            begin = time.monotonic()
+            ask(tape.url)
+            assert time.monotonic() - begin >= 0.4
+
+        """,
+    )
+    chat(project.folder / "weather.tape", "hi")
+    ran = project.run("--tape-speed", "0.5")
+    assert ran.outcomes == {"passed": 2}, ran.output
+    assert project.run("--tape-speed", "instant").outcomes == {"passed": 1, "failed": 1}
 
 
 def test_the_factory_opens_several_in_one_test_and_one_for_a_module(project):
