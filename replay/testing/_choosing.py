@@ -26,11 +26,15 @@ class Wanted:
     upstream: str | None = None
     speed: float | str | None = None
     misses: Misses = "fail"
-    record: tuple[str, ...] = ()
+    record: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if self.misses not in get_args(Misses):
             raise ValueError(f"expected misses to be 'fail' or 'allow', found {self.misses!r}")
+        if isinstance(self.record, str):
+            raise TypeError(
+                f'expected record to be a list such as ["--filter", "~all"], found {self.record!r}'
+            )
 
 
 def default_mode(environment: Mapping[str, str]) -> Mode:

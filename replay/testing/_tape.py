@@ -51,7 +51,7 @@ class Tape:
         self._replay = replay
         self._adding = adding
         self._files = (file,) if file else wanted.paths
-        self._explained = 0
+        self._counted = 0
         self.paths = wanted.paths
         self.url = url
         """The root, such as http://127.0.0.1:41233; what `anthropic` takes as its base URL."""
@@ -103,12 +103,13 @@ class Tape:
         return max(found)
 
     def new_misses(self) -> tuple[str, ...]:
-        """Return the misses since the last call that fail a test; none where they are allowed."""
-        if self._wanted.misses == "allow":
+        """Return what to say of misses since the last call that fail a test; none where they are allowed."""
+        if self._wanted.misses == "allow" or self._replay is None or self._adding:
             return ()
-        new = self.misses[self._explained :]
-        self._explained += len(new)
-        return new
+        before, self._counted = self._counted, self._replay.stats.misses
+        new = self.misses[before : self._counted]
+        unexplained = self._counted - before - len(new)
+        return (*new, f"... and {unexplained} more") if unexplained else new
 
 
 @contextmanager

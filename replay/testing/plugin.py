@@ -173,8 +173,7 @@ def _wanted_by(request: pytest.FixtureRequest) -> Wanted:
 
 def _wanted(beside: Path, paths: tuple[str | PathLike[str], ...], **options: Any) -> Wanted:
     try:
-        record = tuple(options.pop("record", ()))
-        return Wanted(paths=tuple(beside / path for path in paths), record=record, **options)
+        return Wanted(paths=tuple(beside / path for path in paths), **options)
     except (TypeError, ValueError) as error:
         said = str(error).replace("Wanted.__init__()", "the mark")
         raise pytest.fail.Exception(f"tape: {said}", pytrace=False) from None
@@ -227,7 +226,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def _explained(misses: list[str]) -> str:
-    requests = "a request was" if len(misses) == 1 else f"{len(misses)} requests were"
+    requests = "a request was" if len(misses) == 1 else "requests were"
     first = (
         f"{requests} not in the recording; run with --tape-mode all to record again, or give the mark "
         "misses='allow' where they are expected"

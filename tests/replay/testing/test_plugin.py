@@ -341,6 +341,31 @@ def test_the_factory_opens_several_in_one_test_and_one_for_a_module(project):
     assert failed == ["sub/test_it.py::test_misses", "sub/test_it.py::test_misses_in_a_block"]
 
 
+def test_a_miss_after_a_hundred_others_still_fails_its_test(project):
+    project.write(
+        "test_it.py",
+        """
+        import pytest
+        from client import ask
+
+        @pytest.fixture(scope="module")
+        def shared(tape_factory):
+            with tape_factory("weather.tape") as tape:
+                yield tape
+
+        @pytest.mark.parametrize("count", [101, 0, 2])
+        def test_it(shared, count):
+            for number in range(count):
+                ask(shared.url, str(number))
+        """,
+    )
+    chat(project.folder / "weather.tape", "hi")
+    ran = project.run()
+    assert ran.outcomes == {"failed": 2, "passed": 1}
+    assert "... and 1 more\n" in ran.output
+    assert "... and 2 more\n" in ran.output
+
+
 def test_budgets_are_from_the_cassette(project):
     project.write(
         "test_it.py",
@@ -370,6 +395,10 @@ def test_a_mark_that_is_none_is_one_line(project):
         def test_misses(tape):
             pass
 
+        @pytest.mark.tape("weather.tape", record="--filter ~all")
+        def test_record(tape):
+            pass
+
         @pytest.mark.tape("weather.tape", colour="blue")
         def test_unknown(tape):
             pass
@@ -381,8 +410,9 @@ def test_a_mark_that_is_none_is_one_line(project):
     )
     chat(project.folder / "weather.tape", "hi")
     ran = project.run()
-    assert ran.outcomes == {"error": 3}
+    assert ran.outcomes == {"error": 4}
     assert "expected misses to be 'fail' or 'allow', found 'maybe'" in ran.output
+    assert 'expected record to be a list such as ["--filter", "~all"]' in ran.output
     assert "unexpected keyword argument 'colour'" in ran.output
     assert "expected a positive number such as 1, 2.5 or 0.5, or 'instant', found 'slow'" in ran.output
     assert "Traceback" not in ran.output
