@@ -6,18 +6,17 @@ the test fails anyway, the explanation stands beside its failure.
 Invariant: nothing here imports what serves before a fixture is asked for.
 """
 
-import os
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
-from tokentape.replay.testing._choosing import MODES, Mode, Wanted, default_mode, default_path
-from tokentape.replay.testing._played import Played
+from tokentape.replay.testing._choosing import MODES, Wanted, default_path
+from tokentape.replay.testing._open_tapes import OpenTapes
 
 if TYPE_CHECKING:
     from tokentape.replay.testing._tape import Tape
@@ -25,63 +24,7 @@ if TYPE_CHECKING:
 TapeFactory: TypeAlias = Callable[..., AbstractContextManager["Tape"]]
 
 
-class _State:
-    """What is open in this process, and what its tests have played."""
-
-    def __init__(self) -> None:
-        self.played = Played()
-        self.tapes: list[Tape] = []  # the open ones, and those closed since the last look for misses
-        self.closed: list[Tape] = []
-        self.test: str | None = None  # the one that is running
-
-    def take_misses(self) -> list[str]:
-        """Return what new misses there are, and forget the tapes that are closed."""
-        found = [miss for tape in self.tapes for miss in tape.new_misses()]
-        self.tapes = [tape for tape in self.tapes if tape not in self.closed]
-        self.closed = []
-        return found
-
-    def discard_recordings(self) -> list[str]:
-        """Make no cassettes of what is being recorded, and return their names."""
-        discarded = [tape for tape in self.tapes if tape.recording and tape.kept]
-        for tape in discarded:
-            tape.kept = False
-        return [str(path) for tape in discarded for path in tape.paths]
-
-    @contextmanager
-    def opened(self, wanted: Wanted, config: pytest.Config) -> "Iterator[Tape]":
-        """Open a tape, and watch over it until it is closed."""
-        from tokentape.replay._schedule import parse_speed  # noqa: PLC0415  (not before it is needed)
-        from tokentape.replay.testing._tape import opened  # noqa: PLC0415
-
-        mode: Mode = config.getoption("tape_mode") or default_mode(os.environ)
-        try:
-            speed = parse_speed(config.getoption("tape_speed") if wanted.speed is None else wanted.speed)
-        except ValueError as error:
-            raise pytest.fail.Exception(f"tape: {error}", pytrace=False) from None
-        with ExitStack() as stack, _in_one_line():
-            tape = stack.enter_context(opened(wanted, mode=mode, speed=speed, test=self.test))
-            self.tapes.append(tape)
-            try:
-                yield tape
-            finally:
-                self.closed.append(tape)
-                self.played.add(tape.paths, tape.stats.served)
-
-
-_STATE = pytest.StashKey[_State]()
-
-
-@contextmanager
-def _in_one_line() -> Iterator[None]:
-    """Turn what is wrong with a cassette or a recording into a failure without a traceback."""
-    from tokentape.cassette import CassetteError  # noqa: PLC0415  (not before it is needed)
-    from tokentape.replay._errors import ReplayError  # noqa: PLC0415
-
-    try:
-        yield
-    except (CassetteError, ReplayError) as error:
-        raise pytest.fail.Exception(str(error), pytrace=False) from None
+_TAPES = pytest.StashKey[OpenTapes]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -111,26 +54,26 @@ def pytest_configure(config: pytest.Config) -> None:
         "tape(*paths, upstream=None, speed=None, misses='fail', record=()): the cassettes of the fixture "
         "`tape`, beside the test's file; without paths tapes/<test name>.tape",
     )
-    state = config.stash[_STATE] = _State()
-    config.pluginmanager.register(_AtInterrupt(state), "tokentape-interrupt")
+    tapes = config.stash[_TAPES] = OpenTapes(config)
+    config.pluginmanager.register(_AtInterrupt(tapes), "tokentape-interrupt")
 
 
 class _AtInterrupt:
     """A plugin of its own, because this hook is not told which configuration it is of."""
 
-    def __init__(self, state: _State) -> None:
-        self._state = state
+    def __init__(self, tapes: OpenTapes) -> None:
+        self._tapes = tapes
 
     def pytest_keyboard_interrupt(self) -> None:
         """Discard what is being recorded: no test passes any more, and fixtures are finished next."""
-        self._state.discard_recordings()
+        self._tapes.discard_recordings()
 
 
 @pytest.fixture
 def tape(request: pytest.FixtureRequest) -> "Iterator[Tape]":
     """Serve the test's cassettes, or record its cassette. See the mark `tape`."""
-    state = request.config.stash[_STATE]
-    with state.opened(_wanted_by(request), request.config) as found:
+    tapes = request.config.stash[_TAPES]
+    with tapes.opened(_wanted_by(request)) as found:
         yield found
 
 
@@ -140,7 +83,7 @@ def tape_factory(pytestconfig: pytest.Config) -> TapeFactory:
 
     It takes what the mark takes. Relative paths are beside the file in which it is called.
     """
-    state = pytestconfig.stash[_STATE]
+    tapes = pytestconfig.stash[_TAPES]
 
     def open_tape(
         *paths: str | PathLike[str],
@@ -152,8 +95,8 @@ def tape_factory(pytestconfig: pytest.Config) -> TapeFactory:
         if not paths:
             raise TypeError("expected the path of a cassette or several, found none")
         beside = Path(sys._getframe(1).f_code.co_filename).parent  # noqa: SLF001  (as warnings find their place)
-        return state.opened(
-            _wanted(beside, paths, upstream=upstream, speed=speed, misses=misses, record=record), pytestconfig
+        return tapes.opened(
+            _wanted(beside, paths, upstream=upstream, speed=speed, misses=misses, record=record)
         )
 
     return open_tape
@@ -182,25 +125,25 @@ def _wanted(beside: Path, paths: tuple[str | PathLike[str], ...], **options: Any
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Know which test runs."""
-    state = item.config.stash[_STATE]
-    state.test = item.nodeid
+    tapes = item.config.stash[_TAPES]
+    tapes.test = item.nodeid
     try:
         return (yield)
     finally:
-        state.test = None
+        tapes.test = None
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Fail a test that asked for what is not recorded."""
-    state = item.config.stash[_STATE]
+    tapes = item.config.stash[_TAPES]
     try:
         result = yield
     except BaseException:
-        if misses := state.take_misses():
+        if misses := tapes.take_misses():
             item.add_report_section("call", "tape", _explained(misses))
         raise
-    if misses := state.take_misses():
+    if misses := tapes.take_misses():
         pytest.fail(_explained(misses), pytrace=False)
     return result
 
@@ -209,9 +152,9 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Explain misses before and after the test itself, and discard what a test records that does not pass."""
     report = yield
-    state = item.config.stash[_STATE]
+    tapes = item.config.stash[_TAPES]
     if report.when != "setup" or not report.passed:  # after a setup that passed comes the call
-        misses = state.take_misses()
+        misses = tapes.take_misses()
         if misses and report.when == "teardown" and report.passed:
             report.outcome = "failed"
             report.longrepr = _explained(misses)
@@ -220,7 +163,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     if not report.passed:
         report.sections += [
             ("tape", f"{name} is not made, since the test has not passed")
-            for name in state.discard_recordings()
+            for name in tapes.discard_recordings()
         ]
     return report
 
@@ -236,14 +179,14 @@ def _explained(misses: list[str]) -> str:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Note where cassettes may be."""
-    session.config.stash[_STATE].played.look_in(item.path.parent for item in session.items)
+    session.config.stash[_TAPES].played.look_in(item.path.parent for item in session.items)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """In a worker of xdist, hand what was played to the process that prints the report."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["tokentape"] = session.config.stash[_STATE].played.as_plain()
+        output["tokentape"] = session.config.stash[_TAPES].played.as_plain()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -251,12 +194,12 @@ def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  (xdi
     """Take what a worker of xdist has handed over; one that crashed hands over nothing."""
     found = getattr(node, "workeroutput", {}).get("tokentape")
     if found is not None:
-        node.config.stash[_STATE].played.add_plain(found)
+        node.config.stash[_TAPES].played.add_plain(found)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print what no test has played, if it was asked for."""
     if config.getoption("tape_report"):
         terminalreporter.section("tapes")
-        for line in config.stash[_STATE].played.report(config.invocation_params.dir):
+        for line in config.stash[_TAPES].played.report(config.invocation_params.dir):
             terminalreporter.line(line)

@@ -105,6 +105,7 @@ def test_a_test_that_asks_nothing_makes_no_cassette(tested):
     ran = tested.run()
     assert ran.outcomes == {"passed": 1, "error": 1}
     assert "test_it.tape is not made: nothing was recorded" in ran.output
+    assert "ReplayError" not in ran.output
     assert files(tested) == []
 
 

@@ -485,6 +485,7 @@ def test_a_run_of_pytest_without_cassettes_loads_no_server(project):
             "tokentape.replay",
             "tokentape.replay.testing",
             "tokentape.replay.testing._choosing",
+            "tokentape.replay.testing._open_tapes",
             "tokentape.replay.testing._played",
             "tokentape.replay.testing.plugin",
         ]
