@@ -32,8 +32,7 @@ class OpenTapes:
         """Open a tape while the block runs. What is wrong with it is a failure without a traceback."""
         # What serves is not imported before it is needed.
         from tokentape.cassette import CassetteError  # noqa: PLC0415
-        from tokentape.replay._errors import ReplayError  # noqa: PLC0415
-        from tokentape.replay._schedule import parse_speed  # noqa: PLC0415
+        from tokentape.replay import ReplayError, parse_speed  # noqa: PLC0415
         from tokentape.replay.testing._tape import opened  # noqa: PLC0415
 
         mode: Mode = self._config.getoption("tape_mode") or default_mode(os.environ)

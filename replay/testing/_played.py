@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tokentape.replay._stats import Served
+    from tokentape.replay import Served
 
 _ENDINGS = (".tape", ".tape.zst")
 

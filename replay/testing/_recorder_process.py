@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from urllib.parse import urlsplit
 
-from tokentape.replay._errors import ReplayError
+from tokentape.replay import ReplayError
 
 _LISTENING = re.compile(r"listening on (http://\S+)")
 _START_S = 60.0

@@ -12,11 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tokentape import cassette
-from tokentape.replay._errors import ReplayError
-from tokentape.replay._lateness import LatenessSummary
-from tokentape.replay._schedule import Speed
-from tokentape.replay._serve import Replay, serve
-from tokentape.replay._stats import Served, Stats
+from tokentape.replay import LatenessSummary, Replay, ReplayError, Served, Speed, Stats, serve
 from tokentape.replay.testing._adding import Adding, adding
 from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, is_recorded
 from tokentape.replay.testing._recorder_process import base_path_of, recorder

@@ -43,7 +43,9 @@ class Ran:
     @property
     def outcomes(self) -> dict[str, int]:
         last = self.output.strip().splitlines()[-1]
-        return {word.rstrip("s"): int(count) for count, word in re.findall(r"(\d+) ([a-z]+)", last)}
+        found = {word.rstrip("s"): int(count) for count, word in re.findall(r"(\d+) ([a-z]+)", last)}
+        found.pop("warning", None)  # of other plugins, about each other
+        return found
 
 
 class Project:
