@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from tokentape.analysis._answer import Answer, answer_of
 from tokentape.analysis._metrics import Around, Measures, measure
-from tokentape.analysis._outcome import Outcome, has_no_body, is_damaged, is_success, outcome_of
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream, streams_of
 from tokentape.cassette import Exchange
-from tokentape.dialects import Dialect
+from tokentape.dialects import Dialect, Outcome, has_no_body, is_damaged, is_success, outcome_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +61,13 @@ def measured(
     """
     request, response, end = exchange.request, exchange.response, exchange.end
     answer = answer_of(exchange, dialect)
-    damaged = is_damaged(exchange, file_is_damaged=file_is_damaged)
+    damaged = is_damaged(request, response, end, chunks=len(exchange.chunks), file_is_damaged=file_is_damaged)
     zero = request.t_end if request else None
     start = zero or 0
     read_ns = [chunk.t - start for chunk in exchange.chunks]
     status = response.status if response else None
     streams: list[MeasuredStream] = []
-    no_body = has_no_body(exchange)
+    no_body = has_no_body(request, response, with_bytes=any(chunk.data for chunk in exchange.chunks))
     unmeasured = _unmeasured(answer, damaged=damaged, status=status, no_body=no_body)
     for stream in streams_of(answer, read_ns):
         outcome = outcome_of(

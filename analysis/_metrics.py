@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import sub
 
-from tokentape.analysis._outcome import Outcome
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream
 from tokentape.cassette import Times
+from tokentape.dialects import Outcome
 
 NS_PER_MS = 1_000_000
 

@@ -5,7 +5,7 @@ The type checker refuses a reason that is not here; a test refuses one that is n
 
 from typing import Literal, TypeAlias, get_args
 
-from tokentape.analysis._outcome import Outcome
+from tokentape.dialects import Outcome
 
 Reason: TypeAlias = Literal[
     "role-only",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pandas as pd
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._outcome import OUTCOMES
 from tokentape.analysis._reason import Reason
+from tokentape.dialects import OUTCOMES
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -20,6 +20,8 @@ from time import process_time
 
 from tokentape import cassette
 from tokentape.analysis import load
+
+# Private, since nobody else wants it by itself: the baseline has to be the very decoder that is used.
 from tokentape.dialects._openai_chat import _decode
 
 LIMIT = 2.5

@@ -9,7 +9,8 @@
             print(exchange.request.path, len(exchange.chunks), "pieces")
 """
 
-from tokentape.cassette._body import decoded, events, header
+from tokentape.cassette._authority import authority
+from tokentape.cassette._body import decoded, events, header, request_body
 from tokentape.cassette._canonical import canonical, parse_json
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent, decode_content
 from tokentape.cassette._errors import (
@@ -27,6 +28,7 @@ from tokentape.cassette._exchanges import Exchange, exchanges
 from tokentape.cassette._follower import Follower
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
 from tokentape.cassette._merging import Merge
+from tokentape.cassette._plural import counted
 from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004  (as in gzip and bz2)
 from tokentape.cassette._records import (
     FORMAT_VERSION,
@@ -53,6 +55,7 @@ from tokentape.cassette._splitting import Counts, Part, Split
 from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
 from tokentape.cassette._survey import SectionSurvey, Survey
 from tokentape.cassette._verification import Finding, Verdict, Verification
+from tokentape.cassette._wall_clock import utc
 from tokentape.cassette._writer import Writer
 
 __all__ = [
@@ -102,7 +105,9 @@ __all__ = [
     "Verdict",
     "Verification",
     "Writer",
+    "authority",
     "canonical",
+    "counted",
     "decode_content",
     "decoded",
     "encode_like",
@@ -114,5 +119,7 @@ __all__ = [
     "open",
     "parse_json",
     "placeholder",
+    "request_body",
+    "utc",
     "whole_entries",
 ]

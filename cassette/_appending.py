@@ -8,26 +8,23 @@ claims: then exactly this record is lost (or none, if zeros are what it lacked),
 where a reader looks for it.
 """
 
-import struct
-
 from tokentape.cassette._errors import NotAppendable
-from tokentape.cassette._framing import MAGIC, MAX_RECORD_BYTES
+from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, stated_size
+from tokentape.cassette._reader import ZSTD_MAGIC
 from tokentape.cassette._reader import open as open_cassette
 
-_START = struct.Struct(">BIB")  # lead byte, length, type: the part of a header by which its length counts
 
+def lead_to_append(path: str) -> tuple[bytes, Damage | None]:
+    """Return the bytes that come before a section which is appended to the file, and its torn tail, if any.
 
-def lead_to_append(path: str) -> bytes:
-    """Return the bytes that come before a section which is appended to the file: all of it is read for this.
-
-    Raises `NotACassette`, `UnsupportedVersion` or `Unreadable` as a reader does, `NotAppendable` for a
-    compressed cassette and for one that is cut off inside its first 11 bytes.
+    All of the file is read for this. Raises `NotACassette`, `UnsupportedVersion` or `Unreadable` as a reader
+    does, `NotAppendable` for a compressed cassette and for one that is cut off inside its first 11 bytes.
     """
     with open(path, "rb") as file:
         head = file.read(len(MAGIC))
         if not head:
-            return MAGIC
-        if head.startswith(b"\x28\xb5\x2f\xfd"):
+            return MAGIC, None
+        if head.startswith(ZSTD_MAGIC):
             raise NotAppendable(
                 f"{path}: expected a cassette that is not compressed; choose another name, ending in .tape"
             )
@@ -37,15 +34,9 @@ def lead_to_append(path: str) -> bytes:
             for _ in tape:
                 pass
         if not tape.damage or not tape.damage[-1].torn:
-            return b""
+            return b"", None
         torn = tape.damage[-1]
         file.seek(torn.offset)
-        begun = file.read(_START.size)
-    return bytes(max(0, _claimed(begun) - torn.length)) if len(begun) == _START.size else b""
-
-
-def _claimed(begun: bytes) -> int:
-    """Return how many bytes a frame would take that begins so; 0 if none does."""
-    lead, length, kind = _START.unpack(begun)
-    whole = lead == 0xC9 and kind == 0x54 and 4 < length <= MAX_RECORD_BYTES + 4
-    return int(_START.size + length) if whole else 0
+        claimed = stated_size(file.read(HEADER_BYTES)) or 0
+    is_frame = HEADER_BYTES < claimed <= MAX_RECORD_BYTES + HEADER_BYTES
+    return (bytes(max(0, claimed - torn.length)) if is_frame else b""), torn

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from tokentape.cassette._coding import ContentDecoder, UndecodableContent
+from tokentape.cassette._coding import ContentDecoder, UndecodableContent, decode_content
 from tokentape.cassette._exchanges import Exchange
-from tokentape.cassette._records import Headers
+from tokentape.cassette._framing import MAX_RECORD_BYTES
+from tokentape.cassette._records import Headers, Request
 from tokentape.cassette._sse import ServerSentEvent, SSEDecoder
 
 
@@ -17,10 +18,19 @@ def header(headers: Headers, name: bytes) -> str:
     return ",".join([value.decode("latin-1") for key, value in headers if key.lower() == name])
 
 
+def request_body(request: Request, *, max_bytes: int = MAX_RECORD_BYTES) -> bytes:
+    """Return the body of a request with its content-encoding undone.
+
+    Raises `UndecodableContent` if it is not what that says, or more than `max_bytes` come of it.
+    """
+    return decode_content(request.body, header(request.headers, b"content-encoding"), max_bytes=max_bytes)
+
+
 def decoded(exchange: Exchange) -> tuple[list[bytes], str | None]:
     """Return what each piece of an answer gives once its content-encoding is undone.
 
-    The second value says why, if not all of it can be: from there on the pieces are empty.
+    The second value says why, if not all of it can be: from there on the pieces are empty. More than
+    `MAX_RECORD_BYTES` do not come of an answer that is encoded.
     """
     pieces = [chunk.data for chunk in exchange.chunks]
     encoding = header(exchange.response.headers, b"content-encoding") if exchange.response else ""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from tokentape.cassette._lost_sections import LostSections
 from tokentape.cassette._records import Chunk, End, Note, Record, Request, Response, Section
 
 
@@ -10,7 +11,8 @@ from tokentape.cassette._records import Chunk, End, Note, Record, Request, Respo
 class Exchange:
     """What a cassette holds of one exchange. What is None was not recorded, or was lost to damage.
 
-    `section_index` counts the sections of the file from 0; `number` is the exchange's within its section.
+    `section_index` counts the sections of the file from 0, also those whose record must have been lost;
+    `number` is the exchange's within its section.
     """
 
     section_index: int
@@ -41,19 +43,24 @@ def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:  # noqa: C901  (
     """
     section: Section | None = None
     section_index = -1
+    lost = LostSections()
     open_exchanges: dict[int, Exchange] = {}
 
     def of(number: int) -> Exchange:
         found = open_exchanges.get(number)
         if found is None:
-            found = Exchange(section_index=max(section_index, 0), section=section, number=number)
+            found = Exchange(section_index=section_index, section=section, number=number)
             open_exchanges[number] = found
         return found
 
     for record in records:
-        if type(record) is Chunk and (current := open_exchanges.get(record.exchange)) is not None:
+        if type(record) is Chunk and (current := open_exchanges.get(record.exchange)) and not lost.closed:
             current.chunks.append(record)  # nearly all records are such
             continue
+        if lost.before(record) or isinstance(record, Section):
+            yield from _by_number(open_exchanges)
+            open_exchanges = {}
+            section, section_index = record if isinstance(record, Section) else None, section_index + 1
         match record:
             case Chunk():
                 of(record.exchange).chunks.append(record)
@@ -68,10 +75,6 @@ def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:  # noqa: C901  (
                 yield exchange
             case Note() if record.exchange is not None:
                 of(record.exchange).notes.append(record)
-            case Section():
-                yield from _by_number(open_exchanges)
-                open_exchanges = {}
-                section, section_index = record, section_index + 1
             case _:
                 pass
     yield from _by_number(open_exchanges)

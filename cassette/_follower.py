@@ -15,7 +15,7 @@ from os import PathLike, fspath
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from tokentape.cassette._errors import NotACassette, Unreadable, UnsupportedVersion
+from tokentape.cassette._errors import NotACassette, Unreadable
 from tokentape.cassette._framing import (
     HEADER_BYTES,
     MAGIC,
@@ -24,7 +24,7 @@ from tokentape.cassette._framing import (
     read_frames,
     stated_size,
 )
-from tokentape.cassette._records import FORMAT_VERSION, Record, Section, decode
+from tokentape.cassette._records import Record, Section, check_version, decode
 
 _MOST_DAMAGE = 100  # entries of `damage`
 _HEAD = 64  # bytes at the start that tell one recording from another: they hold its first checksum
@@ -149,11 +149,8 @@ class Follower:
             except ValueError as error:
                 self._found(Damage(item.offset, HEADER_BYTES + len(item.payload), str(error)))
                 continue
-            if isinstance(record, Section) and record.version != FORMAT_VERSION:
-                raise UnsupportedVersion(
-                    f"{self.path}: this is format version {record.version}, and this tokentape reads "
-                    f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
-                )
+            if isinstance(record, Section):
+                check_version(record, self.path)
             yield record
 
     def _has(self, file: BinaryIO, size: int) -> bool:

@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from tokentape.cassette._crc32 import crc32
+from tokentape.cassette._plural import counted
 from tokentape.cassette._range_sums import BLOCK, RangeSums
 
 MAGIC = b"\xaatokentape\n"
@@ -30,6 +31,7 @@ MAX_RECORD_BYTES = 256 * 1024 * 1024
 """Longest payload that is written, and that a reader accepts unless it is told otherwise."""
 
 _HEADER = struct.Struct(">BIBI")  # 0xC9, length, type, crc32
+_SIZED = struct.Struct(">BIB")  # as far as a frame says how long it is
 HEADER_BYTES = _HEADER.size
 _LEAD = 0xC9
 _TYPE = 0x54
@@ -58,7 +60,7 @@ class Damage(NamedTuple):
 
     def __str__(self) -> str:
         """Return what was lost, where and why, for people."""
-        size = f"{self.length} byte{'' if self.length == 1 else 's'} " if self.length else ""
+        size = counted(self.length, "byte") + " " if self.length else ""
         lost = "cut off" if self.torn else f"{size}damaged"
         return f"{lost} at byte {self.offset}: {self.reason}"
 
@@ -85,10 +87,10 @@ def read_frames(
 
 
 def stated_size(header: bytes) -> int | None:
-    """Return how many bytes a frame takes by its first `HEADER_BYTES`; None if they begin no frame."""
-    if len(header) < HEADER_BYTES:
+    """Return how many bytes a frame takes by its first 6 or more; None if they begin no frame."""
+    if len(header) < _UNCOUNTED:
         return None
-    lead, length, kind, _ = _HEADER.unpack_from(header)
+    lead, length, kind = _SIZED.unpack_from(header)
     return length + _UNCOUNTED if lead == _LEAD and kind == _TYPE else None
 
 

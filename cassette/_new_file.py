@@ -53,7 +53,7 @@ class NewFile:
             elif isinstance(value, OSError):
                 raise value
         except OSError as error:
-            if error.errno in _FULL:
+            if error.errno in _FULL or (self._beside and error.filename == self._beside):
                 # Named for the file that is made, and not for the one beside it.
                 raise type(error)(error.errno, error.strerror, self.path) from None
             raise

@@ -13,11 +13,11 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
-from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable, UnsupportedVersion
+from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable
 from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, read_frames
-from tokentape.cassette._records import FORMAT_VERSION, Close, Note, Record, Section, Unknown, decode
+from tokentape.cassette._records import Close, Note, Record, Section, Unknown, check_version, decode
 
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_STEP = 64
 """Compressed bytes that are decompressed at a time: four can stand for 128 KiB, so these for 2 MiB."""
 _MAX_DAMAGE = 10_000
@@ -158,11 +158,8 @@ class Reader:
             if first and not isinstance(record, Section) and not self.damage:
                 kind = type(record).__name__
                 self._found(Damage(offset, 0, f"expected a section record first, found {kind}"))
-            if isinstance(record, Section) and record.version != FORMAT_VERSION:
-                raise UnsupportedVersion(
-                    f"{self.name}: this is format version {record.version}, and this tokentape reads "
-                    f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
-                )
+            if isinstance(record, Section):
+                check_version(record, self.name)
             first = False
             if not isinstance(record, Note | Unknown):  # these may follow a close
                 self.interrupted = not isinstance(record, Close)
@@ -197,8 +194,8 @@ class _Source:
         self._ended = False
         self._head = b""
         self._zstd: ContentDecoder | None = None
-        if self.peek(len(_ZSTD_MAGIC)) == _ZSTD_MAGIC:
-            self._zstd = ContentDecoder("zstd")
+        if self.peek(len(ZSTD_MAGIC)) == ZSTD_MAGIC:
+            self._zstd = ContentDecoder("zstd", max_bytes=None)
             self._head = self._decompress(self._head)
 
     @property

@@ -16,6 +16,8 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
+from tokentape.cassette._errors import UnsupportedVersion
+
 FORMAT_VERSION = 1
 
 EndReason: TypeAlias = Literal["complete", "client-closed", "upstream-error", "recorder-stopped"]
@@ -185,6 +187,15 @@ def decode(payload: bytes) -> Record:
             # Another format may have other fields in its section; this one stays where it is.
             return Section(version=version, wall_ns=0, mono_ns=0, writer="", proxy="", host="")
         raise ValueError(f"record of kind {kind}: {error}") from None
+
+
+def check_version(section: Section, name: str) -> None:
+    """Raise `UnsupportedVersion` if the section, in the file of that name, is of another format than ours."""
+    if section.version != FORMAT_VERSION:
+        raise UnsupportedVersion(
+            f"{name}: this is format version {section.version}, and this tokentape reads "
+            f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
+        )
 
 
 def _peek(payload: bytes) -> tuple[int | None, int | None]:

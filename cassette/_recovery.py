@@ -6,10 +6,11 @@ which readers would refuse the file or take two exchanges of one number for the 
 labels that it is one, and its clocks are 0, which is the format's "not known".
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from tokentape.cassette._lost_sections import LostSections
 from tokentape.cassette._reader import Entry, Reader
-from tokentape.cassette._records import FORMAT_VERSION, Close, Note, Section, Unknown, encode
+from tokentape.cassette._records import FORMAT_VERSION, Section, encode
 
 STAND_IN = Section(
     version=FORMAT_VERSION,
@@ -25,18 +26,15 @@ STAND_IN = Section(
 def whole_entries(reader: Reader) -> Iterator[Entry]:
     """Yield what a lenient reader finds whole, with a stand-in where a section record must have been lost.
 
-    It is certain where the file begins with another record, and where one that belongs to an exchange, or
-    a second close, comes after a close. A stand-in has the offset of the record that it goes before.
+    `LostSections` says where that is certain. A stand-in has the offset of the record that it goes before.
     """
-    begun = closed = False
-    for entry in reader.entries():
-        match entry.record:
-            case Section():
-                begun, closed = True, False
-            case Unknown() | Note() if begun:
-                pass
-            case record:
-                if not begun or closed:
-                    yield Entry(entry.offset, encode(STAND_IN), STAND_IN)
-                begun, closed = True, isinstance(record, Close)
+    return with_stand_ins(reader.entries())
+
+
+def with_stand_ins(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield entries, with a stand-in where a section record must have been lost."""
+    lost = LostSections()
+    for entry in entries:
+        if lost.before(entry.record):
+            yield Entry(entry.offset, encode(STAND_IN), STAND_IN)
         yield entry

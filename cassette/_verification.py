@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from tokentape.cassette._framing import Damage
+from tokentape.cassette._plural import counted
 from tokentape.cassette._reader import Entry
 from tokentape.cassette._records import Chunk, Close, End, Note, Record, Request, Response, Section, Times
 
@@ -268,5 +269,5 @@ def _elements(payload: bytes) -> int:
 
 def _listed(counts: tuple[int, ...], *nouns: str) -> str:
     """Return `1 request, 2 pieces and 30 bytes`."""
-    parts = [f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in zip(counts, nouns, strict=True)]
+    parts = list(map(counted, counts, nouns))
     return f"{', '.join(parts[:-1])} and {parts[-1]}"

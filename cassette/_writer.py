@@ -7,13 +7,14 @@ power failure may take is what came since the last `sync()`.
 
 import errno
 import os
+import stat
 from os import PathLike, fspath
 from types import TracebackType
 from typing import NoReturn, Self
 
 from tokentape.cassette._appending import lead_to_append
 from tokentape.cassette._errors import RecordTooLarge
-from tokentape.cassette._framing import MAGIC, MAX_RECORD_BYTES, frame
+from tokentape.cassette._framing import MAGIC, MAX_RECORD_BYTES, Damage, frame
 from tokentape.cassette._records import Known, Section, encode
 
 try:
@@ -25,7 +26,7 @@ _datasync = getattr(os, "fdatasync", os.fsync)  # macOS and Windows have only fs
 
 
 class Writer:
-    """Writes records to a file, which only its owner can read when it is new.
+    """Writes records to a file. One that is new or replaced can be read by its owner only.
 
     An existing file is refused with FileExistsError, unless `overwrite` or `append` is set: then it is
     replaced at the first write, or goes on with the section, but never while another writer has it: that
@@ -33,12 +34,15 @@ class Writer:
     `CassetteError` that reading it would raise, or `NotAppendable`. Other operating system errors (no such
     folder, no permission, disk full) are raised as the OSError that they are. A refused file is left as it
     was, and one that could not be begun is taken away again.
+
+    `torn` is what the file that it goes on in ends with, if that is cut off: it stays there.
     """
 
     def __init__(
         self, path: str | PathLike[str], section: Section, *, overwrite: bool = False, append: bool = False
     ) -> None:
         self.path = fspath(path)
+        self.torn: Damage | None = None
         flags = os.O_WRONLY | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._fd, new = _opened(self.path, flags, existing=overwrite or append)
         try:
@@ -46,9 +50,11 @@ class Writer:
                 _lock(self._fd, self.path)
             lead = MAGIC
             if append and not new:
-                lead = lead_to_append(self.path)
+                lead, self.torn = lead_to_append(self.path)
             elif overwrite:
                 os.ftruncate(self._fd, 0)
+                if hasattr(os, "fchmod"):  # not on Windows before Python 3.13
+                    os.fchmod(self._fd, 0o600)
             self._append(lead + frame(encode(section)))
         except BaseException:
             os.close(self._fd)
@@ -74,6 +80,11 @@ class Writer:
     def size(self) -> int:
         """How many bytes the file has: where the next record will begin. 0 once it is closed."""
         return 0 if self.closed else os.fstat(self._fd).st_size
+
+    @property
+    def removed(self) -> bool:
+        """Whether the file has no name any more: what is written will be gone when it is closed."""
+        return not self.closed and os.fstat(self._fd).st_nlink == 0
 
     def write(self, record: Known) -> None:
         """Append a record; when this returns, the operating system has it.
@@ -140,9 +151,14 @@ def _opened(path: str, flags: int, *, existing: bool) -> tuple[int, bool]:
             if not existing:
                 raise
         try:
-            return os.open(path, flags), False
+            # Without O_NONBLOCK, a FIFO would have us wait for somebody who reads it.
+            descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
         except FileNotFoundError:  # it went away in between
             continue
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor, False
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "expected a file, found something that is none", path)
 
 
 def _lock(fd: int, path: str) -> None:

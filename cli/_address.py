@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from tokentape.cassette import authority
+
 
 class Address(click.ParamType[tuple[str, int]]):
     """HOST:PORT; port 0 lets the system choose a free one; an IPv6 host stands in brackets."""
@@ -45,4 +47,4 @@ class UpstreamUrl(click.ParamType[str]):
 
 def url_of(host: str, port: int) -> str:
     """Return the http URL of an address."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"http://{authority(host, port)}"

@@ -16,7 +16,7 @@ _BOM = b"\xef\xbb\xbf"
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
-def text(exchange: cassette.Exchange, file: str) -> Iterator[str]:  # noqa: ARG001  (a heading says it)
+def text(exchange: cassette.Exchange) -> Iterator[str]:
     """Yield the lines of an exchange for people, and an empty one."""
     yield from text_lines(exchange)
     yield ""

@@ -77,8 +77,7 @@ def _side(exchange: cassette.Exchange) -> Side:
     name = "[its request is lost to damage]"
     if request is not None:
         try:
-            encoding = cassette.header(request.headers, b"content-encoding")
-            body = cassette.ContentDecoder(encoding).feed(request.body)
+            body = cassette.request_body(request)
         except cassette.UndecodableContent:
             body = request.body
         for part in (request.method.encode(), request.path, cassette.canonical(body)):

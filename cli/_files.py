@@ -1,6 +1,16 @@
 """The FILE arguments of verbs that read cassettes."""
 
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+
 import click
+
+from tokentape import cassette
+from tokentape.cassette import Reader
 
 
 def once_from_stdin(
@@ -12,3 +22,24 @@ def once_from_stdin(
     if files.count("-") > 1:
         raise click.BadParameter("expected - once, since standard input can be read once")
     return files
+
+
+def opener(source: str, stack: ExitStack) -> Callable[[], Reader]:
+    """Return a function that opens the source from its start, each time it is called."""
+    if source != "-":
+        return lambda: cassette.open(source, lenient=True)
+    if sys.stdin is None or sys.stdin.closed:
+        raise cassette.Unreadable("-: expected a cassette on standard input, which is closed")
+    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (the stack closes it)
+    shutil.copyfileobj(sys.stdin.buffer, spool)
+
+    def open_spool() -> Reader:
+        spool.seek(0)
+        stream = os.fdopen(os.dup(spool.fileno()), "rb")
+        try:
+            return Reader(stream, name="-", lenient=True)
+        except BaseException:
+            stream.close()
+            raise
+
+    return open_spool

@@ -1,16 +1,15 @@
 """What is in a cassette, as a table for people and as an object for JSON. It counts nothing itself."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tokentape.cassette import FORMAT_VERSION, SectionSurvey
+from tokentape.cassette import FORMAT_VERSION, SectionSurvey, counted, utc
 from tokentape.cli._examination import Examination
-from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 
 _SHOWN = 10
@@ -140,9 +139,7 @@ def _span(section: SectionSurvey) -> str:
     took = _duration(section.duration_ns)
     if section.start_ns is None or section.end_ns is None:
         return f"at an unknown time, {took}"
-    start, end = (
-        datetime.fromtimestamp(ns // 10**9, UTC).astimezone() for ns in (section.start_ns, section.end_ns)
-    )
+    start, end = (utc(ns).astimezone() for ns in (section.start_ns, section.end_ns))
     until = f"{end:%H:%M:%S}" if start.date() == end.date() else f"{end:%Y-%m-%d %H:%M:%S}"
     zone = "UTC" if end.tzname() == "UTC" else f"{end:%Z} ({end:%z})"
     return f"{start:%Y-%m-%d %H:%M:%S} to {until} {zone}, {took}"
@@ -175,5 +172,4 @@ def _section_object(each: SectionSurvey) -> dict[str, Any]:
 def _iso(ns: int | None) -> str | None:
     if ns is None:
         return None
-    seconds, rest = divmod(ns, 10**9)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}+00:00"
+    return f"{utc(ns):%Y-%m-%dT%H:%M:%S}.{ns % 10**9:09d}+00:00"

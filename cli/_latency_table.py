@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tokentape.cli._plural import counted
+from tokentape.cassette import counted
 from tokentape.cli._safe_text import safe_text
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import click
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what exists.")
 
 
-def check_output(path: str, inputs: Iterable[str], *, overwrite: bool) -> None:
+def check_writable(path: str, inputs: Iterable[str], *, overwrite: bool) -> None:
     """Refuse a file that is one of the inputs, exists, or is none, with a line that says what to do."""
     if path == "-":
         if sys.stdout.isatty():

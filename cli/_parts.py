@@ -5,38 +5,13 @@ several passes, and neither memory nor open files grow with their number.
 """
 
 import os
-import shutil
-import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 
-from tokentape import cassette
 from tokentape.cassette import Damage, Reader, Request, Rewriter, Split, whole_entries
 from tokentape.dialects import requested_model
 
 _AT_A_TIME = 200
-
-
-def opener(source: str, stack: ExitStack) -> Callable[[], Reader]:
-    """Return a function that opens the source from its start, each time it is called."""
-    if source != "-":
-        return lambda: cassette.open(source, lenient=True)
-    if sys.stdin is None or sys.stdin.closed:
-        raise cassette.Unreadable("-: expected a cassette on standard input, which is closed")
-    spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115  (the stack closes it)
-    shutil.copyfileobj(sys.stdin.buffer, spool)
-
-    def open_spool() -> Reader:
-        spool.seek(0)
-        stream = os.fdopen(os.dup(spool.fileno()), "rb")
-        try:
-            return Reader(stream, name="-", lenient=True)
-        except BaseException:
-            stream.close()
-            raise
-
-    return open_spool
 
 
 def plan(open_source: Callable[[], Reader], by: str) -> tuple[Split, list[Damage]]:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from tokentape.recorder import units
+from tokentape.recorder import arguments, units
 
 Value = TypeVar("Value", str | None, tuple[str, ...])
 
@@ -23,8 +23,10 @@ _OPTIONS = {
 }
 
 
-def options_of(recording: Mapping[str, object]) -> list[str]:
+def options_of(recording: Mapping[str, object], settings: tuple[str, ...] = ()) -> list[str]:
     """Return NAME=VALUE for mitmproxy of the verb's own options, by their parameters."""
+    if any(setting.startswith("tape_out=") for setting in settings):
+        raise click.UsageError("expected the cassette's name as --output, found --set tape_out")
     if recording["append"] and recording["overwrite"]:
         raise click.UsageError("expected either --append or --overwrite")
     return ["tape_redact=false"] * bool(recording["unredacted"]) + [
@@ -36,17 +38,16 @@ def options_of(recording: Mapping[str, object]) -> list[str]:
     ]
 
 
-def check_output(path: str, options: list[str]) -> None:
+def check_recordable(path: str, options: list[str]) -> None:
     """Refuse, before anything is started, a file that cannot be recorded to."""
     if path == "-":
         raise click.UsageError(
             "expected the name of a file for --output: a cassette is not written to a pipe"
         )
-    if path.endswith(".zst"):
-        raise click.UsageError(
-            f"a recording is not compressed while it is written: record to {path.removesuffix('.zst')}, "
-            "and compress it with `tokentape convert` when it is finished"
-        )
+    try:
+        arguments.uncompressed(path)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
     if os.path.lexists(path) and not {"tape_append=true", "tape_overwrite=true"} & set(options):
         raise click.ClickException(
             f"{path} exists; choose another name, or add --append to go on in it or --overwrite to replace it"
@@ -55,6 +56,8 @@ def check_output(path: str, options: list[str]) -> None:
 
 def what_to_set(upstream: str | None, url: str) -> list[str]:
     """Return what a client's environment needs, a line each."""
+    if upstream is not None and (urlsplit(upstream).hostname or "").endswith("anthropic.com"):
+        return [f"export ANTHROPIC_BASE_URL={url}"]
     if upstream is not None:
         return [f"export OPENAI_BASE_URL={url}{urlsplit(upstream).path or '/v1'}"]
     authority = os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem")
@@ -79,4 +82,4 @@ def _checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.P
 
 check_size = _checked(units.size_bytes)
 check_span = _checked(units.span_ns)
-check_label = _checked(units.label)
+check_label = _checked(arguments.label)

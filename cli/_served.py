@@ -1,9 +1,9 @@
 """What a replay ends with: what it served, as a table for people or as JSON."""
 
-import json
 from dataclasses import asdict
 
-from tokentape.cli._plural import counted
+from tokentape.cassette import counted
+from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import LatenessSummary, Stats
 
@@ -16,7 +16,7 @@ def served_json(stats: Stats) -> str:
     found = asdict(stats)
     found["lateness_ms"] = _milliseconds(stats.lateness)
     found["pieces"] = found.pop("lateness")["pieces"]
-    return json.dumps({"hits": stats.hits, **found}, indent=2)
+    return json_text({"hits": stats.hits, **found})
 
 
 def served_table(stats: Stats) -> str:

@@ -4,8 +4,8 @@ import shlex
 from itertools import islice
 from typing import Any
 
+from tokentape.cassette import counted
 from tokentape.cli._examination import Examination
-from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 
 _SHOWN = 20

@@ -5,8 +5,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from tokentape.cassette import Follower
-from tokentape.cli._plural import counted
+from tokentape.cassette import Follower, counted
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._watched import Line, Picture
 

@@ -5,27 +5,14 @@ Times are of the recorder's section; what has no end yet is measured against a c
 """
 
 from collections import deque
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
 
 from tokentape import cassette
-from tokentape.dialects import (
-    DIALECTS,
-    DONE,
-    ERROR,
-    FINISH,
-    PLAIN_SSE,
-    TOKEN,
-    Read,
-    choose,
-    path_of,
-    requested_model,
-)
+from tokentape.dialects import Outcome, Progress, path_of
 
 _MOST_ENDED = 10
-_LOOKED_AT = 8  # events by which a dialect is chosen if the path does not say it
 
 State = Literal["waiting", "no token yet", "streaming", "ended"]
 
@@ -35,7 +22,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     `waiting_ms` is how long the client has waited for the first token, as long as there is none, and
     `silent_ms` how long nothing has come. `tokens` counts events that carry generated text. `outcome` is how
-    it ended; "interrupted" if the recorder stopped before it did.
+    it ended, in the words of `tokentape analyze`.
     """
 
     section: int
@@ -55,7 +42,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
     bytes: int
     failed: bool
-    outcome: str | None
+    outcome: Outcome | None
 
 
 class Picture(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,10 +79,10 @@ class Watched:
                 self._streams[record.exchange] = _Stream(max(self._sections - 1, 0), record)
             case cassette.Response():
                 if (stream := self._streams.get(record.exchange)) is not None:
-                    stream.respond(record)
+                    stream.progress.respond(record)
             case cassette.End():
                 if (stream := self._streams.pop(record.exchange, None)) is not None:
-                    self._end(stream, record.reason, record.t)
+                    self._end(stream, record)
             case cassette.Section():
                 self._interrupt()
                 self._section, self._closed = record, False
@@ -120,81 +107,33 @@ class Watched:
 
     def _interrupt(self) -> None:
         for _, stream in sorted(self._streams.items()):
-            self._end(stream, "interrupted", None)
+            self._end(stream, None)
         self._streams = {}
 
-    def _end(self, stream: "_Stream", outcome: str, t: int | None) -> None:
-        line = stream.line(t, outcome)
+    def _end(self, stream: "_Stream", end: cassette.End | None) -> None:
+        line = stream.line(end.t if end else None, stream.progress.end(end))
         self._failures += line.failed
         self._ended.append(line)
 
 
 class _Stream:
-    """An exchange that has not ended, and the decoders that its answer goes through."""
+    """An exchange that has not ended, and when what came of it came."""
 
     def __init__(self, section: int, request: cassette.Request) -> None:
+        self.progress = Progress(request)
         self._section = section
-        self._request = request
-        self._path = path_of(request)
-        self._model = requested_model(request)
-        self._response: cassette.Response | None = None
-        self._first_token: int | None = None
         self._last: int | None = None
         self._gap: int | None = None
-        self._events = self._tokens = self._bytes = 0
-        self._error = self._finished = False
-        self._decode: cassette.ContentDecoder | None = None
-        self._sse = cassette.SSEDecoder()
-        self._read: Read | None = None
-        self._begun: list[cassette.ServerSentEvent] = []
-
-    def respond(self, response: cassette.Response) -> None:
-        self._response = response
-        if cassette.header(response.headers, b"content-type").startswith("text/event-stream"):
-            encoding = cassette.header(response.headers, b"content-encoding")
-            try:
-                self._decode = cassette.ContentDecoder(encoding)
-            except cassette.UndecodableContent:
-                self._decode = None
 
     def piece(self, chunk: cassette.Chunk) -> None:
         self._gap = None if self._last is None else chunk.t - self._last
         self._last = chunk.t
-        self._bytes += len(chunk.data)
-        if self._decode is None:
-            return
-        try:
-            events = self._sse.feed(self._decode.feed(chunk.data))
-        except cassette.UndecodableContent:
-            self._decode = None
-            return
-        self._events += len(events)
-        for event in self._readable(events):
-            assert self._read is not None  # noqa: S101
-            carries = 0
-            for carried in self._read(event):
-                carries |= carried.carries
-                self._model = carried.model or self._model
-            self._error |= bool(carries & ERROR)
-            self._finished |= bool(carries & (DONE | FINISH))
-            if carries & TOKEN:
-                self._tokens += 1
-                self._first_token = chunk.t if self._first_token is None else self._first_token
+        self.progress.feed(chunk)
 
-    def _readable(self, events: list[cassette.ServerSentEvent]) -> Iterator[cassette.ServerSentEvent]:
-        """Yield the events once the dialect is known: by the path, or else by one of the first events."""
-        if self._read is None:
-            self._begun += events
-            dialect = choose(self._path, self._begun)
-            if dialect is PLAIN_SSE and len(self._begun) < _LOOKED_AT and len(DIALECTS) > 1:
-                return
-            self._read = dialect.reader()
-            events, self._begun = self._begun, []
-        yield from events
-
-    def line(self, now: int | None, outcome: str | None = None) -> Line:
+    def line(self, now: int | None, outcome: Outcome | None = None) -> Line:
         """Return what is to be seen of it; `now` is on the section's clock, None where it ended unseen."""
-        request, response = self._request, self._response
+        progress = self.progress
+        request, response = progress.request, progress.response
         zero = request.t_end
         knows = request.times == "all"
         status = response.status if response else None
@@ -204,33 +143,28 @@ class _Stream:
             exchange=request.exchange,
             method=request.method,
             host=request.host,
-            path=self._path,
-            model=self._model,
+            path=path_of(request),
+            model=progress.model,
             status=status,
             state=self._state(under_way),
-            waiting_ms=_ms(zero, now) if under_way and self._first_token is None else None,
-            ttft_ms=_ms(zero, self._first_token) if knows else None,
+            waiting_ms=_ms(zero, now) if under_way and progress.first_token is None else None,
+            ttft_ms=_ms(zero, progress.first_token) if knows else None,
             last_gap_ms=None if self._gap is None or not knows else self._gap / 1e6,
             silent_ms=_ms(self._last, now) if under_way else None,
             ended_ms=_ms(zero, now) if not under_way and request.times != "none" else None,
-            events=self._events,
-            tokens=self._tokens,
-            bytes=self._bytes,
-            failed=not under_way and self._failed(outcome),
+            events=progress.events,
+            tokens=progress.tokens,
+            bytes=progress.bytes,
+            failed=outcome not in (None, "complete"),
             outcome=outcome,
         )
-
-    def _failed(self, outcome: str | None) -> bool:
-        """Whether something went wrong; who left when all had been said, as clients do, did nothing wrong."""
-        status = self._response.status if self._response else 0
-        return self._error or status >= 400 or (outcome != "complete" and not self._finished)
 
     def _state(self, under_way: bool) -> State:
         if not under_way:
             return "ended"
-        if self._response is None:
+        if self.progress.response is None:
             return "waiting"
-        silent = self._first_token is None if self._decode is not None else not self._bytes
+        silent = self.progress.first_token is None if self.progress.reads else not self.progress.bytes
         return "no token yet" if silent else "streaming"
 
 

@@ -2,7 +2,8 @@ import click
 
 from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
-from tokentape.cli._safe_text import safe_text
+from tokentape.cli._json_text import json_text
+from tokentape.cli._lost import said_lost
 
 
 @click.command(short_help="Print the latency table of cassettes.")
@@ -34,19 +35,11 @@ def command(
         )
     recording = load(files, dialect=dialect)
     if as_json:
-        import msgspec
-
-        click.echo(msgspec.json.format(msgspec.json.encode(recording.as_dict(by)), indent=2))
+        click.echo(json_text(recording.as_dict(by)))
     else:
-        from rich.console import Console
-
+        from tokentape.cli._console import print_table
         from tokentape.cli._latency_table import latency_table
 
-        console = Console()
-        if not console.is_terminal:
-            console.width = 160  # what goes into a file or a pipe is not folded at rich's 80
-        console.print(latency_table(recording, by))
-    for line in recording.lost:
-        click.echo(f"lost: {safe_text(line)}", err=True)
-    if recording.lost:
+        print_table(latency_table(recording, by))
+    if said_lost(recording.lost):
         ctx.exit(3)

@@ -6,6 +6,7 @@ import click
 from tokentape import cassette
 from tokentape.cli import _cat_formats
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 
 
@@ -41,33 +42,33 @@ def command(
                 shown += 1
                 _print(found, form, file)
             lost += [f"{file}: {damage}" for damage in tape.damage]
-    for line in lost:
-        click.echo(f"lost: {safe_text(line)}", err=True)
+    any_lost = said_lost(lost)
     if not shown and (exchange is not None or section is not None):
         wanted = [("exchange", exchange), ("section", section)]
         name = " of ".join(f"{noun} {number}" for noun, number in wanted if number is not None)
         raise click.ClickException(f"expected {name} in {', '.join(files)}, found none")
-    if lost:
+    if any_lost:
         ctx.exit(3)
 
 
 def _wanted(
     records: Iterable[cassette.Record], number: int | None, section: int | None
 ) -> Iterator[cassette.Exchange]:
-    """Yield the exchanges that are wanted, and hold no other."""
-    chosen = records if number is None else (each for each in records if _is_of(each, number))
+    """Yield the exchanges that are wanted, and hold no pieces of others."""
+    chosen = records if number is None else (each for each in records if not _is_other_piece(each, number))
     for exchange in cassette.exchanges(chosen):
-        if section is None or exchange.section_index == section:
+        if number in (None, exchange.number) and section in (None, exchange.section_index):
             yield exchange
 
 
-def _is_of(record: cassette.Record, number: int) -> bool:
-    return isinstance(record, cassette.Section) or getattr(record, "exchange", None) == number
+def _is_other_piece(record: cassette.Record, number: int) -> bool:
+    """Whether it is a piece of another exchange. The other records tell where sections were lost."""
+    return isinstance(record, cassette.Chunk) and record.exchange != number
 
 
 def _print(exchange: cassette.Exchange, form: str, file: str) -> None:
     if form == "text":
-        click.echo("\n".join(map(safe_text, _cat_formats.text(exchange, file))))
+        click.echo("\n".join(map(safe_text, _cat_formats.text(exchange))))
         return
     lines: Callable[[cassette.Exchange, str], Iterator[bytes]] = getattr(_cat_formats, form)
     sys.stdout.buffer.write(b"".join(lines(exchange, file)))

@@ -1,8 +1,9 @@
 import click
 
+from tokentape.cassette import counted
 from tokentape.cassette.formats import ENDINGS, FORMATS, Format, convert, format_of
 from tokentape.cli._extras import needs
-from tokentape.cli._plural import counted
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._safe_text import safe_text
 
 
@@ -11,7 +12,7 @@ from tokentape.cli._safe_text import safe_text
 @click.argument("target", metavar="OUT")
 @click.option("--from", "read_as", type=click.Choice(FORMATS), help="What IN is, whatever it is called.")
 @click.option("--to", "write_as", type=click.Choice(FORMATS), help="What OUT is to be.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@overwrite_option
 @click.option("--no-redact", "unredacted", is_flag=True,
               help="Import API keys, cookies and all other secrets as they are.")  # fmt: skip
 @click.pass_context
@@ -48,6 +49,8 @@ def command(
             f"expected another format for {safe_text(target)} than vcr, which is read and not written: "
             "it has no place for pieces and times"
         )
+    if target != "-" or write_as == "tape":  # the others are written to a terminal too
+        check_writable(target, [source], overwrite=overwrite)
     from tokentape.recorder.redaction import Redactor
 
     redact = None if unredacted else Redactor().record

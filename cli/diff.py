@@ -1,11 +1,11 @@
-import json
-
 import click
 
 from tokentape import cassette
+from tokentape.cassette import counted
 from tokentape.cli._difference import Difference, Side, compare, sides
 from tokentape.cli._files import once_from_stdin
-from tokentape.cli._plural import counted
+from tokentape.cli._json_text import json_text
+from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 
 
@@ -41,9 +41,7 @@ def command(ctx: click.Context, files: tuple[str, str], as_json: bool) -> None:
         raise _Trouble(str(error)) from error
     found = compare(a, b)
     click.echo(_as_json(found) if as_json else "\n".join(_lines(found)))
-    for line in lost:
-        click.echo(f"lost: {safe_text(line)}", err=True)
-    ctx.exit(3 if lost else int(bool(found)))
+    ctx.exit(3 if said_lost(lost) else int(bool(found)))
 
 
 def _read(file: str, lost: list[str]) -> list[Side]:
@@ -54,7 +52,7 @@ def _read(file: str, lost: list[str]) -> list[Side]:
 
 
 def _as_json(found: Difference) -> str:
-    return json.dumps(
+    return json_text(
         {
             "only_in_a": [side.as_dict() for side in found.only_in_a],
             "only_in_b": [side.as_dict() for side in found.only_in_b],
@@ -62,8 +60,7 @@ def _as_json(found: Difference) -> str:
                 {"a": a.as_dict(), "b": b.as_dict(), "diff": lines} for a, b, lines in found.different
             ],
             "same": len(found.pairs) - len(found.different),
-        },
-        indent=2,
+        }
     )
 
 

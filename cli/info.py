@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import click
@@ -6,6 +5,7 @@ import click
 from tokentape.cassette import CassetteError
 from tokentape.cli._examination import examine
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
 
 
@@ -46,6 +46,6 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
             lost = True
             click.echo(f"{safe_text(path)}: not all of it is whole; tokentape verify says more", err=True)
     if as_json:
-        click.echo(json.dumps(objects, indent=2))
+        click.echo(json_text(objects))
     if failed or lost:
         ctx.exit(1 if failed else 3)

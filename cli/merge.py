@@ -3,9 +3,10 @@ import os
 import click
 
 from tokentape import cassette
+from tokentape.cassette import counted
 from tokentape.cli._files import once_from_stdin
-from tokentape.cli._output import check_output, overwrite_option
-from tokentape.cli._plural import counted
+from tokentape.cli._lost import said_lost
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._safe_text import safe_text
 
 
@@ -24,7 +25,7 @@ def command(ctx: click.Context, files: tuple[str, ...], target: str, overwrite: 
     \b
     tokentape merge monday.tape tuesday.tape -o both.tape
     """
-    check_output(target, files, overwrite=overwrite)
+    check_writable(target, files, overwrite=overwrite)
     _check_once(files)
     merge = cassette.Merge(files)
     sections = records = 0
@@ -35,11 +36,10 @@ def command(ctx: click.Context, files: tuple[str, ...], target: str, overwrite: 
             sections += isinstance(entry.record, cassette.Section)
         if not records:
             raise click.ClickException("expected at least one whole record to merge, found none")
-    for path, damage in merge.damage:
-        click.echo(f"lost: {safe_text(path)}: {safe_text(damage)}", err=True)
+    any_lost = said_lost(f"{path}: {damage}" for path, damage in merge.damage)
     done = f"merged {counted(sections, 'section')} of {counted(len(files), 'file')} into {target}"
     click.echo(safe_text(done), err=True)
-    if merge.damage:
+    if any_lost:
         ctx.exit(3)
 
 

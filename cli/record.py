@@ -6,7 +6,7 @@ from tokentape.cli._address import Address, UpstreamUrl, url_of
 from tokentape.cli._extras import needs
 from tokentape.cli._recording import (
     check_label,
-    check_output,
+    check_recordable,
     check_size,
     check_span,
     options_of,
@@ -56,8 +56,8 @@ def command(
     """
     if proxy == (upstream is not None):
         raise click.UsageError("expected either --upstream URL or --proxy")
-    own = options_of(recording)
-    check_output(path, own)
+    own = options_of(recording, settings)
+    check_recordable(path, own)
     with needs("record"):
         from tokentape.recorder import report
         from tokentape.recorder.addon import TapeAddon

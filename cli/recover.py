@@ -3,9 +3,9 @@ from itertools import chain
 import click
 
 from tokentape import cassette
-from tokentape.cassette import STAND_IN, Survey, Verification, whole_entries
-from tokentape.cli._output import check_output, overwrite_option
-from tokentape.cli._plural import counted
+from tokentape.cassette import STAND_IN, Survey, Verification, counted, whole_entries
+from tokentape.cli._lost import said_lost
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._safe_text import safe_text
 
 _SHOWN = 100
@@ -33,7 +33,7 @@ def command(ctx: click.Context, source: str, target: str, overwrite: bool) -> No
     \b
     tokentape recover damaged.tape mended.tape
     """
-    check_output(target, [source], overwrite=overwrite)
+    check_writable(target, [source], overwrite=overwrite)
     survey, check, stand_ins = Survey(), Verification(limit=_SHOWN), 0
     with cassette.open(source, salvage=True) as tape:
         entries = whole_entries(tape)
@@ -50,15 +50,15 @@ def command(ctx: click.Context, source: str, target: str, overwrite: bool) -> No
                 check.add(entry)
                 if entry.record is STAND_IN:
                     stand_ins += 1
-                    _say(f"lost: the section record before byte {entry.offset}; a stand-in is in its place")
+                    said_lost([f"the section record before byte {entry.offset}; a stand-in is in its place"])
         check.finish()
-        for damage in tape.damage:
-            _say(f"lost: {counted(damage.length, 'byte')} at byte {damage.offset}: {damage.reason}")
+        said_lost(
+            f"{counted(each.length, 'byte')} at byte {each.offset}: {each.reason}" for each in tape.damage
+        )
     losses = [finding for finding in check.findings if finding.is_loss]
-    for finding in losses:
-        _say(f"lost: {finding}")
+    said_lost(losses)
     if check.losses > len(losses):
-        _say(f"lost: and more of such, {check.losses} in all")
+        said_lost([f"and more of such, {check.losses} in all"])
     whole = f"{counted(survey.exchanges, 'exchange')}, {counted(survey.chunks, 'piece')}"
     is_lossy = tape.damage or check.losses or stand_ins
     _say(f"recovered {whole} to {target}; {'see above for what was' if is_lossy else 'nothing was'} lost")

@@ -1,11 +1,12 @@
-import io
-import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
 
 from tokentape import cassette
-from tokentape.cli._plural import counted
+from tokentape.cassette import counted
+from tokentape.cli._files import opener
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._redacted import redacted_json, redacted_table
 from tokentape.cli._safe_text import safe_text
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--pattern", "patterns", metavar="NAME=REGEX", multiple=True,
               help="Replace also what matches this regular expression (repeatable).")  # fmt: skip
 @click.option("--rules", metavar="FILE", help="Replace also what the rules in this TOML file describe.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@overwrite_option
 @click.option("--json", "as_json", is_flag=True, help="Print what was replaced as JSON.")
 @click.pass_context
 def command(
@@ -50,22 +51,13 @@ def command(
         redactor = Redactor(_rules(patterns, rules))
     except RulesError as error:
         raise click.UsageError(safe_text(error)) from None
-    piped = sys.stdin.buffer.read() if source == "-" else b""  # it is read twice
-
-    def read() -> cassette.Reader:
-        if source == "-":
-            return cassette.Reader(io.BytesIO(piped), name="-", lenient=True)
-        return cassette.open(source, lenient=True)
-
-    with read():  # what is no cassette is said before anything is written
-        pass
-    try:
+    check_writable(target, [source], overwrite=overwrite)
+    with ExitStack() as stack:
+        read = opener(source, stack)  # it is read twice
+        with read():  # what is no cassette is said before anything is written
+            pass
         with cassette.Rewriter(target, overwrite=overwrite) as out:
             found = redact_cassette(read, out, redactor)
-    except FileExistsError:
-        raise click.ClickException(
-            f"{safe_text(target)} exists; choose another name, or add --overwrite"
-        ) from None
     click.echo(redacted_json(found) if as_json else redacted_table(found), err=target == "-")
     if found.reencoded:
         click.echo(

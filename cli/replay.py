@@ -7,9 +7,9 @@ import sys
 
 import click
 
+from tokentape.cassette import counted
 from tokentape.cli._address import Address
 from tokentape.cli._files import once_from_stdin
-from tokentape.cli._plural import counted
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import served_json, served_table
 from tokentape.cli._speed import SpeedType

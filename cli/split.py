@@ -1,12 +1,14 @@
-import json
 import os
 from contextlib import ExitStack
 
 import click
 
-from tokentape.cli._output import check_output, overwrite_option
+from tokentape.cli._files import opener
+from tokentape.cli._json_text import json_text
+from tokentape.cli._lost import said_lost
+from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._part_names import part_files
-from tokentape.cli._parts import opener, plan, write_parts
+from tokentape.cli._parts import plan, write_parts
 from tokentape.cli._safe_text import safe_text
 
 
@@ -40,17 +42,15 @@ def command(ctx: click.Context, source: str, by: str, folder: str, overwrite: bo
         names = part_files(source, (part.name for part in split.parts))
         paths = [os.path.join(folder, name) for name in names]
         for path in paths:
-            check_output(path, [source], overwrite=overwrite)
+            check_writable(path, [source], overwrite=overwrite)
         os.makedirs(folder, exist_ok=True)
         write_parts(open_source, split, paths, overwrite=overwrite)
     from tokentape.cli._console import print_table
     from tokentape.cli._parts_table import parts_objects, parts_table
 
     if as_json:
-        click.echo(json.dumps(parts_objects(paths, split.parts), indent=2))
+        click.echo(json_text(parts_objects(paths, split.parts)))
     else:
         print_table(parts_table(paths, split.parts))
-    for each in damage:
-        click.echo(f"lost: {safe_text(f'{source}: {each}')}", err=True)
-    if damage:
+    if said_lost(f"{source}: {each}" for each in damage):
         ctx.exit(3)

@@ -1,4 +1,3 @@
-import json
 from typing import Any
 
 import click
@@ -6,6 +5,7 @@ import click
 from tokentape.cassette import CassetteError
 from tokentape.cli._examination import examine
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._verdict_text import unusable_object, verdict_lines, verdict_object
 
@@ -54,5 +54,5 @@ def command(ctx: click.Context, files: tuple[str, ...], as_json: bool) -> None:
         else:
             click.echo("\n".join(verdict_lines(found)))
     if as_json:
-        click.echo(json.dumps(objects, indent=2))
+        click.echo(json_text(objects))
     ctx.exit(next(code for code in _WORST_FIRST if code in codes))

@@ -32,6 +32,7 @@ def command(file: str, once: bool, as_json: bool, interval: float) -> None:
     from rich.console import Console
     from rich.live import Live
 
+    from tokentape.cli._console import print_table
     from tokentape.cli._watch_table import watch_table
 
     console = Console()
@@ -45,8 +46,7 @@ def command(file: str, once: bool, as_json: bool, interval: float) -> None:
             picture = look()
             if follower.size is None:
                 raise click.ClickException(f"{safe_text(file)} is not there; without --once it is waited for")
-            console.width = console.width if console.is_terminal else 160
-            console.print(watch_table(picture, follower))
+            print_table(watch_table(picture, follower))
             return
         with Live(console=console, auto_refresh=False) as live:
             _repeat(lambda: live.update(watch_table(look(), follower), refresh=True), interval)

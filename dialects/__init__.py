@@ -25,6 +25,8 @@ from tokentape.dialects._carried import (
     name_of,
 )
 from tokentape.dialects._choosing import DIALECTS, PLAIN_SSE, choose, named
+from tokentape.dialects._outcome import OUTCOMES, Outcome, has_no_body, is_damaged, is_success, outcome_of
+from tokentape.dialects._progress import Progress
 from tokentape.dialects._readable import NDJSON, comparable, lines_of, readable, since
 from tokentape.dialects._transcript import Line, Said, Transcript, path_of, requested_model, transcript
 
@@ -37,6 +39,7 @@ __all__ = [
     "FINISH",
     "NDJSON",
     "NO_CHOICE",
+    "OUTCOMES",
     "OWN_USAGE",
     "PLAIN_SSE",
     "REASONING",
@@ -48,15 +51,21 @@ __all__ = [
     "Carried",
     "Dialect",
     "Line",
+    "Outcome",
+    "Progress",
     "Read",
     "Said",
     "Transcript",
     "Usage",
     "choose",
     "comparable",
+    "has_no_body",
+    "is_damaged",
+    "is_success",
     "lines_of",
     "name_of",
     "named",
+    "outcome_of",
     "path_of",
     "readable",
     "requested_model",

@@ -8,7 +8,7 @@ whole.
 from collections.abc import Iterator
 from typing import Any
 
-from tokentape.cassette import ContentDecoder, Request, UndecodableContent, header
+from tokentape.cassette import Request, UndecodableContent, request_body
 from tokentape.dialects._body_text import body_text, json_text
 from tokentape.dialects._json import dict_of, list_of, parse, text_of
 from tokentape.dialects._layout import Row, rows
@@ -19,11 +19,10 @@ _TURNS = ("messages", "input", "contents", "prompt")
 
 def asked(request: Request) -> list[Row]:
     """Return the rows of a request's body; none if it has none."""
-    body = request.body
     try:
-        body = ContentDecoder(header(request.headers, b"content-encoding")).feed(body)
+        body = request_body(request)
     except UndecodableContent as error:
-        return [Row(None, "body", f"[{len(body):,} bytes that cannot be decoded: {error}]")]
+        return [Row(None, "body", f"[{len(request.body):,} bytes that cannot be decoded: {error}]")]
     try:
         return _rows(body)
     except RecursionError:

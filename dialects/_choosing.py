@@ -1,6 +1,6 @@
 """Which dialect an answer is in: by the request's path or, if none claims that, by the first events."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tokentape.cassette import ServerSentEvent
 from tokentape.dialects._carried import Dialect
@@ -20,6 +20,15 @@ def named(name: str) -> Dialect:
         return DIALECTS[name]
     except KeyError:
         raise ValueError(f"expected a dialect ({', '.join(DIALECTS)}), found {name!r}") from None
+
+
+def choose_early(path: str, begun: Sequence[ServerSentEvent], *, last: bool) -> Dialect | None:
+    """Return what `choose` will of the whole stream, by those events that have come; None if it is open yet.
+
+    `last`: no more of them come.
+    """
+    dialect = choose(path, begun)
+    return None if dialect is PLAIN_SSE and len(begun) < _EVENTS_LOOKED_AT and not last else dialect
 
 
 def choose(path: str, events: Iterable[ServerSentEvent] = ()) -> Dialect:

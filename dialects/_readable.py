@@ -6,16 +6,14 @@ this raise. Times are in ns since the request was complete; where the recording 
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 
-from tokentape.cassette import Exchange, decoded, header
+from tokentape.cassette import Exchange, authority, decoded, header, utc
 from tokentape.dialects._asked import asked
 from tokentape.dialects._body_text import body_text
 from tokentape.dialects._carried import DONE, ERROR, NO_CHOICE, TOKEN, UNPARSED, Usage, name_of
 from tokentape.dialects._layout import GAP_NS, WIDTH, Part, Row, calls, rows
 from tokentape.dialects._transcript import Line, Transcript, path_of, requested_model, transcript
 
-_PORTS = (("http", 80), ("https", 443))
 NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
 
 
@@ -59,8 +57,8 @@ def heading(exchange: Exchange, said: Transcript) -> Iterator[str]:
     if request is None:
         yield name
     else:
-        port = "" if (request.scheme, request.port) in _PORTS else f":{request.port}"
-        yield f"{name} {request.method} {request.scheme}://{request.host}{port}{path_of(request)}"
+        at = authority(request.host, request.port, scheme=request.scheme)
+        yield f"{name} {request.method} {request.scheme}://{at}{path_of(request)}"
     parts = []
     if request is not None and request.times != "none" and exchange.section is not None:
         parts.append(_wall_clock(exchange.section.wall_ns + request.t))
@@ -217,8 +215,5 @@ def since(exchange: Exchange, t: int, *, pieces: bool = False) -> int | None:
 
 
 def _wall_clock(unix_ns: int) -> str:
-    try:
-        at = datetime.fromtimestamp(unix_ns // 10**9, UTC)
-    except (OverflowError, ValueError, OSError):
-        return "at no known time"
-    return f"{at:%Y-%m-%d %H:%M:%S}.{unix_ns % 10**9 // 10**6:03} UTC"
+    at = utc(unix_ns)
+    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03} UTC"

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tokentape.cassette import (
-    ContentDecoder,
     Exchange,
     Request,
     ServerSentEvent,
     UndecodableContent,
     decoded,
     events,
-    header,
+    request_body,
 )
 from tokentape.dialects._carried import NO_CHOICE, TOKEN, Carried, Dialect, Usage, name_of
 from tokentape.dialects._choosing import choose
@@ -106,9 +105,8 @@ def path_of(request: Request) -> str:
 
 def requested_model(request: Request) -> str | None:
     """Return the model that the request's body asks for, None if it names none."""
-    body = request.body
     try:
-        body = ContentDecoder(header(request.headers, b"content-encoding")).feed(body)
+        body = request_body(request)
     except UndecodableContent:
         return None
     return text_of(dict_of(parse(body)).get("model")) or None

@@ -7,7 +7,7 @@ from mitmproxy import ctx, exceptions, types
 from mitmproxy.addonmanager import Loader
 
 if TYPE_CHECKING:
-    from tokentape.recorder._parts import Parts
+    from tokentape.recorder._recording import Recording
     from tokentape.recorder.addon import TapeAddon
 
 
@@ -49,7 +49,7 @@ class Commands:
         self._recording_now()
         self._tape.rotate()
 
-    def _recording_now(self) -> "Parts":
+    def _recording_now(self) -> "Recording":
         if self._tape.recording is None:
             raise exceptions.CommandError("nothing is being recorded; tape.start begins it")
         return self._tape.recording

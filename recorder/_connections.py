@@ -60,9 +60,14 @@ def watch_upstream(flow: http.HTTPFlow) -> None:
         _readers[flow] = io.reader
 
 
+def unwatch_upstream(flow: http.HTTPFlow) -> None:
+    """Let go of the connection of a flow that has ended: the flow may be kept for long."""
+    _readers.pop(flow, None)
+
+
 def broken_off(flow: http.HTTPFlow) -> str | None:
     """Return what the system says of the upstream's connection, if its failure passes for the body's end."""
-    reader = _readers.pop(flow, None)
+    reader = _readers.get(flow)
     failure = reader.exception() if reader else None
     if failure is None or flow.response is None:
         return None

@@ -7,7 +7,7 @@ from mitmproxy import connection, http
 
 from tokentape import cassette
 from tokentape.recorder import _connections
-from tokentape.recorder._recording import Recording
+from tokentape.recorder._part import Part
 
 
 def request_record(
@@ -53,7 +53,7 @@ def _without_expect(headers: cassette.Headers) -> cassette.Headers:
     return tuple(field for field in headers if field[0].lower() != b"expect")
 
 
-def connect_times(server: connection.Server, recording: Recording) -> cassette.Connect:
+def connect_times(server: connection.Server, part: Part) -> cassette.Connect:
     """Return when the steps of opening a connection to the upstream were done, on the section's clock.
 
     mitmproxy stamps them with the wall clock, so they are as good as its agreement with the monotonic
@@ -61,7 +61,7 @@ def connect_times(server: connection.Server, recording: Recording) -> cassette.C
     """
 
     def at(unix_s: float | None) -> int | None:
-        return None if unix_s is None else recording.of_wall(unix_s)
+        return None if unix_s is None else part.of_wall(unix_s)
 
     return cassette.Connect(
         tcp_start=at(server.timestamp_start),

@@ -7,6 +7,8 @@ import logging
 import threading
 from collections.abc import Callable
 
+from tokentape.cassette import counted
+
 logger = logging.getLogger(__name__)
 
 REPEAT_NS = 60 * 10**9
@@ -64,11 +66,8 @@ class Loss:
         if now - self._said_ns >= REPEAT_NS:
             self._said_ns = now
             logger.error(
-                "%s: THE RECORDING HAS STOPPED and the traffic goes on: "
-                "%d exchange%s and %d piece%s unrecorded so far",
+                "%s: THE RECORDING HAS STOPPED and the traffic goes on: %s and %s unrecorded so far",
                 self._path,
-                self.exchanges,
-                "" if self.exchanges == 1 else "s",
-                self.pieces,
-                "" if self.pieces == 1 else "s",
+                counted(self.exchanges, "exchange"),
+                counted(self.pieces, "piece"),
             )

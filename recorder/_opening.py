@@ -12,15 +12,15 @@ from mitmproxy import version as mitmproxy_version
 from tokentape import cassette
 from tokentape.recorder._loss import Loss
 from tokentape.recorder._options import Settings
-from tokentape.recorder._parts import Parts, newest
-from tokentape.recorder._recording import Recording
+from tokentape.recorder._part import Part
+from tokentape.recorder._recording import Recording, newest
 
 logger = logging.getLogger(__name__)
 
 
-def begin_parts(
+def begin_recording(
     settings: Settings, *, first: str | None = None, on_error: Callable[[], None], say: Callable[[str], None]
-) -> Parts:
+) -> Recording:
     """Begin a recording; with `first`, in that file, which must be new, as in a part of an earlier one.
 
     Where parts may follow, appending goes on in the newest of those that there are; else in the file named.
@@ -30,7 +30,7 @@ def begin_parts(
     """
     then = "and with it the proxy" if settings.stop_on_error else "the traffic goes on unrecorded"
     begin = partial(
-        Recording,
+        Part,
         proxy=f"mitmproxy {mitmproxy_version.VERSION}",
         labels=settings.labels,
         redactor=settings.redactor,
@@ -50,9 +50,15 @@ def begin_parts(
         raise exceptions.OptionsError(f"cannot append to {error}") from None
     except OSError as error:
         raise exceptions.OptionsError(f"cannot record to {path}: {error.strerror or error}") from None
+    if part.writer.torn is not None:
+        logger.warning(
+            "%s: %s. That stays, the recording goes on behind it, and `tokentape recover` copies the rest",
+            path,
+            part.writer.torn,
+        )
     if not settings.redactor.names:
         logger.warning("NOTHING IS REDACTED: API keys, cookies and all other secrets go to %s", path)
-    return Parts(settings.path, part, begin, limits=settings.limits, say=say)
+    return Recording(settings.path, part, begin, limits=settings.limits, say=say)
 
 
 def refuse_existing(settings: Settings) -> None:

@@ -8,8 +8,8 @@ from mitmproxy import exceptions, flowfilter
 from mitmproxy.addonmanager import Loader
 from mitmproxy.optmanager import OptManager
 
-from tokentape.recorder import units
-from tokentape.recorder._parts import Limits
+from tokentape.recorder import arguments, units
+from tokentape.recorder._recording import Limits
 from tokentape.recorder.redaction import Redactor, Rules, RulesError, default_rules, load_rules
 
 DEFAULT_FILTER = (
@@ -42,8 +42,18 @@ def declare(loader: Loader) -> None:
         "or the proxy stops.",
         choices=("continue", "stop"),
     )
-    loader.add_option("tape_redact", bool, True, "Replace secrets before anything is written.")
-    loader.add_option("tape_redact_rules", str, "", "A TOML file of more rules for what is a secret.")
+    loader.add_option(
+        "tape_redact",
+        bool,
+        True,
+        "Replace secrets before anything is written. Holds for files begun from then on.",
+    )
+    loader.add_option(
+        "tape_redact_rules",
+        str,
+        "",
+        "A TOML file of more rules for what is a secret. Holds for files begun from then on.",
+    )
     loader.add_option("tape_label", Sequence[str], [], "Label the recording with KEY=VALUE (repeatable).")
 
 
@@ -63,16 +73,12 @@ class Settings:
 
 def settings(options: OptManager) -> Settings:
     """Return what the options mean. Raises OptionsError, with the option's name, for what means nothing."""
-    path = os.path.expanduser(options.tape_out)
-    if path.endswith(".zst"):
-        raise exceptions.OptionsError(
-            f"tape_out: {path}: a recording is not compressed while it is written; record to a .tape, "
-            "and compress it with `tokentape convert` when it is finished"
-        )
     if options.tape_append and options.tape_overwrite:
         raise exceptions.OptionsError("expected either tape_append or tape_overwrite, found both")
     name = ""
     try:
+        name = "tape_out"
+        path = arguments.uncompressed(os.path.expanduser(options.tape_out))
         name = "tape_filter"
         matches = flowfilter.parse(options.tape_filter)
         name = "tape_rotate_size"
@@ -80,7 +86,7 @@ def settings(options: OptManager) -> Settings:
         name = "tape_rotate_every"
         span = units.span_ns(options.tape_rotate_every) if options.tape_rotate_every else 0
         name = "tape_label"
-        labels = dict(map(units.label, options.tape_label))
+        labels = dict(map(arguments.label, options.tape_label))
     except ValueError as error:
         raise exceptions.OptionsError(f"{name}: {error}") from None
     return Settings(

@@ -1,286 +1,209 @@
-"""A recording under way: it stamps what happens with its clock and writes it, in that order, at once.
+"""A recording in parts: cassettes that follow one another, by size, by time, or when told to.
 
-What it is given it writes before it returns, so a piece is in the file before the client has it. It
-knows nothing of mitmproxy. When the file cannot be written any more the recording ends with a loud line,
-and the exchanges go on without it: the user's traffic is worth more than the record of it.
+An exchange is whole in the part in which it began. So a part takes up no more exchanges once the next one
+has begun, and is closed when its last exchange has ended. Nothing of a closed part is kept but its counts.
+
+Whether a part is due is looked at when an exchange begins, and every second by the addon: not with every
+piece, which would cost each of them. A part may be longer than its limit by what was under way in it. The
+time of a part is that of the monotonic clock, which stands still while the machine sleeps.
 """
 
-import socket
-import time
-from collections.abc import Callable, Mapping
-from importlib.metadata import version
-from os import PathLike
-
-from msgspec.structs import replace
+import logging
+import os
+import re
+from collections.abc import Callable
+from typing import NamedTuple
 
 from tokentape import cassette
-from tokentape.recorder._loss import Loss
-from tokentape.recorder._sync import Syncer
-from tokentape.recorder.redaction import Redactor
+from tokentape.recorder._loss import REPEAT_NS, Loss
+from tokentape.recorder._part import LiveExchange, Part
 
-_APART_NS = 10**9  # a wall clock that was set, or a machine that slept, moves the clocks apart by so much
+logger = logging.getLogger(__name__)
+
+
+class Limits(NamedTuple):
+    """When the next part is due: at a size in bytes, or so long after the part began. 0 is never."""
+
+    size_bytes: int = 0
+    span_ns: int = 0
+
+
+class HeldOpen(NamedTuple):
+    """A part that had not been closed yet: how many exchanges were under way in it, since when the oldest."""
+
+    path: str
+    exchanges: int
+    age_ns: int
 
 
 class Recording:
-    """Writes one section of a cassette: a recording of its own, or one of its parts.
+    """One recording, from its start to its stop, in one part or several.
 
-    `redactor` takes secrets out before anything is written, by the default rules unless one is given.
-    `clock` gives ns of a monotonic clock, `wall` Unix time in ns. `exchanges`, `chunks` and `bytes` count
-    what was written; `loss` what went unrecorded, and why, if something did (shared with other parts).
-    Raises what `cassette.Writer` raises if the file cannot be begun.
+    `begin` begins a part in a new file, or raises what `cassette.Writer` raises; `first` is the part that
+    was begun already, `path` the name after which the others are called. `say` is told of each new part.
     """
 
     def __init__(
         self,
-        path: str | PathLike[str],
+        path: str,
+        first: Part,
+        begin: Callable[[str], Part],
         *,
-        proxy: str,
-        overwrite: bool = False,
-        append: bool = False,
-        labels: Mapping[str, str] | None = None,
-        loss: Loss | None = None,
-        redactor: Redactor | None = None,
-        clock: Callable[[], int] = time.monotonic_ns,
-        wall: Callable[[], int] = time.time_ns,
+        limits: Limits = Limits(),  # noqa: B008  (a tuple)
+        say: Callable[[str], None] = logger.info,
     ) -> None:
-        self.exchanges = 0
-        self._taken_up = 0
-        self.chunks = 0
-        self.bytes = 0
-        self.loss = loss or Loss(clock)
-        self.live: dict[int, LiveExchange] = {}
-        self.clock = clock
-        self.start_ns = clock()
-        self.wall_ns = wall()
-        self._wall = wall
-        self._apart_ns = 0  # how far the clocks are known to have moved apart
-        self.redactor = redactor or Redactor()
-        section = cassette.Section(
-            version=cassette.FORMAT_VERSION,
-            wall_ns=self.wall_ns,
-            mono_ns=self.start_ns,
-            writer=f"tokentape {version('tokentape')}",
-            proxy=proxy,
-            host=socket.gethostname(),
-            labels=dict(labels or {}),
-        )
-        self._retired = False
-        self._closed = False
-        self.writer = cassette.Writer(
-            path, self.redactor.section(section), overwrite=overwrite, append=append
-        )
-        self._syncer = Syncer(self.writer.sync, self.fail)
+        self.path = path
+        self.first_path = first.path
+        self.current = first
+        self.limits = limits
+        self.count = 1
+        self.held_open: list[HeldOpen] = []
+        self._begin = begin
+        self._say = say
+        self._earlier: list[Part] = []
+        self._done = _Counts(0, 0, 0)
+        self._number = max(_number_of(path, first.path), _number_of(path, newest(path)))
+        self._not_before_ns = 0
+        self._stopped = False
 
     @property
-    def path(self) -> str:
-        """Where the cassette is."""
-        return self.writer.path
+    def loss(self) -> Loss:
+        """What went unrecorded, in any of the parts."""
+        return self.current.loss
 
     @property
-    def failure(self) -> OSError | None:
-        """What ended the recording, if something did."""
-        return self.loss.error
+    def counts(self) -> "_Counts":
+        """How many exchanges are in the parts, and chunks and bytes of those that have ended."""
+        parts = [*self._earlier, self.current]
+        return _Counts(*map(sum, zip(self._done, *map(_counts_of, parts), strict=True)))
+
+    def live(self) -> list[LiveExchange]:
+        """Return the exchanges that are under way, oldest part first."""
+        return [exchange for part in (*self._earlier, self.current) for exchange in part.live.values()]
+
+    def part(self) -> Part:
+        """Return the part for an exchange that begins now."""
+        if self._is_due():
+            self.rotate()
+        return self.current
+
+    def check_files(self) -> None:
+        """Fail if the file of a part that is open was removed."""
+        for part in (*self._earlier, self.current):
+            part.check_file()
+
+    def rotate(self) -> bool:
+        """Go on in the next part and say whether that is so: if it cannot be begun, this one goes on."""
+        part = self._next()
+        if part is None:
+            return False
+        earlier, self.current = self.current, part
+        self.count += 1
+        self._forget_finished()
+        self._earlier.append(earlier)
+        under_way = len(earlier.live)
+        earlier.retire()
+        line = f"going on in {part.path}"
+        if under_way:
+            verb = "ends" if under_way == 1 else "end"
+            line += f"; {cassette.counted(under_way, 'exchange')} {verb} in {earlier.path}"
+        self._say(line)
+        return True
+
+    def next_path(self) -> str:
+        """Return a name for another part, after all that there are: their order is that of their names."""
+        number = self._number + 1
+        while os.path.lexists(_name(self.path, number)):
+            number += 1
+        return _name(self.path, number)
 
     @property
     def finished(self) -> bool:
-        """Whether nothing more happens: the last exchange has ended, and the file is synced and closed."""
-        return self._closed and not self._syncer.alive
-
-    def now(self) -> int:
-        """Return ns since the section's start."""
-        return self.clock() - self.start_ns
-
-    def of_wall(self, unix_s: float) -> int:
-        """Return ns since the section's start of a wall-clock time not long ago.
-
-        Both clocks are read for it, so what they went apart since the section began does not matter.
-        """
-        return self.now() - (self._wall() - round(unix_s * 1e9))
-
-    def begin(self, request: cassette.Request) -> "LiveExchange":
-        """Write a request (its number and redactions are set here) and return its exchange."""
-        self._compare_clocks()
-        request = self.redactor.request(replace(request, exchange=self._taken_up, redactions=0))
-        self._taken_up += 1
-        exchange = LiveExchange(self, request)
-        self.live[exchange.number] = exchange
-        try:
-            written = self.write(request)
-        except cassette.RecordTooLarge as error:
-            written = self.write(replace(request, body=b""))
-            self.write(cassette.Note(t=self.now(), text=f"body not kept: {error}", exchange=exchange.number))
-        self.exchanges += written
-        exchange.written(written)
-        return exchange
-
-    def note(self, text: str) -> bool:
-        """Write a remark of the section, and say whether it is in the file."""
-        return self.write(cassette.Note(t=self.now(), text=text))
-
-    def write(
-        self,
-        record: cassette.Close | cassette.End | cassette.Note | cassette.Request | cassette.Response,
-    ) -> bool:
-        """Write a record now and say whether it is in the file: after a failure, nothing is any more."""
-        if self._closed or self.loss.error is not None:
-            return False
-        if type(record) is cassette.Note:
-            record = self.redactor.note(record)
-        try:
-            self.writer.write(record)
-        except OSError as error:
-            self.fail(error)
-            return False
-        return True
-
-    def sync_soon(self) -> None:
-        """Have what was written survive a power failure, as soon as the disk can."""
-        self._syncer.soon()
-
-    def retire(self) -> None:
-        """Close when the last of the live exchanges has ended; nothing waits for it."""
-        self._retired = True
-        self.after_an_end()
-
-    def after_an_end(self) -> None:
-        """Close if this was what a retired recording waited for."""
-        if self._retired and not self.live:
-            self._finish()
-
-    def stop(self) -> None:
-        """End every live exchange as stopped by the recorder, and the recording. May be called again."""
-        for exchange in list(self.live.values()):
-            exchange.end("recorder-stopped")
-        self._finish()
+        """Whether all files are synced and closed."""
+        return all(part.finished for part in (*self._earlier, self.current))
 
     def close(self) -> None:
-        """Stop, and wait until the file is synced and closed."""
+        """Stop, and wait until all files are synced and closed."""
         self.stop()
-        self._syncer.join()
+        for part in (*self._earlier, self.current):
+            part.close()
 
-    def fail(self, error: OSError) -> None:
-        """Stop recording, loudly; the first time counts."""
-        self.loss.fail(self.path, error)
-
-    def _finish(self) -> None:
-        if self._closed:
+    def stop(self) -> None:
+        """End what is under way as stopped by the recorder, and the recording. May be called again."""
+        if self._stopped:
             return
-        self.write(
-            cassette.Close(t=self.now(), exchanges=self.exchanges, chunks=self.chunks, bytes=self.bytes)
-        )
-        self._closed = True
-        self._syncer.finish(self.writer.close)  # in its thread: the last sync may take as long as the disk
+        self._stopped = True
+        now = self.current.clock()
+        self.held_open = [
+            HeldOpen(part.path, len(part.live), now - _oldest_ns(part)) for part in self._earlier if part.live
+        ]
+        for part in (*self._earlier, self.current):
+            part.stop()
 
-    def _compare_clocks(self) -> None:
-        apart_ns = self._wall() - self.wall_ns - self.now()
-        if abs(apart_ns - self._apart_ns) >= _APART_NS:
-            self._apart_ns = apart_ns
-            self.note(f"the wall clock is {apart_ns / 1e9:.3f} s ahead of wall_ns + t")
-
-
-class LiveExchange:
-    """One exchange of a recording, from its complete request to its end."""
-
-    __slots__ = (
-        "_clock",
-        "_loss",
-        "_lost",
-        "_start_ns",
-        "_write",
-        "bytes",
-        "chunks",
-        "detail",
-        "end_ns",
-        "first_piece_ns",
-        "number",
-        "reason",
-        "recording",
-        "request",
-        "status",
-        "whole",
-    )
-
-    def __init__(self, recording: Recording, request: cassette.Request) -> None:
-        self.recording = recording
-        self._loss = recording.loss
-        self._lost = False  # something of it went unrecorded
-        self._clock = recording.clock
-        self._start_ns = recording.start_ns
-        self._write = recording.writer.write
-        self.number = request.exchange
-        self.request = request
-        self.status: int | None = None
-        self.whole = False  # all of it is in the file
-        self.first_piece_ns: int | None = None
-        self.end_ns: int | None = None
-        self.reason: cassette.EndReason | None = None
-        self.detail = ""
-        self.chunks = 0
-        self.bytes = 0
-
-    def respond(self, response: cassette.Response) -> None:
-        """Write status and headers (the number and redactions are set here)."""
-        self.status = response.status
-        self.written(
-            self.recording.write(
-                self.recording.redactor.response(replace(response, exchange=self.number, redactions=0))
-            )
+    def _is_due(self) -> bool:
+        part = self.current
+        if self.loss.error is not None or not part.exchanges or part.clock() < self._not_before_ns:
+            return False
+        return bool(
+            (self.limits.span_ns and part.now() >= self.limits.span_ns)
+            or (self.limits.size_bytes and part.writer.size >= self.limits.size_bytes)
         )
 
-    def piece(self, data: bytes) -> bytes:
-        """Stamp and write a piece of the body as it passes, and return it.
-
-        Every piece waits for this on its way to the client: it goes straight to the writer.
-        """
-        if data and self.end_ns is None:
-            if self._loss.error is not None:
-                self._lose_piece()
-                return data
-            t = self._clock() - self._start_ns
+    def _next(self) -> Part | None:
+        while True:
+            path = self.next_path()
             try:
-                self._write(cassette.Chunk(exchange=self.number, t=t, data=data))
-            except OSError as error:
-                self.recording.fail(error)
-                self._lose_piece()
-            else:
-                if not self.chunks:
-                    self.first_piece_ns = t
-                self.chunks += 1
-                self.bytes += len(data)
-        return data
+                part = self._begin(path)
+            except FileExistsError:  # since we looked
+                continue
+            except (OSError, cassette.CassetteError) as error:
+                self._not_before_ns = self.current.clock() + REPEAT_NS
+                reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+                logger.error("cannot begin %s, %s goes on: %s", path, self.current.path, reason)  # noqa: TRY400
+                return None
+            self._number = _number_of(self.path, path)
+            return part
 
-    def end(
-        self, reason: cassette.EndReason, detail: str = "", trailers: cassette.Headers | None = None
-    ) -> None:
-        """Write how it ended. Only the first ending counts."""
-        recording = self.recording
-        if recording.live.pop(self.number, None) is None:
-            return
-        self.end_ns = recording.now()
-        recording.chunks += self.chunks
-        recording.bytes += self.bytes
-        end = cassette.End(
-            exchange=self.number,
-            t=self.end_ns,
-            reason=reason,
-            detail=detail,
-            trailers=trailers,
-            chunks=self.chunks,
-            bytes=self.bytes,
-        )
-        end = recording.redactor.end(end)
-        self.reason, self.detail = reason, end.detail
-        self.whole = recording.write(end)
-        self.written(self.whole)
-        recording.sync_soon()
-        recording.after_an_end()
+    def _forget_finished(self) -> None:
+        finished = [part for part in self._earlier if part.finished]
+        self._earlier = [part for part in self._earlier if part not in finished]
+        self._done = _Counts(*map(sum, zip(self._done, *map(_counts_of, finished), strict=True)))
 
-    def written(self, whole: bool) -> None:
-        """Take note of a record that is in the file, or is not."""
-        if not whole and not self._lost:
-            self._lost = True
-            self._loss.exchange()
 
-    def _lose_piece(self) -> None:
-        self.written(whole=False)
-        self._loss.piece()
+class _Counts(NamedTuple):
+    exchanges: int
+    chunks: int
+    bytes: int
+
+
+def newest(path: str) -> str:
+    """Return the newest part of the recordings that are called after `path`, or `path` if it has none."""
+    stem, ending = os.path.splitext(os.path.basename(path))
+    pattern = re.compile(rf"{re.escape(stem)}-(\d{{4,}}){re.escape(ending)}")
+    try:
+        names = os.listdir(os.path.dirname(path) or ".")
+    except OSError:
+        names = []
+    numbers = [int(found[1]) for name in names if (found := pattern.fullmatch(name))]
+    return _name(path, max(numbers)) if numbers else path
+
+
+def _name(path: str, number: int) -> str:
+    """Return the name of a part: session-0002.tape, where the first is session.tape."""
+    stem, ending = os.path.splitext(path)
+    return f"{stem}-{number:04}{ending}"
+
+
+def _number_of(path: str, part: str) -> int:
+    if part == path:
+        return 1
+    return int(os.path.splitext(part)[0].rpartition("-")[2])
+
+
+def _counts_of(part: Part) -> _Counts:
+    return _Counts(part.exchanges, part.chunks, part.bytes)
+
+
+def _oldest_ns(part: Part) -> int:
+    """Return when the oldest live exchange of a part began, by its clock."""
+    return part.start_ns + min(exchange.request.t for exchange in part.live.values())

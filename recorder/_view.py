@@ -28,7 +28,7 @@ from mitmproxy.utils import strutils
 from tokentape import cassette
 from tokentape.dialects import readable
 from tokentape.recorder._bodies import DEFAULT_MIB, Bodies
-from tokentape.recorder._recording import Recording
+from tokentape.recorder._part import LiveExchange
 
 _KEY = "tokentape.recorded"
 _MOST_READ = 8 << 20  # read in less than a tenth of a second, all of it others' streams
@@ -36,10 +36,10 @@ _MOST_READ_BY_COMMAND = 256 << 20
 _STREAMS = ("text/event-stream", "application/x-ndjson")
 
 
-def mark(of: http.HTTPFlow, recording: Recording) -> None:
-    """Mark a flow with the place at which its request is about to be written; `Shown` needs it."""
+def mark(of: http.HTTPFlow, exchange: LiveExchange) -> None:
+    """Mark a flow with the place at which its request was written; `Shown` needs it."""
     # Plain values, since mitmproxy saves a flow's metadata with it.
-    of.metadata[_KEY] = {"path": os.path.abspath(recording.path), "offset": recording.writer.size}
+    of.metadata[_KEY] = {"path": os.path.abspath(exchange.part.path), "offset": exchange.offset}
 
 
 def recorded(of: flow.Flow, *, max_bytes: int = _MOST_READ) -> tuple[cassette.Exchange, str]:

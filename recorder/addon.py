@@ -28,9 +28,9 @@ from mitmproxy.log import ALERT
 from tokentape import cassette
 from tokentape.recorder import _connections, _flows, _options, report
 from tokentape.recorder._commands import Commands
-from tokentape.recorder._opening import begin_parts, refuse_existing
-from tokentape.recorder._parts import Parts
-from tokentape.recorder._recording import LiveExchange, Recording
+from tokentape.recorder._opening import begin_recording, refuse_existing
+from tokentape.recorder._part import LiveExchange, Part
+from tokentape.recorder._recording import Recording
 from tokentape.recorder._view import Shown, mark
 
 logger = logging.getLogger(__name__)
@@ -53,10 +53,10 @@ class TapeAddon:
         on_end: Callable[[LiveExchange], None] | None = None,
         say: Callable[[str], None] | None = None,
     ) -> None:
-        self.recording: Parts | None = None
+        self.recording: Recording | None = None
         self.passed_over = 0
         self.unfinished = 0
-        self._ended: list[Parts] = []  # and not closed yet, or failed
+        self._ended: list[Recording] = []  # and not closed yet, or failed
         self._on_end = on_end or _log_end
         self._say = say or partial(logger.log, ALERT)
         self._settings = _options.Settings()
@@ -98,18 +98,18 @@ class TapeAddon:
                 logger.error(error)  # noqa: TRY400  (one line)
         self._tick()
 
-    def go_on_with(self, begun: Parts | None) -> None:
+    def go_on_with(self, begun: Recording | None) -> None:
         """End the recording, and go on with another if there is one."""
         self._close()
         self.recording = begun
         self.passed_over = self.unfinished = 0
 
-    def begun(self, settings: _options.Settings, first: str | None = None) -> Parts:
+    def begun(self, settings: _options.Settings, first: str | None = None) -> Recording:
         """Begin a recording as the settings say. Raises OptionsError."""
         for ended in self._ended:
             if settings.path == ended.path:
                 ended.close()  # its lock is on the file until it is synced
-        return begin_parts(settings, first=first, on_error=self._on_loss, say=self._say)
+        return begin_recording(settings, first=first, on_error=self._on_loss, say=self._say)
 
     def rotate(self) -> None:
         """Go on in the next part; where the recording has failed, record again, in the next part.
@@ -155,13 +155,15 @@ class TapeAddon:
             if not self._settings.matches(flow):
                 self._pass_over(flow)
                 return
+            if not known.complete:
+                known.end_ns = t_ns
             known = self._begin(self.recording.part(), flow, known)
         _connections.watch_upstream(flow)
         connect = None
         if flow.server_conn not in self._used_servers and flow.server_conn.timestamp_start:
             self._used_servers.add(flow.server_conn)
-            connect = _flows.connect_times(flow.server_conn, known.recording)
-        known.respond(_flows.response_record(flow, t=t_ns - known.recording.start_ns, connect=connect))
+            connect = _flows.connect_times(flow.server_conn, known.part)
+        known.respond(_flows.response_record(flow, t=t_ns - known.part.start_ns, connect=connect))
         flow.response.stream = _both(known.piece, flow.response.stream)
 
     def response(self, flow: http.HTTPFlow) -> None:
@@ -219,24 +221,27 @@ class TapeAddon:
     def _tick(self) -> None:
         self._timer = ctx.master.event_loop.call_later(_TICK_S, self._tick)
         if self.recording is not None:
+            self.recording.check_files()
             self.recording.part()  # the next one, if it is due
 
     def _on_loss(self) -> None:
         if self._settings.stop_on_error:
             ctx.master.shutdown()
 
-    def _begin(self, recording: Recording, flow: http.HTTPFlow, pending: "_Pending") -> LiveExchange:
+    def _begin(self, part: Part, flow: http.HTTPFlow, pending: "_Pending") -> LiveExchange:
         _connections.watch_client(flow.client_conn)
         body = flow.request.raw_content
         if body is None:
             body = b"".join(pending.body)
-        mark(flow, recording)
-        zero = recording.start_ns
-        exchange = self._known[flow] = recording.begin(
+        zero = part.start_ns
+        exchange = self._known[flow] = part.begin(
             _flows.request_record(
                 flow, t=pending.ns - zero, t_end=pending.end_ns - zero, body=body, came=pending.headers
             )
         )
+        mark(flow, exchange)
+        if not pending.complete:
+            part.remark(exchange, "the answer began before the request was complete, whose rest is not here")
         return exchange
 
     def _pass_over(self, flow: http.HTTPFlow) -> None:
@@ -246,6 +251,7 @@ class TapeAddon:
         self, flow: http.HTTPFlow, exchange: LiveExchange, reason: Any, detail: str = "", **more: Any
     ) -> None:
         del self._known[flow]
+        _connections.unwatch_upstream(flow)
         if flow.response is not None and flow.response.stream:
             flow.response.stream = True  # a flow that mitmproxy keeps is not to keep the exchange
         if exchange.end_ns is None:

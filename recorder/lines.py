@@ -34,7 +34,8 @@ class Lines:
     def say(self, line: str, *, wait_s: float = 0.0) -> None:
         """Write a line if it can be written at once, or within `wait_s`. Long lines are cut."""
         with self._alone:
-            if not self._has_room(wait_s):
+            descriptor = self._descriptor
+            if descriptor is None or not _has_room(descriptor, wait_s):
                 self.dropped += 1
                 self._last_dropped = line
                 return
@@ -42,7 +43,7 @@ class Lines:
                 line = f"({self.dropped} lines before this one were dropped, since nobody read them)\n{line}"
             data = line.encode(errors="backslashreplace")[:_MOST_BYTES] + b"\n"
             try:
-                os.write(self._descriptor or 0, data)
+                os.write(descriptor, data)
             except OSError:  # whoever read them is gone
                 self._descriptor = None
             self.dropped = 0
@@ -53,13 +54,12 @@ class Lines:
             self.dropped -= 1
             self.say(self._last_dropped, wait_s=wait_s)
 
-    def _has_room(self, wait_s: float) -> bool:
-        if self._descriptor is None:
-            return False
-        try:
-            return bool(select.select([], [self._descriptor], [], wait_s)[1])
-        except (OSError, ValueError):  # Windows can ask only sockets; a descriptor may be past 1,024
-            return True
+
+def _has_room(descriptor: int, wait_s: float) -> bool:
+    try:
+        return bool(select.select([], [descriptor], [], wait_s)[1])
+    except (OSError, ValueError):  # Windows can ask only sockets; a descriptor may be past 1,024
+        return True
 
 
 def occupy_standard_descriptors() -> None:

@@ -17,6 +17,7 @@ from mitmproxy.proxy import server
 from tokentape.recorder.addon import TapeAddon
 
 _ENDING = (signal.SIGINT, signal.SIGTERM)
+_HANG_UP = (signal.SIGHUP,) if hasattr(signal, "SIGHUP") else ()  # Windows has none
 _MAX_SILENCE_S = 24 * 60 * 60
 
 
@@ -43,7 +44,7 @@ def run(
     as NAME=VALUE. `on_listening` is called with host and port once connections are accepted. The file is
     not touched before that. `say` gets mitmproxy's warnings and errors; it must not wait.
 
-    SIGINT and SIGTERM are ignored when this returns: the recording has ended then, and there is nothing
+    Signals are ignored when this returns: the recording has ended then, and there is nothing
     left that a second one could be meant for.
 
     Raises `ProxyError` if the address cannot be listened at, the file not written, or an option is refused.
@@ -80,14 +81,15 @@ async def _run(
         with contextlib.suppress(NotImplementedError, AttributeError):  # Windows: KeyboardInterrupt ends it
             for number in _ENDING:
                 loop.add_signal_handler(number, master.shutdown)
-            if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
-                loop.add_signal_handler(signal.SIGHUP, _hung_up, master, addon)
+            for number in _HANG_UP:
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    loop.add_signal_handler(number, _hung_up, master, addon)
         loop.set_exception_handler(_unless_cancelled)
         await master.run()
     except exceptions.OptionsError as error:
         raise ProxyError(str(error)) from None
     finally:
-        for number in _ENDING:
+        for number in (*_ENDING, *_HANG_UP):
             with contextlib.suppress(NotImplementedError):
                 asyncio.get_running_loop().remove_signal_handler(number)  # or closing the loop would
             signal.signal(number, signal.SIG_IGN)

@@ -1,15 +1,20 @@
 """What the recorder says of an exchange and of a recording, in a line each."""
 
 import re
+from functools import partial
 
-from tokentape.recorder._parts import Parts
-from tokentape.recorder._recording import LiveExchange
+from tokentape.cassette import counted
+from tokentape.recorder._part import LiveExchange
+from tokentape.recorder._recording import Recording
+
+_count = partial(counted, grouped=True)
 
 
 def ended(exchange: LiveExchange) -> str:
     """Return the line for an exchange that has ended."""
     request = exchange.request
     # without the query, which may hold a key, and with nothing that a terminal would obey
+    # (cli's safe_text goes by what standard output can show; this is for standard error and for logs)
     path = re.sub(rb"[^\x21-\x7e]", b"?", request.path.partition(b"?")[0]).decode()
     parts = [
         f"#{exchange.number} {request.method} {request.host}{path}",
@@ -26,7 +31,7 @@ def ended(exchange: LiveExchange) -> str:
     return "  ".join(parts)
 
 
-def summary(recording: Parts, passed_over: int, unfinished: int = 0) -> str:
+def summary(recording: Recording, passed_over: int, unfinished: int = 0) -> str:
     """Return the line for a recording that has ended, over all of its parts."""
     counts, loss = recording.counts, recording.loss
     last = f" ... {recording.current.path} ({recording.count} parts)" if recording.count > 1 else ""
@@ -49,7 +54,3 @@ def summary(recording: Parts, passed_over: int, unfinished: int = 0) -> str:
             f"{_count(loss.exchanges, 'exchange')} and {_count(loss.pieces, 'piece')} went unrecorded"
         )
     return line
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

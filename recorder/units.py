@@ -25,11 +25,3 @@ def span_ns(text: str) -> int:
     if span < 1:
         raise ValueError(f"expected a span of time such as 30s, 15m, 1h or 7d, found {text!r}")
     return span
-
-
-def label(text: str) -> tuple[str, str]:
-    """Return the key and the value of KEY=VALUE. Raises ValueError for what is none."""
-    key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise ValueError(f"expected KEY=VALUE such as run=nightly, found {text!r}")
-    return key.strip(), value

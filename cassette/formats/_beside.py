@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from tokentape.cassette._body import decoded, header
-from tokentape.cassette._coding import ContentDecoder, UndecodableContent
+from tokentape.cassette._body import decoded, request_body
+from tokentape.cassette._coding import UndecodableContent
 from tokentape.cassette._exchanges import Exchange
 from tokentape.cassette._records import (
     FORMAT_VERSION,
@@ -149,10 +149,7 @@ def _with_other_body(exchange: Exchange, plain: Exchange) -> Exchange:
 def _is_encoded(request: Request, body: bytes) -> bool:
     """Whether a body is the one of a request with its content-encoding undone, or is not there at all."""
     try:
-        return (
-            not body
-            or ContentDecoder(header(request.headers, b"content-encoding")).feed(request.body) == body
-        )
+        return not body or request_body(request) == body
     except UndecodableContent:
         return False
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import chain
 from os import PathLike, fspath
 from typing import BinaryIO, Literal, TypeAlias, get_args
 
@@ -13,7 +12,8 @@ from tokentape.cassette._errors import Unreadable
 from tokentape.cassette._new_file import NewFile
 from tokentape.cassette._reader import Entry, Reader
 from tokentape.cassette._reader import open as open_cassette
-from tokentape.cassette._records import FORMAT_VERSION, Request, Section, encode
+from tokentape.cassette._records import Request
+from tokentape.cassette._recovery import STAND_IN, whole_entries
 from tokentape.cassette._rewriter import Rewriter
 from tokentape.cassette.formats._assembly import Redact
 from tokentape.cassette.formats._errors import NotWritten
@@ -33,8 +33,6 @@ ENDINGS: dict[str, Format] = {
     ".json": "vcr",
 }
 """Which format a file's ending names."""
-
-_NO_SECTION = Section(version=FORMAT_VERSION, wall_ns=0, mono_ns=0, writer="", proxy="", host="")
 
 
 @dataclass(slots=True)
@@ -140,12 +138,12 @@ def _opened(name: str) -> BinaryIO:
 
 
 def _read_tape(tape: Reader, lost: list[str]) -> Iterator[Entry]:
-    """Yield what is whole of a cassette, with a section first also if that one is lost."""
-    entries = tape.entries()
-    first = next(entries, None)
-    if tape.damage and not (first and isinstance(first.record, Section)):
-        yield Entry(0, encode(_NO_SECTION), _NO_SECTION)
-    yield from chain([] if first is None else [first], entries)
+    """Yield what is whole of a cassette, with a section where one must have been lost."""
+    for entry in whole_entries(tape):
+        if entry.record is STAND_IN:
+            before = f"the section record before byte {entry.offset}"
+            lost.append(f"{tape.name}: {before}; a stand-in is in its place")
+        yield entry
     lost += [f"{tape.name}: {damage}" for damage in tape.damage]
 
 

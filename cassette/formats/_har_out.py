@@ -6,14 +6,14 @@ opening a connection fell into it counts as `connect`, and is taken out of the p
 
 from base64 import b64encode
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
-from tokentape.cassette._body import decoded, header
-from tokentape.cassette._coding import ContentDecoder, UndecodableContent
+from tokentape.cassette._body import decoded, header, request_body
+from tokentape.cassette._coding import UndecodableContent
 from tokentape.cassette._exchanges import Exchange
 from tokentape.cassette._records import Headers, Request, Response
+from tokentape.cassette._wall_clock import utc
 from tokentape.cassette.formats._plain import header_text, url_of
 from tokentape.cassette.formats._text import text_of
 
@@ -59,7 +59,7 @@ def _request(request: Request) -> dict[str, Any]:
         content_type = header(request.headers, b"content-type")
         body = request.body
         with suppress(UndecodableContent):
-            body = ContentDecoder(header(request.headers, b"content-encoding")).feed(body)
+            body = request_body(request)
         # There is no place for bytes here: a body that is no text is beside the entry only.
         text = text_of(body, content_type)
         found["postData"] = {"mimeType": content_type, "text": "" if text is None else text}
@@ -147,9 +147,7 @@ def _overlap(span: tuple[int, int], start: int, end: int) -> int:
 
 def _iso(unix_ns: int) -> str:
     """Return a time of day in UTC, to the microsecond, which is what all readers of such times take."""
-    at = datetime(1970, 1, 1, tzinfo=UTC)
-    at += timedelta(microseconds=unix_ns // 1_000)
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{utc(unix_ns):%Y-%m-%dT%H:%M:%S.%fZ}"
 
 
 def _headers(headers: Headers) -> list[dict[str, str]]:

@@ -79,11 +79,6 @@ def line_of(payload: bytes, record: Record) -> bytes:
     return _line(found)
 
 
-def payload_of(line: bytes) -> bytes:
-    """Return the payload of a line's record. Raises `WrongField` if it is none."""
-    return _payload_of(_object_of(line))
-
-
 def _payload_of(found: dict[str, Any]) -> bytes:
     kind = found.get("kind")
     if "payload" in found:

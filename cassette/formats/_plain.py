@@ -7,11 +7,12 @@ from urllib.parse import urlsplit
 import brotli
 from msgspec.structs import replace
 
+from tokentape.cassette._authority import DEFAULT_PORTS, authority
 from tokentape.cassette._body import header
 from tokentape.cassette._exchanges import Exchange
+from tokentape.cassette._reader import ZSTD_MAGIC
 from tokentape.cassette._records import Headers
 
-DEFAULT_PORTS = {"http": 80, "https": 443}
 _ENCODED = frozenset([b"content-encoding"])
 
 
@@ -49,10 +50,8 @@ def target_of(url: str) -> tuple[str, str, int, bytes]:
 
 def url_of(scheme: str, host: str, port: int, path: bytes) -> str:
     """Return the URL of a request."""
-    shown = f"[{host}]" if ":" in host else host
-    authority = shown if port in (DEFAULT_PORTS.get(scheme), 0) else f"{shown}:{port}"
     target = path.decode("utf-8", "backslashreplace")
-    return f"{scheme}://{authority}{'' if target.startswith('/') else '/'}{target}"
+    return f"{scheme}://{authority(host, port, scheme=scheme)}{'' if target.startswith('/') else '/'}{target}"
 
 
 def without_coding(exchange: Exchange) -> Exchange:
@@ -83,7 +82,7 @@ def is_encoded(headers: Headers, body: bytes) -> bool:
         case "gzip" | "x-gzip":
             return body.startswith(b"\x1f\x8b")
         case "zstd":
-            return body.startswith(b"\x28\xb5\x2f\xfd")
+            return body.startswith(ZSTD_MAGIC)
         case "deflate":
             return any(_inflates(body, bits) for bits in (15, -15))
         case "br":

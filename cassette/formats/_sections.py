@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from tokentape.cassette._exchanges import Exchange, exchanges
 from tokentape.cassette._reader import Entry
 from tokentape.cassette._records import Close, Note, Record, Section, Unknown, encode
+from tokentape.cassette._recovery import with_stand_ins
 from tokentape.cassette.formats._beside import SectionEnd
 
 
@@ -21,9 +22,8 @@ def exchanges_of(
     """
     ends: list[SectionEnd] = []
     counts = {"unknown": 0, "further": 0}
-    found = sorted(
-        exchanges(_watched(entries, ends, counts)), key=lambda each: (each.section_index, each.number)
-    )
+    records = _watched(with_stand_ins(entries), ends, counts)
+    found = sorted(exchanges(records), key=lambda each: (each.section_index, each.number))
     if counts["unknown"]:
         lost.append(f"{counts['unknown']} of the records are of kinds that {into} has no place for")
     if counts["further"]:

@@ -10,7 +10,6 @@ from tokentape.recorder.redaction._rules import (
     RulesError,
     default_rules,
     load_rules,
-    parse_rules,
     pattern_rules,
 )
 
@@ -21,7 +20,6 @@ __all__ = [
     "RulesError",
     "default_rules",
     "load_rules",
-    "parse_rules",
     "pattern_rules",
     "redact_cassette",
 ]

@@ -5,7 +5,8 @@ written, and once to write. Whatever has nothing to replace is copied as it is, 
 not know of it.
 
 Invariant: each record of the cassette is in the new one, in its place and with its times; sizes and counts
-say what is there.
+say what is there. What is written in an answer's place is that answer's, also where records between two
+answers were lost: both passes number sections alike, with a stand-in for one that must have been lost.
 """
 
 from collections import Counter
@@ -16,12 +17,12 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from tokentape import cassette
-from tokentape.cassette import Entry
+from tokentape.cassette import STAND_IN, Entry, whole_entries
 from tokentape.recorder.redaction._answers import redacted_answer
 from tokentape.recorder.redaction._bodies import redacted_body
 from tokentape.recorder.redaction._redactor import Redactor
 
-_Key = tuple[int, int]  # section and exchange
+_Key = tuple[int, int, int]  # section, exchange, and how many of that number ended before it
 
 
 @dataclass(slots=True)
@@ -57,21 +58,27 @@ class _Pass:
         self._found = Redacted()
         self._pieces: dict[_Key, list[bytes]] = {}
         self._grown: Counter[_Key] = Counter()  # by how many bytes an answer is longer
+        self._ended: Counter[tuple[int, int]] = Counter()  # a section of an interrupted recording may be lost
         self._section = -1
 
     def run(self, read: Callable[[], cassette.Reader], out: cassette.Rewriter) -> Redacted:
         with read() as tape:
-            for exchange in cassette.exchanges(tape):
+            for exchange in cassette.exchanges(entry.record for entry in whole_entries(tape)):
                 self._answer(exchange, tape.name)
+        self._ended.clear()
         with read() as tape:
-            for entry in tape.entries():
+            for entry in whole_entries(tape):
+                if entry.record is STAND_IN:
+                    before = f"the section record before byte {entry.offset}"
+                    self._found.lost.append(f"{tape.name}: {before}; a stand-in is in its place")
                 record = self._redacted(entry)
                 out.copy(entry.payload if record is None else cassette.encode_like(entry.payload, record))
             self._found.lost += [f"{tape.name}: {damage}; it is not copied" for damage in tape.damage]
         return self._found
 
     def _answer(self, exchange: cassette.Exchange, name: str) -> None:
-        key = exchange.section_index, exchange.number
+        key = self._key(exchange.section_index, exchange.number)
+        self._ended[key[:2]] += 1
         with self._at("response body"):
             answer = redacted_answer(self._redactor.finder, exchange, self._redactor.counts)
         if answer.pieces is not None:
@@ -82,6 +89,10 @@ class _Pass:
             where = f"{name}, exchange {exchange.number}"
             self._found.lost.append(f"{where}: the answer is copied as it is: {answer.unreadable}")
 
+    def _key(self, section: int, number: int) -> _Key:
+        """Return which answer of this number the records are of, as both passes have come to it."""
+        return section, number, self._ended[section, number]
+
     def _redacted(self, entry: Entry) -> cassette.Known | None:
         """Return the record without secrets; None for one that stays as it was."""
         redactor = self._redactor
@@ -89,7 +100,7 @@ class _Pass:
         new: cassette.Known | None = None
         match record:
             case cassette.Chunk():
-                left = self._pieces.get((max(self._section, 0), record.exchange))
+                left = self._pieces.get(self._key(self._section, record.exchange))
                 return replace(record, data=left.pop()) if left else None
             case cassette.Section():
                 self._section += 1
@@ -100,19 +111,19 @@ class _Pass:
             case cassette.Response():
                 with self._at("response header"):
                     new = redactor.response(record)
-                grown = self._grown[max(self._section, 0), record.exchange]
+                grown = self._grown[self._key(self._section, record.exchange)]
                 new = replace(new, headers=_longer(new.headers, grown)) if grown else new
             case cassette.End():
                 with self._at("end"):
                     new = redactor.end(record)
-                grown = self._grown[max(self._section, 0), record.exchange]
+                grown = self._grown[self._key(self._section, record.exchange)]
+                self._ended[self._section, record.exchange] += 1
                 new = replace(new, bytes=max(new.bytes + grown, 0))
             case cassette.Note():
                 with self._at("note"):
                     new = redactor.note(record)
             case cassette.Close():
-                section = max(self._section, 0)
-                grown = sum(size for (index, _), size in self._grown.items() if index == section)
+                grown = sum(size for (index, *_), size in self._grown.items() if index == self._section)
                 new = replace(record, bytes=max(record.bytes + grown, 0))
             case cassette.Unknown():
                 if found := len(redactor.finder.find(record.payload)):

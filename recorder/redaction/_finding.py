@@ -7,6 +7,7 @@ Invariant: the finds of `find` are in order and do not overlap.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -22,7 +23,8 @@ _AFTER_AN_ESCAPE = re.compile(  # of JSON, of a URL, of a terminal's colours
 )
 _IN_DATA = re.compile(rb"[A-Za-z0-9_-]{40}")
 _PARAMETER = re.compile(rb"[?&;]([][A-Za-z0-9_.-]{1,48})=")
-_VALUE = re.compile(rb"[^&;\s\"'<>#\\,)\]}]{8,8192}")
+_LONGEST_PARAMETER = 50
+_VALUE = re.compile(rb"[^&;\s\"'<>#\\,)\]}]{8,}")
 _FIELD = re.compile(rb'"([A-Za-z0-9_. -]{2,64})(\\{0,15})"\s{0,16}:\s{0,16}(\\{0,15})"')
 _END_OF_STRING = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 
@@ -79,10 +81,13 @@ class Finder:
                     yield _of(shape, found)
 
     def _parameters(self, data: bytes, start: int, end: int) -> Iterator[Find]:
-        for found in _PARAMETER.finditer(data, start, end):
+        while found := _PARAMETER.search(data, start, end):
+            start = found.end()
             for rule in self.parameters.of(found[1])[:1]:
-                if value := _VALUE.match(data, found.end()):
+                if value := _VALUE.match(data, start):
                     yield Find(*value.span(), rule.name, in_url=True)
+                    # What begins inside of the value ends with it, unless its name goes on behind it.
+                    start = max(start, value.end() - _LONGEST_PARAMETER)
 
     def _fields(self, data: bytes, start: int, end: int) -> Iterator[Find]:
         for found in _FIELD.finditer(data, start, end):
@@ -182,9 +187,13 @@ def apart(data: bytes, finds: Iterable[Find]) -> list[Find]:
     if not kept:
         return kept
     replaced = [found.span() for found in REDACTED.finditer(data)]
-    return [
-        find for find in kept if not any(start <= find.start and find.end <= end for start, end in replaced)
-    ]
+    starts = [start for start, _ in replaced]
+
+    def is_in_a_placeholder(find: Find) -> bool:
+        before = bisect_right(starts, find.start)
+        return before > 0 and find.end <= replaced[before - 1][1]
+
+    return [find for find in kept if not is_in_a_placeholder(find)]
 
 
 def _of(shape: Shape, found: re.Match[bytes]) -> Find:

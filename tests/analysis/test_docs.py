@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._outcome import OUTCOMES
 from tokentape.analysis._reason import REASONS
 from tokentape.analysis._summary import COLUMNS, METRICS
+from tokentape.dialects import OUTCOMES
 from tokentape.dialects._carried import NAMES
 
 TEXT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")

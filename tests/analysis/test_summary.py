@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tokentape.analysis import GROUPINGS, load
 from tokentape.analysis._metrics import percentile
-from tokentape.analysis._outcome import OUTCOMES
 from tokentape.analysis._summary import METRICS
+from tokentape.dialects import OUTCOMES
 
 
 def spoken(exchange, times, model, finish="stop"):

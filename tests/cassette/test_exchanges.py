@@ -1,7 +1,22 @@
-import msgspec
+import io
 
-from tests.cassette.tapes import CHUNKS, CLOSE, END, NOTE, RECORDS, REQUEST, RESPONSE, SECTION
-from tokentape.cassette import Unknown, exchanges
+import msgspec
+import pytest
+
+from tests.cassette.tapes import (
+    CHUNKS,
+    CLOSE,
+    END,
+    NOTE,
+    RECORDS,
+    REQUEST,
+    RESPONSE,
+    SECTION,
+    closed,
+    exchange,
+    raw,
+)
+from tokentape.cassette import Reader, Unknown, exchanges, whole_entries
 
 replace = msgspec.structs.replace
 
@@ -48,3 +63,25 @@ def test_notes_and_unknown_records_disturb_nothing():
     of_it = replace(NOTE, exchange=0)
     (exchange,) = exchanges([SECTION, unknown, REQUEST, NOTE, of_it, END, CLOSE])
     assert exchange.notes == [of_it]
+
+
+@pytest.mark.parametrize("lost", range(3))
+def test_a_lost_section_is_counted_as_where_it_is_recovered(lost):
+    sections = [closed(SECTION, *exchange(0), *exchange(1)) for _ in range(3)]
+    del sections[lost][0]
+    data = raw(*(record for section in sections for record in section))
+    found = list(exchanges(Reader(io.BytesIO(data), lenient=True)))
+    assert [(each.section_index, each.number) for each in found] == [
+        (section, number) for section in range(3) for number in range(2)
+    ]
+    assert [each.section_index for each in found if each.section is None] == [lost, lost]
+    mended = exchanges(entry.record for entry in whole_entries(Reader(io.BytesIO(data), lenient=True)))
+    assert [each.section_index for each in mended] == [each.section_index for each in found]
+
+
+def test_a_piece_behind_a_close_is_of_another_exchange():
+    cut = [SECTION, REQUEST, RESPONSE, CHUNKS[0], CLOSE, CHUNKS[1], END]
+    assert [(each.section_index, each.chunks) for each in exchanges(cut)] == [
+        (0, [CHUNKS[0]]),
+        (1, [CHUNKS[1]]),
+    ]

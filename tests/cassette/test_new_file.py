@@ -35,6 +35,15 @@ def test_a_full_disk_is_said_of_the_file_that_is_made(tmp_path, number):
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_cannot_take_its_place_is_said_of_the_file_that_is_made(tmp_path, overwrite):
+    path = tmp_path / "a"
+    with pytest.raises(OSError) as found, NewFile(path, overwrite=overwrite):
+        path.mkdir()
+    assert (found.value.filename, found.value.filename2) == (str(path), None)
+    assert os.listdir(tmp_path) == ["a"]
+
+
 def test_other_errors_of_the_system_keep_their_names(tmp_path):
     with pytest.raises(FileNotFoundError) as found, NewFile(tmp_path / "a"):
         open(tmp_path / "another")  # noqa: SIM115

@@ -46,6 +46,51 @@ def test_overwriting_replaces_the_file(tmp_path):
         assert list(reader) == [SECTION]
 
 
+def test_a_file_that_is_replaced_is_its_owners_from_then_on(tmp_path):
+    path = tmp_path / "a.tape"
+    path.touch()
+    path.chmod(0o644)
+    cassette.Writer(path, SECTION, overwrite=True).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("options", [{"overwrite": True}, {"append": True}], ids=["overwrite", "append"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, options):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path in (fifo, "/dev/null"):
+        with pytest.raises(OSError, match=r"expected a file|No such device"):
+            cassette.Writer(path, SECTION, **options)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(OSError, match="expected a file"):
+        cassette.Writer(fifo, SECTION, **options)
+    os.close(reader)
+    assert fifo.is_fifo()
+
+
+def test_a_file_that_was_removed_is_known_to_be(tmp_path):
+    path = tmp_path / "a.tape"
+    with cassette.Writer(path, SECTION) as writer:
+        assert not writer.removed
+        path.rename(tmp_path / "b.tape")
+        assert not writer.removed
+        (tmp_path / "b.tape").unlink()
+        assert writer.removed
+    assert not writer.removed
+
+
+def test_a_torn_tail_that_is_written_behind_is_told(tmp_path):
+    path = write(tmp_path / "a.tape", SECTION, REQUEST)
+    with cassette.Writer(path, SECTION, append=True) as writer:
+        assert writer.torn is None
+    whole = path.stat().st_size
+    with path.open("ab") as file:
+        file.write(b"\xc9\x00\x00\x00")
+    with cassette.Writer(path, SECTION, append=True) as writer:
+        assert writer.torn is not None
+        assert writer.torn.offset == whole
+
+
 def test_a_file_that_another_writer_has_is_not_touched(tmp_path):
     path = tmp_path / "a.tape"
     with cassette.Writer(path, SECTION) as writer:

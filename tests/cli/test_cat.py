@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, write
+from tests.cassette.tapes import closed, exchange, raw
 from tests.streams import STREAMS
 from tokentape import cassette
 from tokentape.cli import _cat_formats, main
@@ -49,6 +50,17 @@ def test_text_is_shown_with_times_and_nothing_that_a_terminal_obeys(tape):
     assert "secret" not in result.stdout
     assert [line[:2] for line in result.stdout.splitlines() if line.startswith("#")] == ["#0", "#1", "#2"]
     assert result.stderr == ""
+
+
+def test_an_exchange_is_chosen_by_its_section_also_where_the_record_of_one_was_lost(tmp_path):
+    sections = [closed(SECTION, *exchange(0), *exchange(1, host=f"h{index}.example")) for index in range(3)]
+    del sections[1][0]
+    tape = tmp_path / "a.tape"
+    tape.write_bytes(raw(*(record for section in sections for record in section)))
+    for section in range(3):
+        result = cat(tape, "--section", section, "--exchange", 1)
+        assert result.stdout.count("#1") == 1
+        assert f"h{section}.example" in result.stdout
 
 
 def test_an_exchange_is_chosen_by_its_number(tape):
@@ -189,9 +201,7 @@ def test_a_reader_that_has_enough_ends_it_quietly(tmp_path):
 def test_exchanges_are_shown_as_they_end_and_not_held(tmp_path, monkeypatch):
     tape = write(tmp_path / "a.tape", *(records(PIECES, exchange=n) for n in range(3)))
     shown = []
-    monkeypatch.setattr(
-        _cat_formats, "text", lambda exchange, _: shown.append(exchange.number) or iter(["x"])
-    )
+    monkeypatch.setattr(_cat_formats, "text", lambda exchange: shown.append(exchange.number) or iter(["x"]))
     whole = tape.read_bytes()
     monkeypatch.setattr(
         cassette, "exchanges", lambda source: (shown.append("read") or each for each in _exchanges(source))

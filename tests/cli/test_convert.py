@@ -72,10 +72,18 @@ def test_an_existing_file_is_refused(tape, tmp_path):
     assert run(tape, there, "--overwrite").exit_code == 0
 
 
-def test_a_cassette_can_be_converted_in_place(tape):
+def test_a_cassette_is_not_replaced_by_itself(tape):
     before = tape.read_bytes()
-    assert run(tape, tape, "--overwrite").exit_code == 0
-    assert tape.read_bytes() == before
+    result = run(tape, tape, "--overwrite")
+    assert (result.exit_code, tape.read_bytes()) == (2, before)
+    assert "expected another file than" in result.stderr
+
+
+def test_a_folder_is_no_file_to_write_to(tape, tmp_path):
+    (tmp_path / "a.har").mkdir()
+    result = run(tape, tmp_path / "a.har", "--overwrite")
+    assert result.exit_code == 1
+    assert "expected the name of a file to write to, found the folder" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["missing.har", "wrong.har", "wrong.jsonl", "wrong.yaml", "wrong.flow"])

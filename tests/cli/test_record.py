@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from tests.e2e.processes import run
+from tokentape.cli._recording import what_to_set
 
 
 def line_of(done: subprocess.CompletedProcess[str]) -> str:
@@ -147,3 +148,21 @@ def test_a_filter_or_setting_that_mitmproxy_refuses_is_said(option, value, said,
     assert done.returncode == 1
     assert said in line_of(done)
     assert not path.exists()
+
+
+def test_the_cassette_is_not_named_twice(tmp_path):
+    done = run("record", "--proxy", "-o", tmp_path / "a.tape", "--set", "tape_out=b.tape", check=False)
+    assert done.returncode == 2
+    assert "--output" in line_of(done)
+
+
+@pytest.mark.parametrize(
+    ("upstream", "line"),
+    [
+        ("https://api.openai.com", "export OPENAI_BASE_URL=http://h:1/v1"),
+        ("https://host/api", "export OPENAI_BASE_URL=http://h:1/api"),
+        ("https://api.anthropic.com", "export ANTHROPIC_BASE_URL=http://h:1"),
+    ],
+)
+def test_what_to_set_is_the_variable_that_the_apis_clients_read(upstream, line):
+    assert what_to_set(upstream, "http://h:1") == [line]

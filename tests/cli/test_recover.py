@@ -94,10 +94,10 @@ def test_a_cassette_is_not_put_on_a_terminal(tmp_path, monkeypatch):
         patch.setattr(sys, "stdout", terminal)
         from click import UsageError
 
-        from tokentape.cli._output import check_output
+        from tokentape.cli._output import check_writable
 
         with pytest.raises(UsageError, match="expected a pipe"):
-            check_output("-", [], overwrite=False)
+            check_writable("-", [], overwrite=False)
 
 
 def test_names_cannot_command_the_terminal(tmp_path):

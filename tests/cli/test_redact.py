@@ -73,9 +73,21 @@ def test_an_existing_file_is_kept_unless_told(source, tmp_path):
     assert redact(source, target, "--overwrite").exit_code == 0
 
 
-def test_a_cassette_can_be_replaced_by_itself(source):
-    assert redact(source, source, "--overwrite").exit_code == 0
-    assert SECRET.encode() not in source.read_bytes()
+def test_a_cassette_is_not_replaced_by_itself(source):
+    before = source.read_bytes()
+    result = redact(source, source, "--overwrite")
+    assert (result.exit_code, source.read_bytes()) == (2, before)
+    assert "expected another file than" in result.stderr
+
+
+def test_a_folder_is_no_file_to_write_to(source, tmp_path):
+    (tmp_path / "folder").mkdir()
+    result = redact(source, tmp_path / "folder", "--overwrite")
+    assert result.exit_code == 1
+    assert (
+        result.stderr
+        == f"Error: expected the name of a file to write to, found the folder {tmp_path}/folder\n"
+    )
 
 
 @pytest.mark.parametrize("options", [("--pattern", "a"), ("--pattern", "a=["), ("--pattern", "A=b")])

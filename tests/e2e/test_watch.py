@@ -22,7 +22,10 @@ from tokentape import cassette
 @pytest.fixture
 def server() -> Iterator[Upstream]:
     with upstream() as server:
-        server.streams = {"long": Stream(name="long", pieces=stepfun().pieces * 500), "stepfun": stepfun()}
+        server.streams = {
+            "long": Stream(name="long", pieces=stepfun().pieces[:2] * 2_000),
+            "stepfun": stepfun(),
+        }
         yield server
 
 

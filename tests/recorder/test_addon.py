@@ -161,6 +161,25 @@ def test_a_request_body_that_is_streamed_past_mitmproxy_is_kept(addon: TapeAddon
     assert exchange.request.body == b'{"model": "m"}'
 
 
+def test_an_answer_that_comes_before_the_whole_request_says_that_the_rest_is_not_here(
+    addon: TapeAddon, path: Path
+):
+    made = chat()
+    made.request.stream = True
+    made.request.data.content = None
+    addon.requestheaders(made)
+    assert callable(made.request.stream)
+    made.request.stream(b'{"model"')
+    made.response = http.Response.make(200, headers={"content-type": "text/event-stream"})
+    addon.responseheaders(made)
+    (exchange,) = exchanges(path)
+    assert exchange.request
+    assert exchange.response
+    assert exchange.request.body == b'{"model"'
+    assert exchange.request.t < exchange.request.t_end <= exchange.response.t
+    assert ["before the request was complete" in note.text for note in exchange.notes] == [True]
+
+
 def test_an_answer_that_another_addon_made_is_one_piece(addon: TapeAddon, path: Path):
     made = chat()
     addon.requestheaders(made)

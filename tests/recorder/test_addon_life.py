@@ -13,7 +13,8 @@ from mitmproxy.test import tflow
 
 from tests.recorder.test_addon import answer, chat, exchanges, mitmproxy_with
 from tokentape import cassette
-from tokentape.recorder._recording import LiveExchange
+from tokentape.recorder import _connections
+from tokentape.recorder._part import LiveExchange
 from tokentape.recorder.addon import TapeAddon
 
 
@@ -79,7 +80,7 @@ def test_a_start_that_fails_leaves_the_recording_as_it_was(idle: TapeAddon, tmp_
     for other, said in (
         (taken, "taken.tape exists"),
         (tmp_path / "none" / "b.tape", "No such file"),
-        (tmp_path / "b.tape.zst", "record to a .tape"),
+        (tmp_path / "b.tape.zst", "record to .*b.tape, and compress"),
         (path, "is being recorded to"),
     ):
         with pytest.raises(exceptions.CommandError, match=said):
@@ -376,6 +377,16 @@ def test_a_flow_that_mitmproxy_keeps_does_not_keep_the_exchange(idle: TapeAddon,
     assert {name: set(mark) for name, mark in kept.get_state()["metadata"].items()} == {
         "tokentape.recorded": {"path", "offset"}
     }
+
+
+def test_a_flow_that_mitmproxy_keeps_does_not_keep_its_connection(idle: TapeAddon, tmp_path: Path):
+    run(f"tape.start {tmp_path / 'a.tape'}")
+    for how in (idle.response, idle.error):
+        kept = chat()
+        answer(idle, kept)
+        _connections._readers[kept] = asyncio.StreamReader(loop=ctx.master.event_loop)
+        how(kept)
+        assert kept not in _connections._readers
 
 
 def test_a_mitmproxy_of_ones_own_exits_with_1_if_something_went_unrecorded(monkeypatch: pytest.MonkeyPatch):

@@ -93,6 +93,8 @@ def test_a_reset_cuts_only_a_body_that_its_connection_delimits(connections, head
 
     asyncio.run(read())
     assert _connections.broken_off(made) == told
+    _connections.unwatch_upstream(made)
+    assert made not in _connections._readers
 
 
 def test_all_clients_are_closed_and_no_upstream(connections):

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from tests.recorder.test_recording import Clock
+from tests.recorder.test_part import Clock
 from tokentape.recorder._loss import REPEAT_NS, Loss
 
 FULL = OSError(28, "No space left on device")

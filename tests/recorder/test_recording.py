@@ -1,25 +1,34 @@
+"""The succession of parts, with a clock that stands still until it is moved."""
+
 import logging
 import threading
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.cassette.tapes import REQUEST, RESPONSE
+from tests.recorder.test_part import Clock
 from tokentape import cassette
 from tokentape.recorder import report
-from tokentape.recorder._loss import Loss
-from tokentape.recorder._recording import Recording
+from tokentape.recorder._loss import REPEAT_NS, Loss
+from tokentape.recorder._part import Part
+from tokentape.recorder._recording import Limits, Recording, newest
+from tokentape.recorder.redaction import Redactor, Rules
+
+HOUR_NS = 3_600 * 10**9
 
 
-class Clock:
-    """A monotonic clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.ns = 1_000_000
-
-    def __call__(self) -> int:
-        return self.ns
+def begin(folder: Path, clock: Clock, limits: Limits, say=lambda _: None) -> Recording:
+    wall = lambda: 1_790_000_000_000_000_000 + clock.ns  # noqa: E731
+    part = partial(
+        Part, proxy="mitmproxy 1", clock=clock, wall=wall, loss=Loss(clock), redactor=Redactor(Rules())
+    )
+    path = str(folder / "a.tape")
+    return Recording(path, part(path), part, limits=limits, say=say)
 
 
 @pytest.fixture
@@ -27,211 +36,227 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def recording(tmp_path: Path, clock: Clock):
-    recording = Recording(
-        tmp_path / "a.tape", proxy="mitmproxy 1", clock=clock, wall=lambda: 1_790_000_000_000_000_000
+def exchanges(path: Path | str) -> list[cassette.Exchange]:
+    with cassette.open(path) as tape:
+        return list(cassette.exchanges(tape))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def whole(parts: Recording) -> None:
+    """Begin and end an exchange."""
+    exchange = parts.part().begin(REQUEST)
+    exchange.piece(b"x" * 1_000)
+    exchange.end("complete")
+
+
+def test_a_part_is_followed_by_another_at_its_size(tmp_path, clock):
+    lines: list[str] = []
+    parts = begin(tmp_path, clock, Limits(size_bytes=3_000), lines.append)
+    for _ in range(5):
+        whole(parts)
+    parts.close()
+    assert names(tmp_path) == ["a-0002.tape", "a.tape"]
+    assert [len(exchanges(tmp_path / name)) for name in ("a.tape", "a-0002.tape")] == [3, 2]
+    assert lines == [f"going on in {tmp_path}/a-0002.tape"]
+    assert report.summary(parts, 2) == (
+        f"recorded 5 exchanges, 5 pieces, 5,000 bytes to {tmp_path}/a.tape ... {tmp_path}/a-0002.tape "
+        "(2 parts); passed over 2 that the filter does not match"
     )
-    yield recording
-    recording.close()
 
 
-def records(recording: Recording) -> list[cassette.Record]:
-    with cassette.open(recording.path) as tape:
-        return list(tape)
+def test_a_part_is_followed_by_another_after_its_time_unless_nothing_is_in_it(tmp_path, clock):
+    parts = begin(tmp_path, clock, Limits(span_ns=HOUR_NS))
+    whole(parts)
+    clock.ns += HOUR_NS - 1
+    assert parts.part() is parts.part()
+    assert parts.count == 1
+    clock.ns += 1
+    parts.part()
+    assert parts.count == 2
+    clock.ns += 5 * HOUR_NS
+    parts.part()
+    assert parts.count == 2
+    parts.close()
 
 
-def test_the_section_anchors_both_clocks(recording: Recording):
-    (section,) = records(recording)
+def test_every_part_is_anchored_to_both_clocks_anew(tmp_path, clock):
+    parts = begin(tmp_path, clock, Limits())
+    clock.ns += HOUR_NS
+    parts.rotate()
+    parts.close()
+    with cassette.open(tmp_path / "a-0002.tape") as tape:
+        section = next(iter(tape))
     assert isinstance(section, cassette.Section)
-    assert (section.version, section.mono_ns, section.wall_ns) == (1, 1_000_000, 1_790_000_000_000_000_000)
-    assert section.proxy == "mitmproxy 1"
-    assert section.writer.startswith("tokentape ")
+    assert (section.mono_ns, section.wall_ns) == (clock.ns, 1_790_000_000_000_000_000 + clock.ns)
 
 
-def test_pieces_are_stamped_written_and_returned(recording: Recording, clock: Clock):
-    exchange = recording.begin(REQUEST)
-    clock.ns += 5_000
-    exchange.respond(RESPONSE)
-    assert exchange.piece(b"abc") == b"abc"
-    assert records(recording)[-1] == cassette.Chunk(exchange=0, t=5_000, data=b"abc")
-    clock.ns += 7_000
-    exchange.piece(b"de")
-    assert records(recording)[-1] == cassette.Chunk(exchange=0, t=12_000, data=b"de")
-    exchange.end("complete")
-    assert records(recording)[-1] == cassette.End(exchange=0, t=12_000, reason="complete", chunks=2, bytes=5)
-
-
-def test_an_empty_piece_is_no_piece(recording: Recording):
-    exchange = recording.begin(REQUEST)
-    assert exchange.piece(b"") == b""
-    assert exchange.chunks == 0
-
-
-def test_exchanges_are_numbered_as_they_are_taken_up(recording: Recording):
-    assert [recording.begin(REQUEST).number for _ in range(3)] == [0, 1, 2]
-    assert [r.exchange for r in records(recording) if isinstance(r, cassette.Request)] == [0, 1, 2]
-
-
-def test_only_the_first_ending_counts(recording: Recording):
-    exchange = recording.begin(REQUEST)
-    exchange.end("client-closed", "gone")
-    exchange.end("upstream-error")
-    exchange.piece(b"late")
-    ends = [record for record in records(recording) if isinstance(record, cassette.End)]
-    assert [(end.reason, end.detail) for end in ends] == [("client-closed", "gone")]
-    assert isinstance(records(recording)[-1], cassette.End)
-
-
-def test_credentials_of_both_sides_are_counted_where_they_were(recording: Recording):
-    secret = (b"authorization", b"Bearer " + b"s" * 20)
-    exchange = recording.begin(msgspec.structs.replace(REQUEST, headers=(secret,)))
-    exchange.respond(msgspec.structs.replace(RESPONSE, headers=((b"set-cookie", b"s" * 20),)))
-    _, request, response = records(recording)
-    assert isinstance(request, cassette.Request)
-    assert isinstance(response, cassette.Response)
-    assert (request.redactions, response.redactions) == (1, 1)
-    assert b"s" * 20 not in Path(recording.path).read_bytes()
-
-
-def test_close_ends_what_is_live_and_counts(recording: Recording):
-    recording.begin(REQUEST).piece(b"abc")
-    recording.close()
-    *_, end, close = records(recording)
-    assert isinstance(end, cassette.End)
-    assert end.reason == "recorder-stopped"
-    assert close == cassette.Close(t=0, exchanges=1, chunks=1, bytes=3)
-    recording.close()
-
-
-def test_nothing_of_a_finished_exchange_is_kept(recording: Recording):
-    recording.begin(REQUEST).end("complete")
-    assert recording.live == {}
-
-
-def test_a_body_that_no_reader_would_take_is_left_out_and_said_so(recording: Recording, monkeypatch):
-    monkeypatch.setattr("tokentape.cassette._writer.MAX_RECORD_BYTES", 500)
-    recording.begin(msgspec.structs.replace(REQUEST, body=b"x" * 1000))
-    _, request, note = records(recording)
-    assert isinstance(request, cassette.Request)
-    assert request.body == b""
-    assert isinstance(note, cassette.Note)
-    assert (note.exchange, "body not kept" in note.text) == (0, True)
-
-
-def test_a_write_that_fails_ends_the_recording_loudly_and_nothing_else(
-    recording: Recording, monkeypatch, caplog
-):
-    exchange = recording.begin(REQUEST)
-    exchange.piece(b"kept")
-    before = Path(recording.path).read_bytes()
-
-    def full(_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    exchange._write = full
-    with caplog.at_level(logging.ERROR):
-        assert exchange.piece(b"lost") == b"lost"
-        assert exchange.piece(b"lost too") == b"lost too"
-    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert line.startswith(f"{recording.path}: THE RECORDING HAS STOPPED")
-    assert line.endswith("No space left on device")
-    exchange.end("complete")
-    assert report.ended(exchange).endswith("complete  NOT WHOLLY RECORDED")
-    others = [recording.begin(REQUEST) for _ in range(2)]
-    assert [other.number for other in others] == [1, 2]
-    assert set(recording.live) == {1, 2}
-    recording.close()
-    assert Path(recording.path).read_bytes() == before
-    assert (recording.chunks, recording.bytes) == (1, 4)
-    assert (recording.loss.exchanges, recording.loss.pieces) == (3, 2)
-
-
-def test_the_line_of_an_exchange_says_what_came_and_how_it_ended(recording: Recording, clock: Clock):
-    clock.ns = 1_002_000
-    request = msgspec.structs.replace(REQUEST, t_end=2_000)
-    exchange = recording.begin(request)
-    exchange.respond(RESPONSE)
-    clock.ns += 250_000_000
-    exchange.piece(b"abc")
-    clock.ns += 1_000_000_000
-    exchange.end("upstream-error", "server closed connection")
-    assert report.ended(exchange) == (
-        "#0 POST api.example/v1/chat/completions  200  first byte 250 ms  1 piece, 3 bytes  1.25 s  "
-        "upstream-error: server closed connection"
-    )
-
-
-def test_the_line_of_an_exchange_shows_no_query_and_nothing_that_a_terminal_would_obey(
-    recording: Recording,
-):
-    request = msgspec.structs.replace(REQUEST, path=b"/a\x1b[31m\xc3\xa9?key=" + b"s" * 20)
-    line = report.ended(recording.begin(request))
-    assert "api.example/a?[31m??  no response" in line
-
-
-def test_a_sync_that_fails_ends_the_recording_loudly(tmp_path: Path, monkeypatch, caplog):
-    def fails(_: int) -> None:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr("tokentape.cassette._writer._datasync", fails)
-    told = threading.Event()
-    loss = Loss(Clock(), on_error=told.set)
-    recording = Recording(tmp_path / "a.tape", proxy="mitmproxy 1", loss=loss)
-    exchange = recording.begin(REQUEST)
-    recording.sync_soon()
-    assert told.wait(10)
-    exchange.piece(b"lost")
-    exchange.end("complete")
-    recording.close()
-    assert (loss.exchanges, loss.pieces) == (1, 1)
-    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
-    assert line.endswith("THE RECORDING HAS STOPPED, the traffic goes on unrecorded: Input/output error")
-    assert recording.writer.closed
-    with cassette.open(tmp_path / "a.tape") as tape:
-        assert [type(record) for record in tape] == [cassette.Section, cassette.Request]
-
-
-def test_a_note_is_of_the_section(recording: Recording, clock: Clock):
-    clock.ns += 5
-    assert recording.note("a remark")
-    assert records(recording)[-1] == cassette.Note(t=5, text="a remark")
-
-
-def test_clocks_that_move_apart_are_noted_once_each_time(tmp_path: Path, clock: Clock):
-    asleep_ns = 0
-
-    def wall() -> int:
-        return 1_790_000_000_000_000_000 + clock.ns + asleep_ns
-
-    recording = Recording(tmp_path / "a.tape", proxy="mitmproxy 1", clock=clock, wall=wall)
-    for asleep_ns in (0, 999_999_999, 3_600 * 10**9, 3_600 * 10**9, -(10**9)):  # noqa: B007  (wall reads it)
-        clock.ns += 10**9
-        recording.begin(REQUEST)
-    recording.close()
-    assert [record.text for record in records(recording) if isinstance(record, cassette.Note)] == [
-        "the wall clock is 3600.000 s ahead of wall_ns + t",
-        "the wall clock is -1.000 s ahead of wall_ns + t",
+def test_parts_come_after_those_that_exist(tmp_path, clock):
+    for number in (2, 3, 5):
+        (tmp_path / f"a-{number:04}.tape").write_text("precious")
+    parts = begin(tmp_path, clock, Limits())
+    parts.rotate()
+    parts.rotate()
+    parts.close()
+    assert [path.name for path in sorted(tmp_path.iterdir()) if path.read_bytes() != b"precious"] == [
+        "a-0006.tape",
+        "a-0007.tape",
+        "a.tape",
     ]
 
 
-def test_a_time_of_the_wall_clock_is_right_also_when_the_clocks_have_moved_apart(tmp_path: Path):
+def test_a_name_that_is_taken_meanwhile_is_left_alone(tmp_path, clock):
+    parts = begin(tmp_path, clock, Limits())
+    for name in ("a-0002.tape", "a-0003.tape"):
+        (tmp_path / name).write_text("precious")
+    parts.rotate()
+    parts.close()
+    assert parts.current.path == str(tmp_path / "a-0004.tape")
+    assert (tmp_path / "a-0002.tape").read_text() == "precious"
+
+
+def test_the_newest_part_is_the_one_with_the_highest_number(tmp_path):
+    path = tmp_path / "a.tape"
+    assert newest(str(path)) == str(path)
+    for name in ("a.tape", "a-0002.tape", "a-10000.tape", "a-0010.tap", "b-0011.tape", "a-12.tape"):
+        (tmp_path / name).touch()
+    assert newest(str(path)) == str(tmp_path / "a-10000.tape")
+    assert newest(str(tmp_path / "none" / "a.tape")) == str(tmp_path / "none" / "a.tape")
+
+
+def test_an_exchange_ends_in_the_part_in_which_it_began_and_that_part_is_closed_then(tmp_path, clock):
+    parts = begin(tmp_path, clock, Limits())
+    exchange = parts.part().begin(REQUEST)
+    parts.rotate()
+    exchange.respond(RESPONSE)
+    exchange.piece(b"abc")
+    first = exchange.part
+    assert not first.writer.closed
+    exchange.end("complete")
+    first._syncer._thread.join(10)
+    assert first.finished
+    with cassette.open(tmp_path / "a.tape") as tape:
+        *_, close = tape
+    assert isinstance(close, cassette.Close)
+    assert (close.exchanges, close.chunks, close.bytes) == (1, 1, 3)
+    parts.close()
+
+
+def test_a_part_that_is_held_open_is_named_at_the_end_with_its_age(tmp_path, clock):
+    parts = begin(tmp_path, clock, Limits())
+    parts.part().begin(msgspec.structs.replace(REQUEST, t=0))
+    parts.rotate()
+    clock.ns += 2 * HOUR_NS
+    parts.part().begin(REQUEST)
+    parts.close()
+    assert report.summary(parts, 0).endswith(
+        f"; {tmp_path}/a.tape was still open for 1 exchange that began in it, the oldest 7,200 s ago"
+    )
+
+
+def test_closing_a_part_makes_nobody_wait_for_the_disk(tmp_path, clock, monkeypatch):
+    disk = threading.Event()
+    waiting = []
+
+    def sync(_: int) -> None:
+        waiting.append(threading.current_thread())
+        disk.wait(30)
+
+    monkeypatch.setattr("tokentape.cassette._writer._datasync", sync)
+    parts = begin(tmp_path, clock, Limits())
+    first = parts.current
+    whole(parts)
+    parts.rotate()
+    whole(parts)
+    assert not disk.is_set()
+    assert not first.finished
+    assert len(exchanges(tmp_path / "a-0002.tape")) == 1
+    disk.set()
+    parts.close()
+    assert first.finished
+    assert threading.main_thread() not in waiting
+
+
+def test_where_no_part_can_be_begun_the_present_one_goes_on_and_it_is_tried_again(
+    tmp_path, clock, monkeypatch, caplog
+):
+    parts = begin(tmp_path, clock, Limits(size_bytes=100))
+    really = parts._begin
+    monkeypatch.setattr(parts, "_begin", lambda _: really("/no/such/folder/a.tape"))
+    for _ in range(3):
+        whole(parts)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
+    assert line.startswith(f"cannot begin {tmp_path}/a-0002.tape, {tmp_path}/a.tape goes on: No such file")
+    monkeypatch.setattr(parts, "_begin", really)
+    clock.ns += REPEAT_NS
+    whole(parts)
+    parts.close()
+    assert [len(exchanges(tmp_path / name)) for name in ("a.tape", "a-0002.tape")] == [3, 1]
+
+
+def test_when_one_part_fails_nothing_more_is_recorded_in_any(tmp_path, clock):
+    parts = begin(tmp_path, clock, Limits(size_bytes=1))
+    early = parts.part().begin(REQUEST)
+    parts.rotate()
+    late = parts.part().begin(REQUEST)
+    sizes = {path: path.stat().st_size for path in tmp_path.iterdir()}
+    early.part.fail(OSError(28, "No space left on device"))
+    for exchange in (early, late, parts.part().begin(REQUEST)):
+        assert exchange.piece(b"lost") == b"lost"
+        exchange.end("complete")
+        assert not exchange.whole
+    parts.close()
+    assert {path: path.stat().st_size for path in tmp_path.iterdir()} == sizes
+    assert (parts.loss.exchanges, parts.loss.pieces) == (3, 3)
+    assert report.summary(parts, 0).endswith(
+        "INCOMPLETE, the file could not be written any more: 3 exchanges and 3 pieces went unrecorded"
+    )
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.integers(0, 49) | st.just(-1), min_size=200, max_size=400), st.integers(300, 20_000))
+def test_no_piece_is_lost_over_many_parts(tmp_path_factory, order, size):
+    """Fifty streams under way, each of which gets a piece or ends, while parts come and go."""
+    folder = tmp_path_factory.mktemp("parts")
     clock = Clock()
-    wall_ns = 1_790_000_000 * 10**9
-    recording = Recording(tmp_path / "a.tape", proxy="mitmproxy 1", clock=clock, wall=lambda: wall_ns)
-    clock.ns += 5 * 10**9
-    wall_ns += 3_605 * 10**9
-    assert recording.of_wall(wall_ns / 1e9 - 2) == 3 * 10**9
-    recording.close()
+    parts = begin(folder, clock, Limits(size_bytes=size))
+    sent: dict[bytes, list[bytes]] = {}
+    live = {}
 
+    def start(stream: int) -> None:
+        name = b"%d of %d" % (len(sent), stream)
+        sent[name] = []
+        live[stream] = (parts.part().begin(msgspec.structs.replace(REQUEST, body=name)), name)
 
-def test_a_retired_recording_is_closed_by_its_last_exchange(recording: Recording):
-    first, last = recording.begin(REQUEST), recording.begin(REQUEST)
-    recording.retire()
-    first.end("complete")
-    assert not recording.writer.closed
-    last.piece(b"abc")
-    last.end("complete")
-    recording._syncer._thread.join(10)
-    assert records(recording)[-1] == cassette.Close(t=0, exchanges=2, chunks=1, bytes=3)
-    assert recording.finished
+    for stream in range(50):
+        start(stream)
+    for step, stream in enumerate(order):
+        clock.ns += 1
+        if stream < 0:
+            parts.rotate()
+        elif step % 11 == 0:
+            live[stream][0].end("complete")
+            start(stream)
+        else:
+            exchange, name = live[stream]
+            piece = b"%d " % step * (step % 40 + 1)
+            assert exchange.piece(piece) == piece
+            sent[name].append(piece)
+    for exchange, _ in live.values():
+        exchange.end("complete")
+    parts.close()
+    found = {}
+    for path in folder.iterdir():
+        with cassette.open(path) as tape:
+            for exchange in cassette.exchanges(tape):
+                assert exchange.request
+                assert exchange.end
+                assert exchange.lost_chunks == 0
+                assert exchange.request.body not in found
+                found[exchange.request.body] = [chunk.data for chunk in exchange.chunks]
+            assert not tape.interrupted
+    assert found == sent
+    assert parts.counts.exchanges == len(sent)
+    assert parts.counts.chunks == sum(map(len, sent.values()))

@@ -39,7 +39,3 @@ def test_what_is_no_span_is_refused_by_its_text(text):
     with pytest.raises(ValueError, match="expected a span of time such as 30s") as refused:
         units.span_ns(text)
     assert repr(text) in str(refused.value)
-
-
-def test_a_label_is_split_at_its_first_equals_sign():
-    assert units.label("run=a=b") == ("run", "a=b")

@@ -127,6 +127,14 @@ def test_a_flow_shows_its_exchange_when_something_else_is_recorded_to(proxy: Pro
     assert "Hello" in shown(first)[0]
 
 
+def test_a_flow_is_found_also_behind_a_note_that_the_clocks_moved_apart(proxy: Proxy):
+    recording = proxy.tape.recording
+    assert recording
+    recording.current.wall_ns -= 10**10  # as if the wall clock had been set ten seconds ahead
+    text, _ = shown(proxy.whole())
+    assert " ms  content    | Hello" in text
+
+
 @pytest.mark.parametrize("how", ["removed", "replaced", "emptied"])
 def test_a_recording_that_is_gone_is_said_and_not_made_up(proxy: Proxy, path: Path, how: str):
     made = proxy.whole()

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.cassette.formats.test_har import archive, entry
-from tests.cassette.tapes import RECORDS, write
+from tests.cassette.tapes import RECORDS, SECTION, closed, entries, exchange, raw, write
 from tokentape import cassette
 from tokentape.cassette import Corrupt, NotACassette, Unreadable
 from tokentape.cassette.formats import (
@@ -21,6 +21,7 @@ from tokentape.cassette.formats import (
     convert,
     format_of,
 )
+from tokentape.cassette.formats import _jsonl as jsonl
 
 
 @pytest.fixture
@@ -62,9 +63,9 @@ def test_an_existing_file_is_refused_unless_it_may_be_replaced(tape, tmp_path, w
 
 @pytest.mark.parametrize("write_as", WRITTEN)
 def test_damage_is_said_and_what_is_whole_is_converted(tape, tmp_path, write_as):
-    raw = bytearray(tape.read_bytes())
-    raw[raw.index(b"[DONE]")] ^= 1
-    tape.write_bytes(raw)
+    data = bytearray(tape.read_bytes())
+    data[data.index(b"[DONE]")] ^= 1
+    tape.write_bytes(data)
     done = convert(tape, tmp_path / "there", read_as="tape", write_as=write_as)
     assert done.lost[0].startswith(f"{tape}: ")
     assert (done.exchanges, done.records, len(done.lost)) == (1, len(RECORDS) - 1, 1)
@@ -72,11 +73,13 @@ def test_damage_is_said_and_what_is_whole_is_converted(tape, tmp_path, write_as)
 
 @pytest.mark.parametrize("write_as", WRITTEN)
 def test_a_lost_section_is_replaced_so_that_the_rest_can_be_used(tape, tmp_path, write_as):
-    raw = bytearray(tape.read_bytes())
-    raw[raw.index(b"recorder.example")] ^= 1
-    tape.write_bytes(raw)
+    data = bytearray(tape.read_bytes())
+    data[data.index(b"recorder.example")] ^= 1
+    tape.write_bytes(data)
     there, back = tmp_path / "there", tmp_path / "back"
-    assert len(convert(tape, there, read_as="tape", write_as=write_as).lost) == 1
+    stand_in, damage = convert(tape, there, read_as="tape", write_as=write_as).lost
+    assert "the section record before byte 102; a stand-in is in its place" in stand_in
+    assert "damaged at byte 11" in damage
     assert convert(there, back, read_as=write_as, write_as="tape").lost == []
     with cassette.open(back) as found:
         (exchange,) = cassette.exchanges(found)
@@ -84,12 +87,35 @@ def test_a_lost_section_is_replaced_so_that_the_rest_can_be_used(tape, tmp_path,
     assert exchange.request == RECORDS[1]
 
 
+@pytest.mark.parametrize("write_as", WRITTEN)
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_exchanges_of_one_number_are_kept_apart_whichever_section_is_lost(tmp_path, write_as, lost):
+    sections = [closed(SECTION, *exchange(0, host=f"h{index}.example")) for index in range(3)]
+    del sections[lost][0]
+    tape, there, back = tmp_path / "tape", tmp_path / "there", tmp_path / "back"
+    tape.write_bytes(raw(*(record for section in sections for record in section)))
+    convert(tape, there, read_as="tape", write_as=write_as)
+    convert(there, back, read_as=write_as, write_as="tape")
+    with cassette.open(back) as found:
+        hosts = [(each.section_index, each.number, each.request.host) for each in cassette.exchanges(found)]
+    assert hosts == [(index, 0, f"h{index}.example") for index in range(3)]
+
+
+def test_json_lines_without_a_section_make_an_archive(tmp_path):
+    lines, there = tmp_path / "a.jsonl", tmp_path / "there"
+    records = [*closed(SECTION, *exchange(0)), *closed(*exchange(0)), *closed(SECTION, *exchange(0))]
+    with lines.open("wb") as file:
+        jsonl.write(file, entries(*records), [])
+    assert convert(lines, there, read_as="jsonl", write_as="har").exchanges == 3
+    assert convert(there, tmp_path / "back", read_as="har", write_as="tape").exchanges == 3
+
+
 def test_every_cut_of_a_cassette_converts(tape, tmp_path):
-    raw = tape.read_bytes()
+    data = tape.read_bytes()
     with cassette.open(tape) as found:
         whole = {entry.offset for entry in found.entries()}
-    for cut in range(12, len(raw), 13):
-        tape.write_bytes(raw[:cut])
+    for cut in range(12, len(data), 13):
+        tape.write_bytes(data[:cut])
         for write_as in ("jsonl", "har"):
             done = convert(tape, tmp_path / "there", read_as="tape", write_as=write_as, overwrite=True)
             assert bool(done.lost) == (cut not in whole)
@@ -167,8 +193,8 @@ def test_a_format_loads_what_it_needs_and_nothing_of_another(tape, tmp_path, wri
 
 
 def test_a_strict_reader_finds_the_damage_that_convert_passes_over(tape):
-    raw = bytearray(tape.read_bytes())
-    raw[raw.index(b"[DONE]")] ^= 1
-    tape.write_bytes(raw)
+    data = bytearray(tape.read_bytes())
+    data[data.index(b"[DONE]")] ^= 1
+    tape.write_bytes(data)
     with pytest.raises(Corrupt), cassette.open(tape) as found:
         list(found)

@@ -68,7 +68,7 @@ def test_what_has_no_place_is_said(module):
     module.write(_Nowhere(), entries, lost)
     assert [line.partition(" has no place")[0].partition(":")[0] for line in lost] == [
         lost[0].partition(" has no place")[0],
-        "exchange 7 of section 0",
+        "exchange 7 of section 1",
     ]
     assert lost[0].startswith("1 of the records are of kinds")
 

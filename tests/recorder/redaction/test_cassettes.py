@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.cassette.tapes import CLOSE, SECTION, write
+from tests.cassette.tapes import CLOSE, SECTION, raw, write
 from tests.recorder.redaction.secrets import everywhere, letters, parts
 from tests.replay.recordings import SSE_HEADERS, as_exchange, exchange, tape
 from tokentape import cassette
@@ -262,3 +262,31 @@ def test_what_cannot_be_looked_into_and_what_is_damaged_is_said(tmp_path):
         "6 bytes damaged at b",
     ]
     assert not any("sk-" in line for line in found.lost)
+
+
+def two_sections(*, interrupted: bool = False) -> tuple[list[list[cassette.Record]], list[bytes]]:
+    """Two sections with an exchange of the same number in each, and the answers without their secrets."""
+    sections, said = [], []
+    for first, piece in ((b"one", b"sk-" + b"a1" * 20), (b"and two", b"xoxb-" + b"1234567890-" + b"b2" * 12)):
+        records = exchange(pieces=[(2, first + b" "), (3, piece), (4, b" " + first)])
+        sections.append([SECTION, *records] if interrupted else [SECTION, *records, CLOSE])
+        said.append(first)
+    return sections, said
+
+
+@pytest.mark.parametrize("interrupted", [False, True])
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_section_leaves_no_secret_and_every_answer_its_own_words(tmp_path, lost, interrupted):
+    sections, said = two_sections(interrupted=interrupted)
+    secrets = [section[4].data for section in sections]
+    del sections[lost][0]
+    source = tmp_path / "in.tape"
+    source.write_bytes(raw(*sections[0], *sections[1]))
+    found, report = redacted(source)
+    assert [each.body.split(b" ")[0] for each in found] == [words.split(b" ")[0] for words in said]
+    for each, words, secret in zip(found, said, secrets, strict=True):
+        assert each.body.startswith(words + b" ")
+        assert each.body.endswith(b" " + words)
+        assert secret not in each.body
+    stand_ins = [line for line in report.lost if "a stand-in is in its place" in line]
+    assert len(stand_ins) == (not interrupted or lost == 0)

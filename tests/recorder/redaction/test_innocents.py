@@ -8,13 +8,14 @@ from pathlib import Path
 from time import process_time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.cassette.tapes import REQUEST
+from tokentape.cassette import REDACTED
 from tokentape.recorder.redaction import Redactor, default_rules
-from tokentape.recorder.redaction._finding import Find, Finder
+from tokentape.recorder.redaction._finding import Find, Finder, apart
 from tokentape.recorder.redaction._views import text_spans, views
 
 INNOCENTS = [
@@ -152,6 +153,7 @@ HARD = [
     rb"\"api_key\": \"" * 500,
     b"?key=" * 1200,
     b"?a=b&" * 1200,
+    (b"[redacted github-token] ghp_" + b"A1" * 18 + b" ") * 92,
     b"%25" * 2000,
     b"\\u0025" * 1000,
     b"xoxb-" + b"a-" * 3000,
@@ -178,6 +180,42 @@ def test_a_text_made_to_be_hard_takes_time_in_proportion_to_its_length(text: byt
         return best
 
     assert taken_s(32) < 32 * 8 * max(taken_s(1), 0.0002)  # in proportion it is 32; squared, 1,024
+
+
+def test_the_values_of_parameters_are_looked_at_once():
+    text = b"?key=" * 20_000
+    found = list(Finder(default_rules())._parameters(text, 0, len(text)))
+    assert sum(each.end - each.start for each in found) < 2 * len(text)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [b"?key=", b"?auth[", b"client_secret", b"]=", b"abcdefgh", b"?", b"=", b" ", b"x" * 60]
+        )
+    )
+)
+@example([b"?key=", b"abcdefgh", b"?auth[", b"client_secret", b"]=", b"abcdefgh"])
+def test_what_begins_inside_of_a_parameters_value_is_found_as_if_it_stood_alone(parts: list[bytes]):
+    finder, text = Finder(default_rules()), b"".join(parts)
+    alone = [find for at in range(len(text)) for find in finder._parameters(text, at, len(text))]
+    assert apart(text, finder._parameters(text, 0, len(text))) == apart(text, alone)
+
+
+def test_a_value_is_found_to_its_end_however_long_it_is():
+    text = b"?url=x&key=" + b"a" * 8_190 + b"?token=" + b"b" * 30
+    assert Finder(default_rules()).find(text) == [Find(11, len(text), "url-key", in_url=True)]
+
+
+@given(st.lists(st.sampled_from([b"[redacted ", b"%5Bredacted%20", b"a", b"**", b"]", b"%5D", b"-"])))
+def test_no_find_inside_of_a_placeholder_is_kept_and_every_other_is(parts: list[bytes]):
+    text = b"".join(parts)
+    spans = [found.span() for found in REDACTED.finditer(text)]
+    for start in range(len(text)):
+        for end in range(start + 1, len(text) + 1):
+            is_inside = any(first <= start and end <= last for first, last in spans)
+            is_kept = bool(text[start:end].strip(b"*")) and not is_inside
+            assert bool(apart(text, [Find(start, end, "a")])) == is_kept
 
 
 def test_finds_that_overlap_are_one():

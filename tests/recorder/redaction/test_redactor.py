@@ -18,7 +18,8 @@ from msgspec.structs import replace
 from tests.cassette.tapes import END, NOTE, REQUEST, RESPONSE, SECTION
 from tests.recorder.redaction.secrets import everywhere, letters, parts
 from tokentape import cassette
-from tokentape.recorder.redaction import Redactor, Rules, default_rules, parse_rules
+from tokentape.recorder.redaction import Redactor, Rules, default_rules
+from tokentape.recorder.redaction._rules import parse_rules
 
 KINDS = everywhere()
 IDS = [f"{name}-{index}" for index, (name, _, _) in enumerate(KINDS)]

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from tests.recorder.redaction.secrets import AFTER, SHAPES
-from tokentape.recorder.redaction import RulesError, default_rules, load_rules, parse_rules, pattern_rules
-from tokentape.recorder.redaction._rules import Names
+from tokentape.recorder.redaction import RulesError, default_rules, load_rules, pattern_rules
+from tokentape.recorder.redaction._rules import Names, parse_rules
 
 SHAPE = '[[shape]]\nname = "a"\n'
 

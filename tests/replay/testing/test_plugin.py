@@ -416,7 +416,7 @@ def test_a_mark_that_is_none_is_one_line(project):
     assert "unexpected keyword argument 'colour'" in ran.output
     assert "expected a positive number such as 1, 2.5 or 0.5, or 'instant', found 'slow'" in ran.output
     assert "Traceback" not in ran.output
-    assert ran.output.count("plugin.py") == 0, ran.output
+    assert ran.output.count("testing/plugin.py") == 0, ran.output
 
 
 def test_a_cassette_that_is_absent_says_what_to_run(project):

@@ -11,7 +11,7 @@ and `damaged` (parts of the exchange were lost from the cassette, so its numbers
 
 from typing import Literal, TypeAlias, get_args
 
-from tokentape.cassette import Exchange
+from tokentape.cassette import End, Request, Response
 
 Outcome: TypeAlias = Literal[
     "complete",
@@ -63,22 +63,31 @@ def is_success(status: int) -> bool:
     return 200 <= status < 300 or status == 304
 
 
-def has_no_body(exchange: Exchange) -> bool:
-    """Whether the answer has no body because HTTP gives it none (RFC 9110, 6.4.1 and 15.3.6)."""
-    request, response = exchange.request, exchange.response
-    if response is None or any(chunk.data for chunk in exchange.chunks):
+def has_no_body(request: Request | None, response: Response | None, *, with_bytes: bool) -> bool:
+    """Whether the answer has no body because HTTP gives it none (RFC 9110, 6.4.1 and 15.3.6).
+
+    `with_bytes`: some of a body came all the same.
+    """
+    if response is None or with_bytes:
         return False
     return response.status in (204, 205, 304) or (request is not None and request.method == "HEAD")
 
 
-def is_damaged(exchange: Exchange, *, file_is_damaged: bool) -> bool:
-    """Whether records of this exchange were lost, so that what is left may be mistaken for the whole.
+def is_damaged(
+    request: Request | None,
+    response: Response | None,
+    end: End | None,
+    *,
+    chunks: int,
+    file_is_damaged: bool,
+) -> bool:
+    """Whether records of an exchange were lost, so that what is left may be mistaken for the whole.
 
-    `file_is_damaged`: something in the middle of the file was lost. Without an end record nobody knows
-    then whether it was a piece of this exchange.
+    `chunks` is how many are there. `file_is_damaged`: something in the middle of the file was lost. Without
+    an end record nobody knows then whether it was a piece of this exchange.
     """
-    if exchange.request is None or (exchange.response is None and bool(exchange.chunks)):
+    if request is None or (response is None and chunks > 0):
         return True
-    if exchange.end is None:
+    if end is None:
         return file_is_damaged
-    return exchange.lost_chunks != 0 or (exchange.response is None and exchange.end.reason == "complete")
+    return end.chunks != chunks or (response is None and end.reason == "complete")
