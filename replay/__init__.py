@@ -8,47 +8,26 @@
         print(replay.base_url)
 
 `serve` runs a server in a thread of its own; `Server` is the same for an event loop of yours.
+
+Its names are in `_public`, which is read when one of them is first asked for: the plugin for pytest is
+loaded in every test run, and must not cost those runs a server that need none.
 """
 
-from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
-from tokentape.replay._explain import Explained, ExplainedPart, Explanation, explain
-from tokentape.replay._lateness import LatenessSummary
-from tokentape.replay._load import Recorded, Repertoire, load
-from tokentape.replay._matching import Exhausted, Matching, Order
-from tokentape.replay._quantities import Lognormal, Speed, parse_span, parse_speed
-from tokentape.replay._reload import reload_on_change, state_of
-from tokentape.replay._serve import Replay, serve
-from tokentape.replay._server import Server
-from tokentape.replay._stats import Missed, Served, Stats
-from tokentape.replay._timing import Timing, WrongTiming
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "CannotListen",
-    "Exhausted",
-    "Explained",
-    "ExplainedPart",
-    "Explanation",
-    "LatenessSummary",
-    "Lognormal",
-    "Matching",
-    "Missed",
-    "NothingToServe",
-    "Order",
-    "Recorded",
-    "Repertoire",
-    "Replay",
-    "ReplayError",
-    "Served",
-    "Server",
-    "Speed",
-    "Stats",
-    "Timing",
-    "WrongTiming",
-    "explain",
-    "load",
-    "parse_span",
-    "parse_speed",
-    "reload_on_change",
-    "serve",
-    "state_of",
-]
+if TYPE_CHECKING:
+    from tokentape.replay._public import *  # noqa: F403  (its `__all__` is the list of public names)
+else:
+
+    def __getattr__(name: str) -> Any:
+        """Return a public name; `__all__` is one of them."""
+        if name.startswith("_") and name != "__all__":  # what the import system asks for, and submodules
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from tokentape.replay import _public  # noqa: PLC0415  (see above)
+
+        found = getattr(_public, name)
+        globals()[name] = found
+        return found
+
+    def __dir__() -> list[str]:
+        return __getattr__("__all__")

@@ -33,6 +33,11 @@ class Replay:
         """What an SDK takes as its base URL, such as http://127.0.0.1:41233/v1."""
 
     @property
+    def explanations(self) -> tuple[str, ...]:
+        """What was answered to each request that matched nothing: the nearest one and the difference."""
+        return self._server.explanations
+
+    @property
     def stats(self) -> Stats:
         """What was served so far, what was missed, and how late pieces were."""
         return self._server.stats

@@ -158,6 +158,11 @@ class Server:
         return sum(connection.busy for connection in [*self._connections])
 
     @property
+    def explanations(self) -> tuple[str, ...]:
+        """What was answered to each request that matched nothing, the first hundred of them."""
+        return self._misses.explanations
+
+    @property
     def stats(self) -> Stats:
         """What was done so far."""
         return Stats(
@@ -203,6 +208,10 @@ class Server:
         self._matcher = matcher
         self._base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         self._models = _models(repertoire)
+
+    def reply_to(self, request: IncomingRequest) -> Reply:
+        """Return what a request is answered with, and count it; one at a time, as all of this."""
+        return self._answer(request)
 
     async def _all_closed(self, timeout_s: float | None) -> None:
         if not self._connections:

@@ -299,10 +299,11 @@ def _last_chunk(trailers: Headers | None) -> bytes:
 
 def _unframed(chunks: bytes) -> bytes:
     """Return what is in a row of chunks of our own making, with or without the last."""
-    return b"".join(_contents(chunks))
+    return b"".join(contents(chunks))
 
 
-def _contents(chunks: bytes) -> Iterator[bytes]:
+def contents(chunks: bytes) -> Iterator[bytes]:
+    """Yield what is in each of a row of chunks of our own making; trailers are left out."""
     position = 0
     while position < len(chunks):
         data = chunks.index(b"\r\n", position) + 2

@@ -71,6 +71,8 @@ class Newcomer:
                 self._start(mitmdump, "-s", ROOT / addon, *options, *mode, "-p", "0")
             case ["tokentape", *arguments]:
                 self.outputs[line] = self.run(*TOKENTAPE, *arguments)
+            case ["pytest" | "node" | "git" | "cp" | "echo", *_] | ["python", "-m", *_]:
+                self.outputs[line] = self.run("sh", "-c", line)
             case ["curl", *_]:
                 self.outputs["curl"] = self.run("sh", "-c", line)
             case ["python", program]:

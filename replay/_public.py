@@ -1,0 +1,47 @@
+"""The public names of `tokentape.replay`, which hands them on."""
+
+from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
+from tokentape.replay._explain import Explained, ExplainedPart, Explanation, explain
+from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
+from tokentape.replay._lateness import LatenessSummary
+from tokentape.replay._load import Recorded, Repertoire, load
+from tokentape.replay._matching import Exhausted, Matching, Order
+from tokentape.replay._quantities import Lognormal, Speed, parse_span, parse_speed
+from tokentape.replay._reload import reload_on_change, state_of
+from tokentape.replay._serve import Replay, serve
+from tokentape.replay._server import Server
+from tokentape.replay._stats import Missed, Served, Stats
+from tokentape.replay._timing import Timing, WrongTiming
+
+__all__ = [
+    "CannotListen",
+    "Exhausted",
+    "Explained",
+    "ExplainedPart",
+    "Explanation",
+    "LatenessSummary",
+    "Lognormal",
+    "Matching",
+    "Missed",
+    "NothingToServe",
+    "Order",
+    "Recorded",
+    "Repertoire",
+    "Replay",
+    "ReplayError",
+    "Served",
+    "Server",
+    "Speed",
+    "Stats",
+    "Timing",
+    "WrongTiming",
+    "explain",
+    "httpx2_transport",
+    "httpx_transport",
+    "load",
+    "parse_span",
+    "parse_speed",
+    "reload_on_change",
+    "serve",
+    "state_of",
+]

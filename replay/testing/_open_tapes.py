@@ -1,0 +1,68 @@
+"""The tapes of a test run that are open, what they have missed since somebody looked, and what was played.
+
+Invariant: a miss is handed out once, also when its tape was closed meanwhile.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tokentape.replay.testing._choosing import Mode, Wanted, default_mode
+from tokentape.replay.testing._played import Played
+
+if TYPE_CHECKING:
+    from tokentape.replay.testing._tape import Tape
+
+
+class OpenTapes:
+    """Opens tapes as the options of a run say, and watches over them. `test` is the one that is running."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._tapes: list[Tape] = []  # the open ones, and those closed since the last look for misses
+        self._closed: list[Tape] = []
+        self.played = Played()
+        self.test: str | None = None
+
+    @contextmanager
+    def opened(self, wanted: Wanted) -> Iterator["Tape"]:
+        """Open a tape while the block runs. What is wrong with it is a failure without a traceback."""
+        # What serves is not imported before it is needed.
+        from tokentape.cassette import CassetteError  # noqa: PLC0415
+        from tokentape.replay import ReplayError, parse_speed  # noqa: PLC0415
+        from tokentape.replay.testing._tape import opened  # noqa: PLC0415
+
+        mode: Mode = self._config.getoption("tape_mode") or default_mode(os.environ)
+        try:
+            speed = parse_speed(
+                self._config.getoption("tape_speed") if wanted.speed is None else wanted.speed
+            )
+        except ValueError as error:
+            raise pytest.fail.Exception(f"tape: {error}", pytrace=False) from None
+        try:
+            with opened(wanted, mode=mode, speed=speed, test=self.test) as tape:
+                self._tapes.append(tape)
+                try:
+                    yield tape
+                finally:
+                    self._closed.append(tape)
+                    self.played.add(tape.paths, tape.stats.served)
+        except (CassetteError, ReplayError) as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
+
+    def take_misses(self) -> list[str]:
+        """Return what there is to say of new misses, and forget the tapes that are closed."""
+        found = [miss for tape in self._tapes for miss in tape.new_misses()]
+        self._tapes = [tape for tape in self._tapes if tape not in self._closed]
+        self._closed = []
+        return found
+
+    def discard_recordings(self) -> list[str]:
+        """Make no cassettes of what is being recorded, and return their names."""
+        discarded = [tape for tape in self._tapes if tape.recording and tape.kept]
+        for tape in discarded:
+            tape.kept = False
+        return [str(path) for tape in discarded for path in tape.paths]

@@ -1,0 +1,205 @@
+"""The plugin for pytest: the fixtures `tape` and `tape_factory`, the mark `tape`, and three options.
+
+A request that matches nothing fails the test that runs then, whatever its client made of the answer. Where
+the test fails anyway, the explanation stands beside its failure.
+
+Invariant: nothing here imports what serves before a fixture is asked for.
+"""
+
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pytest
+
+from tokentape.replay.testing._choosing import MODES, Wanted, default_path
+from tokentape.replay.testing._open_tapes import OpenTapes
+
+if TYPE_CHECKING:
+    from tokentape.replay.testing._tape import Tape
+
+TapeFactory: TypeAlias = Callable[..., AbstractContextManager["Tape"]]
+
+
+_TAPES = pytest.StashKey[OpenTapes]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options; `--help` shows them under "tokentape"."""
+    group = parser.getgroup("tokentape")
+    group.addoption(
+        "--tape-mode",
+        choices=MODES,
+        help="none: replay only; once: record cassettes that are absent; new: also what a cassette does not "
+        "have; all: record all again. Default: none where the environment has CI, else once.",
+    )
+    group.addoption(
+        "--tape-speed",
+        default="instant",
+        metavar="SPEED",
+        help="How many times faster than recorded, or 'instant' (the default); a mark's own goes before.",
+    )
+    group.addoption(
+        "--tape-report", action="store_true", help="List exchanges and cassettes that no test has played."
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with nothing played."""
+    config.addinivalue_line(
+        "markers",
+        "tape(*paths, upstream=None, speed=None, misses='fail', record=()): the cassettes of the fixture "
+        "`tape`, beside the test's file; without paths tapes/<test name>.tape",
+    )
+    tapes = config.stash[_TAPES] = OpenTapes(config)
+    config.pluginmanager.register(_AtInterrupt(tapes), "tokentape-interrupt")
+
+
+class _AtInterrupt:
+    """A plugin of its own, because this hook is not told which configuration it is of."""
+
+    def __init__(self, tapes: OpenTapes) -> None:
+        self._tapes = tapes
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Discard what is being recorded: no test passes any more, and fixtures are finished next."""
+        self._tapes.discard_recordings()
+
+
+@pytest.fixture
+def tape(request: pytest.FixtureRequest) -> "Iterator[Tape]":
+    """Serve the test's cassettes, or record its cassette. See the mark `tape`."""
+    tapes = request.config.stash[_TAPES]
+    with tapes.opened(_wanted_by(request)) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def tape_factory(pytestconfig: pytest.Config) -> TapeFactory:
+    """Return what opens tapes in a `with` block: several in one test, or one for a module or session.
+
+    It takes what the mark takes. Relative paths are beside the file in which it is called.
+    """
+    tapes = pytestconfig.stash[_TAPES]
+
+    def open_tape(
+        *paths: str | PathLike[str],
+        upstream: str | None = None,
+        speed: float | str | None = None,
+        misses: str = "fail",
+        record: tuple[str, ...] = (),
+    ) -> "AbstractContextManager[Tape]":
+        if not paths:
+            raise TypeError("expected the path of a cassette or several, found none")
+        beside = Path(sys._getframe(1).f_code.co_filename).parent  # noqa: SLF001  (as warnings find their place)
+        return tapes.opened(
+            _wanted(beside, paths, upstream=upstream, speed=speed, misses=misses, record=record)
+        )
+
+    return open_tape
+
+
+def _wanted_by(request: pytest.FixtureRequest) -> Wanted:
+    """Return what the marks of a test ask for: of each argument, what the nearest mark has that gives it."""
+    paths: tuple[Any, ...] = ()
+    options: dict[str, Any] = {}
+    for mark in request.node.iter_markers("tape"):
+        paths = paths or mark.args
+        options = mark.kwargs | options
+    if not paths:
+        paths = (default_path(request.node.name, request.cls.__name__ if request.cls else None),)
+    return _wanted(request.path.parent, paths, **options)
+
+
+def _wanted(beside: Path, paths: tuple[str | PathLike[str], ...], **options: Any) -> Wanted:
+    try:
+        return Wanted(paths=tuple(beside / path for path in paths), **options)
+    except (TypeError, ValueError) as error:
+        said = str(error).replace("Wanted.__init__()", "the mark")
+        raise pytest.fail.Exception(f"tape: {said}", pytrace=False) from None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Know which test runs."""
+    tapes = item.config.stash[_TAPES]
+    tapes.test = item.nodeid
+    try:
+        return (yield)
+    finally:
+        tapes.test = None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    """Fail a test that asked for what is not recorded."""
+    tapes = item.config.stash[_TAPES]
+    try:
+        result = yield
+    except BaseException:
+        if misses := tapes.take_misses():
+            item.add_report_section("call", "tape", _explained(misses))
+        raise
+    if misses := tapes.take_misses():
+        pytest.fail(_explained(misses), pytrace=False)
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Explain misses before and after the test itself, and discard what a test records that does not pass."""
+    report = yield
+    tapes = item.config.stash[_TAPES]
+    if report.when != "setup" or not report.passed:  # after a setup that passed comes the call
+        misses = tapes.take_misses()
+        if misses and report.when == "teardown" and report.passed:
+            report.outcome = "failed"
+            report.longrepr = _explained(misses)
+        elif misses:
+            report.sections.append(("tape", _explained(misses)))
+    if not report.passed:
+        report.sections += [
+            ("tape", f"{name} is not made, since the test has not passed")
+            for name in tapes.discard_recordings()
+        ]
+    return report
+
+
+def _explained(misses: list[str]) -> str:
+    requests = "a request was" if len(misses) == 1 else "requests were"
+    first = (
+        f"{requests} not in the recording; run with --tape-mode all to record again, or give the mark "
+        "misses='allow' where they are expected"
+    )
+    return "\n\n".join([first, *misses])
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note where cassettes may be."""
+    session.config.stash[_TAPES].played.look_in(item.path.parent for item in session.items)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In a worker of xdist, hand what was played to the process that prints the report."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["tokentape"] = session.config.stash[_TAPES].played.as_plain()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:  # noqa: ARG001  (xdist calls it by these names)
+    """Take what a worker of xdist has handed over; one that crashed hands over nothing."""
+    found = getattr(node, "workeroutput", {}).get("tokentape")
+    if found is not None:
+        node.config.stash[_TAPES].played.add_plain(found)
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Print what no test has played, if it was asked for."""
+    if config.getoption("tape_report"):
+        terminalreporter.section("tapes")
+        for line in config.stash[_TAPES].played.report(config.invocation_params.dir):
+            terminalreporter.line(line)
