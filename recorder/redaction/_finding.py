@@ -216,8 +216,13 @@ def _end_of_string(data: bytes, start: int, escape: bytes) -> int:
     if not escape:
         found = _END_OF_STRING.match(data, start)
         return found.end() if found else start
-    quote = escape + b'"'
-    end = data.find(quote, start)
-    while end > start and data[end - 1 : end] == b"\\":  # a quote of a deeper string
-        end = data.find(quote, end + len(quote))
-    return end if end >= 0 else start
+    # n backslashes before a quote are those of `escape` and, for each backslash of the string itself, one
+    # more than these. An odd number of the latter is a quote inside of the string.
+    depth, position = len(escape), start
+    while (quote := data.find(b'"', position)) >= 0:
+        backslashes = quote - position - len(data[position:quote].rstrip(b"\\"))
+        inner, outer = divmod(backslashes, depth + 1)
+        if outer < depth or inner % 2 == 0:
+            return quote - outer
+        position = quote + 1
+    return len(data)
