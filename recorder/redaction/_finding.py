@@ -22,7 +22,7 @@ _AFTER_AN_ESCAPE = re.compile(  # of JSON, of a URL, of a terminal's colours
     rb"(?:\\[nrtbfv0]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\[[0-9;]{0,9}m)\Z"
 )
 _IN_DATA = re.compile(rb"[A-Za-z0-9_-]{40}")
-_PARAMETER = re.compile(rb"[?&;]([][A-Za-z0-9_.-]{1,48})=")
+_PARAMETER = re.compile(rb"[?&;#]([][A-Za-z0-9_.-]{1,48})=")
 _LONGEST_PARAMETER = 50
 _VALUE = re.compile(rb"[^&;\s\"'<>#\\,)\]}]{8,}")
 _FIELD = re.compile(rb'"([A-Za-z0-9_. -]{2,64})(\\{0,15})"\s{0,16}:\s{0,16}(\\{0,15})"')
