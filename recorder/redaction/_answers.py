@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from tokentape import cassette
 from tokentape.cassette import filler
-from tokentape.recorder.redaction._bodies import replaced
+from tokentape.recorder.redaction._bodies import UNSEEN, replaced
 from tokentape.recorder.redaction._deltas import joined_texts
-from tokentape.recorder.redaction._encoding import cut, encode_pieces
+from tokentape.recorder.redaction._encoding import cut, encode_pieces, unseen
 from tokentape.recorder.redaction._finding import Finder
 
 
@@ -31,12 +31,15 @@ def redacted_answer(finder: Finder, exchange: cassette.Exchange, counts: dict[st
     pieces, unreadable = cassette.decoded(exchange)
     before = b"".join(pieces)
     body = redacted_stream(finder, before, counts)
-    if body == before:
+    encoding = cassette.header(exchange.response.headers, b"content-encoding") if exchange.response else ""
+    dropped = 0 if unreadable else sum(len(finder.find(data)) for data in unseen(exchange.body, encoding))
+    if body == before and not dropped:
         return Answer(None, unreadable=unreadable)
+    if dropped:
+        counts[UNSEEN] = counts.get(UNSEEN, 0) + dropped
     if unreadable is not None:
         return Answer(None, unreadable=f"{unreadable}, and what could be read has secrets")
     after = cut(body, map(len, pieces))
-    encoding = cassette.header(exchange.response.headers, b"content-encoding") if exchange.response else ""
     if not encoding.replace("identity", "").strip(" ,"):
         return Answer(after)
     return Answer(encode_pieces(after, encoding), reencoded=True)

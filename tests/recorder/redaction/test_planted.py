@@ -1,15 +1,21 @@
 """Secrets that were planted where a recorder once overlooked them, each in a way of its own."""
 
+import gzip
 import json
+import zlib
 from collections.abc import Iterable
 
+import brotli
 import pytest
+import zstandard
 from msgspec.structs import replace
 
 from tests.cassette.tapes import REQUEST
 from tests.recorder.redaction.secrets import letters
+from tests.replay.recordings import as_exchange, exchange
 from tokentape import cassette
 from tokentape.recorder.redaction import Redactor, default_rules
+from tokentape.recorder.redaction._answers import redacted_answer
 from tokentape.recorder.redaction._finding import Finder
 
 BLANK = replace(REQUEST, headers=(), redactions=0)
@@ -75,6 +81,129 @@ def test_a_value_of_json_in_json_may_end_with_a_backslash_or_a_quote(end: str):
             value = json.loads(value["a"])
         assert value == {"api_key": "[redacted json-key]", "next": "stays"}
         text = json.dumps({"a": text})
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        'form-data; filename="k"; name="api_key"',
+        'form-data; filename="a; name=b"; name="api_key"',
+        'form-data; NAME="api_key"',
+        'form-data; name = "api_key"',
+        "form-data; name='api_key'",
+        "form-data; name=api_key",
+        "form-data; name*=utf-8''api%5Fkey",
+        'form-data;name="api_key";x="y"',
+    ],
+)
+@pytest.mark.parametrize("newline", ["\r\n", "\n"])
+@pytest.mark.parametrize(
+    "boundary", ["boundary=b-1", "boundary = b-1", 'boundary="b-1"', "Boundary=b-1", "x=1"]
+)
+def test_a_part_of_a_multipart_body_is_named_in_many_ways(head: str, newline: str, boundary: str):
+    lines = ["--b-1", f"Content-Disposition: {head}", "X: y", "", WORD, "--b-1"]
+    lines += ['Content-Disposition: form-data; name="prompt"', "", "stays", "--b-1--", ""]
+    header = (b"content-type", f"multipart/form-data; {boundary}".encode())
+    left = left_of(headers=(header,), body=newline.join(lines).encode())
+    assert_gone(left, [WORD])
+    assert b"stays" in left
+
+
+def test_a_name_inside_of_a_file_name_is_none():
+    part = (
+        b'--b\r\nContent-Disposition: form-data; name="f"; filename="a; name=password"\r\n\r\nstays\r\n--b--'
+    )
+    before = replace(BLANK, headers=((b"content-type", b"multipart/form-data; boundary=b"),), body=part)
+    assert Redactor().request(before) == before
+
+
+def test_a_form_that_is_sent_as_plain_text_is_one():
+    for text in (f"api_key={WORD}", f"api_key={WORD}&a=stays\n", f"a=stays&password={WORD}"):
+        assert_gone(left_of(headers=((b"content-type", b"text/plain"),), body=text.encode()), [WORD])
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_text_of_wide_characters_is_looked_into_whatever_it_is_called(charset: str):
+    key = "sk-" + letters(40)
+    for content_type in (b"text/plain", b""):
+        left = left_of(headers=((b"content-type", content_type),), body=f"key: {key}".encode(charset))
+        assert_gone(left.replace(b"\0", b""), [key])
+
+
+def test_what_has_zeros_and_is_no_text_stays():
+    before = replace(BLANK, body=b"\0\0\0\x20ftypmp42" + bytes(range(256)))
+    assert Redactor().request(before) == before
+
+
+def _gzip(data: bytes, flag: int, more: bytes) -> bytes:
+    packed = gzip.compress(data)
+    return packed[:3] + bytes([flag]) + packed[4:10] + more + b"\0" + packed[10:]
+
+
+KEY = "sk-" + letters(40)
+ODD = {
+    "gzip, a name": (b"gzip", lambda data: _gzip(data, 8, KEY.encode())),
+    "gzip, a comment": (b"gzip", lambda data: _gzip(data, 16, KEY.encode())),
+    "deflate, what follows": (b"deflate", lambda data: zlib.compress(data) + KEY.encode()),
+    "zstd, a frame to skip": (
+        b"zstd",
+        lambda data: (
+            b"\x50\x2a\x4d\x18" + len(KEY).to_bytes(4, "little") + KEY.encode() + zstandard.compress(data)
+        ),
+    ),
+    "two": (b"gzip, br", lambda data: brotli.compress(_gzip(data, 8, KEY.encode()))),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("text", ["nothing", f"api_key={WORD}"])
+def test_what_decoding_leaves_out_is_left_out(odd: str, text: str):
+    encoding, encode = ODD[odd]
+    headers = ((b"content-encoding", encoding),)
+    after = Redactor().request(replace(BLANK, headers=headers, body=encode(text.encode())))
+    assert after.redactions >= 1
+    plain = after.body
+    for name in reversed(encoding.decode().split(", ")):
+        assert_gone(plain, [KEY, WORD])
+        plain = cassette.decode_content(plain, name, max_bytes=10**6)
+    assert plain.startswith(b"nothing" if text == "nothing" else b"api_key=[redacted"[:8])
+    assert_gone(plain, [KEY, WORD])
+    told = as_exchange(exchange(pieces=[(2, encode(text.encode()))], headers=headers))
+    answer = redacted_answer(Redactor().finder, told, {})
+    assert answer.reencoded
+    assert_gone(b"".join(answer.pieces or [KEY.encode()]), [KEY])
+
+
+def test_a_fragment_has_parameters_too():
+    long = letters(12)
+    left = left_of(
+        path=f"/v1#access_token={WORD}&a=b".encode(),
+        headers=((b"X-Note", f"see https://h/cb#access_token={long}".encode()),),
+        body=said(f"see https://h/cb#access_token={long}"),
+    )
+    assert_gone(left, [WORD, long])
+    assert_gone(left_of(path=f"/v1?q=x#access_token={WORD}".encode()), [WORD])
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "https://h.example/a?api_key={}",
+        "/v1?api_key={}&b=1",
+        "//h/v1?b=1&key={}",
+        "https://h/cb#access_token={}",
+        '<https://h/v1?key={}>; rel="next"',
+        "0; url=https://h/v1?key={}",
+    ],
+)
+@pytest.mark.parametrize("name", [b"Referer", b"X-Original-URL", b"Location", b"X-Any"])
+def test_a_url_in_a_header_is_looked_at_as_the_target_is(name: bytes, value: str):
+    assert_gone(left_of(headers=((name, value.format("s3c").encode()),)), ["s3c"])
+
+
+def test_a_headers_name_may_be_a_secret():
+    (name, value), other = Redactor().headers(((KEY.encode(), b"1"), (b"x-a", b"b")))
+    assert (name, value, other) == (b"redacted-openai-key", b"1", (b"x-a", b"b"))
 
 
 INNOCENTS = [
