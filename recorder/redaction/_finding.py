@@ -6,7 +6,9 @@ begins. So the cost of a long text does not depend on how the regexes are writte
 Invariant: the finds of `find` are in order and do not overlap.
 """
 
+import binascii
 import re
+from base64 import b64decode
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -71,13 +73,13 @@ class Finder:
         for at, shape, regex in self._starts.find(data, start, end):
             if at >= done and (shape.inside_words or _begins_word(data, at)):
                 found = regex.match(data, at)
-                if found is not None:
+                if found is not None and _is_decoded(shape, found):
                     find = _of(shape, found)
                     done = find.end
                     yield find
         for shape in self._anywhere:
             for found in bytes_regex(shape.regex).finditer(data, start, end):
-                if shape.inside_words or _begins_word(data, found.start()):
+                if (shape.inside_words or _begins_word(data, found.start())) and _is_decoded(shape, found):
                     yield _of(shape, found)
 
     def _parameters(self, data: bytes, start: int, end: int) -> Iterator[Find]:
@@ -199,6 +201,19 @@ def apart(data: bytes, finds: Iterable[Find]) -> list[Find]:
 def _of(shape: Shape, found: re.Match[bytes]) -> Find:
     span = found.span("secret") if "secret" in found.re.groupindex else found.span()
     return Find(*span, shape.name, in_url=shape.in_url)
+
+
+def _is_decoded(shape: Shape, found: re.Match[bytes]) -> bool:
+    """Whether what was found is base64 of what the shape asks for, if it does."""
+    if not shape.decoded:
+        return True
+    find = _of(shape, found)
+    text = found.string[find.start : find.end].rstrip(b"=")
+    try:
+        plain = b64decode(text + b"=" * (-len(text) % 4))
+    except binascii.Error:
+        return False
+    return bool(bytes_regex(shape.decoded).fullmatch(plain))
 
 
 def _begins_word(data: bytes, at: int) -> bool:

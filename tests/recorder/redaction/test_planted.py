@@ -1,5 +1,6 @@
 """Secrets that were planted where a recorder once overlooked them, each in a way of its own."""
 
+import base64
 import gzip
 import json
 import zlib
@@ -206,7 +207,92 @@ def test_a_headers_name_may_be_a_secret():
     assert (name, value, other) == (b"redacted-openai-key", b"1", (b"x-a", b"b"))
 
 
+LINES = [letters(64) for _ in range(3)] + [letters(20)]
+ARMOUR = ["-----BEGIN " + "RSA PRIVATE KEY-----", *LINES, "-----END " + "RSA PRIVATE KEY-----"]
+QUOTED = {
+    "mail": lambda lines: "\n".join("> " + line for line in lines),
+    "list": json.dumps,
+    "list, indented": lambda lines: json.dumps(lines, indent=4),
+    "break": "<br>".join,
+    "break, new line": "<br />\n".join,
+    "removed": lambda lines: "\n".join("-" + line for line in lines),
+    "added": lambda lines: "\n".join("+" + line for line in lines),
+    "literals": lambda lines: " +\n".join(f'    "{line}\\n"' for line in lines),
+    "literals, single": lambda lines: "\n".join(f"    '{line}\\n'" for line in lines),
+    "comment": lambda lines: "\n".join("# " + line for line in lines),
+    "one line": "".join,
+}
+
+
+@pytest.mark.parametrize("quoted", QUOTED)
+@pytest.mark.parametrize("lines", [ARMOUR, ARMOUR[:-2]], ids=["whole", "cut"])
+def test_a_private_key_may_be_quoted(quoted: str, lines: list[str]):
+    text = QUOTED[quoted](lines)
+    for body in (text.encode(), said(text), said(json.dumps({"a": text}))):
+        assert_gone(left_of(body=body), lines[1:])
+    assert json.loads(Redactor().request(replace(BLANK, body=said(text))).body)
+
+
+@pytest.mark.parametrize("plain", ["user:pass", "userlong:passlong", "me@corp.example:open sesame"])
+def test_basic_credentials_need_no_digit(plain: str):
+    secret = base64.b64encode(plain.encode()).decode()
+    for spelled in (secret, secret.rstrip("=")):
+        assert_gone(left_of(body=said(f"Authorization: Basic {spelled}")), [secret.rstrip("=")])
+
+
+def test_an_encrypted_token_may_have_no_second_part():
+    parts = [letters(20), letters(60), letters(22)]
+    token = "eyJ" + letters(40) + ".." + ".".join(parts)
+    assert_gone(left_of(body=said(f"see {token} ok")), [*parts, token[:20]])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Key",
+        "X-Credential",
+        "X-Credentials",
+        "Private-Key",
+        "X-Amz-Signature",
+        "X-Secret-Key-1",
+        "X-Session-Id",
+        "My-Private-Key-Pem",
+        "X-Password-2",
+        "X-Api-Key-2",
+    ],
+)
+def test_a_header_of_such_a_name_is_replaced(name: str):
+    assert_gone(left_of(headers=((name.encode(), WORD.encode()),)), [WORD])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "X-Session-Affinity",
+        "Idempotency-Key",
+        "X-Keyboard",
+        "Sec-WebSocket-Key",
+        "Surrogate-Key",
+        "X-Cache-Key",
+        "Access-Control-Allow-Credentials",
+    ],
+)
+def test_a_header_of_another_name_stays(name: str):
+    before = replace(BLANK, headers=((name.encode(), b"true"),))
+    assert Redactor().request(before) == before
+
+
+@pytest.mark.parametrize("value", [f"sid={WORD}; theme=dark", f"theme=darkish; sid={WORD}", f"a=b={WORD}"])
+def test_a_cookie_may_be_a_field(value: str):
+    for name in ("cookie", "Cookie", "set-cookie"):
+        assert_gone(left_of(body=json.dumps({"headers": {name: value}}).encode()), [WORD])
+
+
 INNOCENTS = [
+    "Basic understanding, Basic authentication credentials, basic abcdefgh, BASIC internationalizations",
+    "from -----BEGIN RSA PRIVATE KEY----- over some words of prose to -----END RSA PRIVATE KEY----- it goes",
+    '{"cookie": "chocolate chip", "cookies": "are = sweet"}',
+    "eyJ is the begin of one, eyJhbGciOiJkaXIifQ.. is cut",
     "{url:'https://x.example',email:'a@b.c'} {url:'https://x.example:8080',email:'a@b.c'}",
     "[site](https://x.example:8080),(mailto:a@b.c) http://localhost:8080,me@x.example",
     "https://x.example/@user https://x.example:443/@user ssh://git@x.example:22/a.git",
