@@ -54,6 +54,9 @@ WORD, OTHER = letters(9), letters(9)
         f"bob:{WORD}@{OTHER}",
         f"bob@corp.example:{WORD}@{OTHER}",
         f"bob:1x,{WORD}",
+        f"bob:{WORD}/{OTHER}",
+        f"bob:{WORD}?{OTHER}",
+        f"bob:{WORD}/x@{OTHER}",
     ],
 )
 def test_userinfo_goes_up_to_the_last_at_before_the_host(userinfo: str):
@@ -61,6 +64,10 @@ def test_userinfo_goes_up_to_the_last_at_before_the_host(userinfo: str):
         left = left_of(body=said(text))
         assert_gone(left, (WORD, OTHER))
         assert b"@db" in left
+
+
+def test_an_at_behind_the_host_is_none_of_userinfo():
+    assert b"@db/x?mail=a@b.c" in left_of(body=said(f"postgres://bob:{WORD}@db/x?mail=a@b.c"))
 
 
 @pytest.mark.parametrize("name", ["password", "db_password", "passphrase", "passwd"])
