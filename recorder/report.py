@@ -13,9 +13,9 @@ _count = partial(counted, grouped=True)
 def ended(exchange: LiveExchange) -> str:
     """Return the line for an exchange that has ended."""
     request = exchange.request
-    # without the query, which may hold a key, and with nothing that a terminal would obey
+    # without the query and the fragment, which may hold a key, and with nothing that a terminal would obey
     # (cli's safe_text goes by what standard output can show; this is for standard error and for logs)
-    path = re.sub(rb"[^\x21-\x7e]", b"?", request.path.partition(b"?")[0]).decode()
+    path = re.sub(rb"[^\x21-\x7e]", b"?", re.split(rb"[?#]", request.path)[0]).decode()
     parts = [
         f"#{exchange.number} {request.method} {request.host}{path}",
         str(exchange.status) if exchange.status is not None else "no response",

@@ -85,8 +85,10 @@ class _Pass:
             self._pieces[key] = answer.pieces[::-1]
             self._grown[key] = sum(map(len, answer.pieces)) - len(exchange.body)
             self._found.reencoded += answer.reencoded
+        where = f"{name}, exchange {exchange.number}"
+        if answer.blanked:
+            self._found.lost.append(f"{where}: the tokens of its logprobs, which spell what was replaced")
         if answer.unreadable is not None:
-            where = f"{name}, exchange {exchange.number}"
             self._found.lost.append(f"{where}: the answer is copied as it is: {answer.unreadable}")
 
     def _key(self, section: int, number: int) -> _Key:

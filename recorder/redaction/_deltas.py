@@ -10,9 +10,12 @@ can be replaced there.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 
+_BLANK = re.compile(rb"\n\r?\n|\r\r")
 _LINE = re.compile(rb"[^\r\n]+")
 _TOKEN = re.compile(rb'"([^"\\]*(?:\\.[^"\\]*)*)"|([{}\[\],:])|([^\s{}\[\],:"]+)')
 _ESCAPE = re.compile(
@@ -56,19 +59,51 @@ def joined_texts(body: bytes) -> Iterator[Joined]:
     """Yield the texts that the lines of a decoded body bring in parts."""
     texts: dict[tuple[object, ...], Joined] = {}
     values: dict[tuple[object, ...], set[bytes]] = {}
+    for place, first, last in _places(body):
+        values.setdefault(place, set()).add(body[first:last])
+        _add(texts.setdefault(place, Joined()), body, first, last)
+    for place, text in texts.items():
+        if len(values[place]) > 1:  # an id or a model that is the same in all events is no text
+            yield text
+
+
+_Place = tuple[object, ...]
+
+
+def _places(body: bytes) -> Iterator[tuple[_Place, int, int]]:
+    """Yield the strings of a body: what tells where they belong, and where they stand."""
+    if body.lstrip()[:1] == b"[":  # a stream that is one array, an event an element of it, as Gemini's
+        for place, first, last in _strings(body, 0, len(body)):
+            if len(place) > 2:  # not an array of strings
+                yield place[1:], first, last
+        return
+    data: list[tuple[int, int]] = []
     for line in _LINE.finditer(body):
         start, end = line.span()
         if body.startswith(b"data:", start):
             start += 6 if body.startswith(b"data: ", start) else 5
-        elif not body.startswith(b"{", start):
-            continue  # a comment, a field that is no data
-        strings = _strings(body, start, end) if body.startswith(b"{", start) else [((), start, end)]
-        for place, first, last in strings:
-            values.setdefault(place, set()).add(body[first:last])
-            _add(texts.setdefault(place, Joined()), body, first, last)
-    for place, text in texts.items():
-        if len(values[place]) > 1:  # an id or a model that is the same in all events is no text
-            yield text
+            if data and _BLANK.search(body, data[-1][1], start):
+                yield from _event(body, data)
+                data = []
+            data.append((start, end))
+        elif body.startswith(b"{", start):
+            yield from _strings(body, start, end)
+    yield from _event(body, data)
+
+
+def _event(body: bytes, lines: list[tuple[int, int]]) -> Iterator[tuple[_Place, int, int]]:
+    """Yield the strings of an event, whose data may have several lines; no string of JSON goes over two."""
+    if not lines or not body.startswith(b"{", lines[0][0]):
+        yield from (((), start, end) for start, end in lines)
+    elif len(lines) == 1:
+        yield from _strings(body, *lines[0])
+    else:
+        begins = list(accumulate((end - start + 1 for start, end in lines), initial=0))
+        text = b"\n".join(body[start:end] for start, end in lines)
+        for place, first, last in _strings(text, 0, len(text)):
+            which = bisect_right(begins, first) - 1
+            moved = lines[which][0] - begins[which]
+            yield place, first + moved, last + moved
 
 
 def _strings(  # noqa: C901, PLR0912  (a case for each token)

@@ -1,11 +1,14 @@
 """Content-encodings, applied: the reverse of `cassette.ContentDecoder`, in one go or piece by piece."""
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import accumulate, pairwise
 
 import brotli
 import zstandard
+
+from tokentape import cassette
 
 
 def encode(data: bytes, content_encoding: str) -> bytes:
@@ -15,6 +18,23 @@ def encode(data: bytes, content_encoding: str) -> bytes:
     """
     (encoded,) = encode_pieces([data], content_encoding)
     return encoded
+
+
+def unseen(data: bytes, content_encoding: str) -> Iterator[bytes]:
+    """Yield the bytes in which a secret can stand as it is, though decoding leaves it out.
+
+    gzip has names and comments, zstd frames to be skipped, and behind the end of deflate anything may come.
+    Raises `UndecodableContent` as decoding does.
+    """
+    names = [name.strip().lower() for name in content_encoding.split(",")]
+    for name in reversed([name for name in names if name not in ("", "identity")]):
+        yield data
+        if name == "deflate":
+            inside = zlib.decompressobj(wbits=15 if data[:1] and data[0] & 0x8F == 8 else -15)
+            with suppress(zlib.error):
+                inside.decompress(data)
+            yield inside.unused_data
+        data = cassette.decode_content(data, name, max_bytes=cassette.MAX_RECORD_BYTES)
 
 
 def encode_pieces(pieces: Iterable[bytes], content_encoding: str) -> list[bytes]:

@@ -6,7 +6,9 @@ begins. So the cost of a long text does not depend on how the regexes are writte
 Invariant: the finds of `find` are in order and do not overlap.
 """
 
+import binascii
 import re
+from base64 import b64decode
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -22,7 +24,7 @@ _AFTER_AN_ESCAPE = re.compile(  # of JSON, of a URL, of a terminal's colours
     rb"(?:\\[nrtbfv0]|\\u[0-9a-fA-F]{4}|\\x[0-9a-fA-F]{2}|%[0-9a-fA-F]{2}|\[[0-9;]{0,9}m)\Z"
 )
 _IN_DATA = re.compile(rb"[A-Za-z0-9_-]{40}")
-_PARAMETER = re.compile(rb"[?&;]([][A-Za-z0-9_.-]{1,48})=")
+_PARAMETER = re.compile(rb"[?&;#]([][A-Za-z0-9_.-]{1,48})=")
 _LONGEST_PARAMETER = 50
 _VALUE = re.compile(rb"[^&;\s\"'<>#\\,)\]}]{8,}")
 _FIELD = re.compile(rb'"([A-Za-z0-9_. -]{2,64})(\\{0,15})"\s{0,16}:\s{0,16}(\\{0,15})"')
@@ -71,13 +73,13 @@ class Finder:
         for at, shape, regex in self._starts.find(data, start, end):
             if at >= done and (shape.inside_words or _begins_word(data, at)):
                 found = regex.match(data, at)
-                if found is not None:
+                if found is not None and _is_decoded(shape, found):
                     find = _of(shape, found)
                     done = find.end
                     yield find
         for shape in self._anywhere:
             for found in bytes_regex(shape.regex).finditer(data, start, end):
-                if shape.inside_words or _begins_word(data, found.start()):
+                if (shape.inside_words or _begins_word(data, found.start())) and _is_decoded(shape, found):
                     yield _of(shape, found)
 
     def _parameters(self, data: bytes, start: int, end: int) -> Iterator[Find]:
@@ -201,6 +203,19 @@ def _of(shape: Shape, found: re.Match[bytes]) -> Find:
     return Find(*span, shape.name, in_url=shape.in_url)
 
 
+def _is_decoded(shape: Shape, found: re.Match[bytes]) -> bool:
+    """Whether what was found is base64 of what the shape asks for, if it does."""
+    if not shape.decoded:
+        return True
+    find = _of(shape, found)
+    text = found.string[find.start : find.end].rstrip(b"=")
+    try:
+        plain = b64decode(text + b"=" * (-len(text) % 4))
+    except binascii.Error:
+        return False
+    return bool(bytes_regex(shape.decoded).fullmatch(plain))
+
+
 def _begins_word(data: bytes, at: int) -> bool:
     """Whether no word goes on here, nor data: a word begins after an escape, and not inside of `task-...`."""
     if at == 0:
@@ -216,8 +231,13 @@ def _end_of_string(data: bytes, start: int, escape: bytes) -> int:
     if not escape:
         found = _END_OF_STRING.match(data, start)
         return found.end() if found else start
-    quote = escape + b'"'
-    end = data.find(quote, start)
-    while end > start and data[end - 1 : end] == b"\\":  # a quote of a deeper string
-        end = data.find(quote, end + len(quote))
-    return end if end >= 0 else start
+    # n backslashes before a quote are those of `escape` and, for each backslash of the string itself, one
+    # more than these. An odd number of the latter is a quote inside of the string.
+    depth, position = len(escape), start
+    while (quote := data.find(b'"', position)) >= 0:
+        backslashes = quote - position - len(data[position:quote].rstrip(b"\\"))
+        inner, outer = divmod(backslashes, depth + 1)
+        if outer < depth or inner % 2 == 0:
+            return quote - outer
+        position = quote + 1
+    return len(data)

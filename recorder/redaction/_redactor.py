@@ -5,6 +5,8 @@ answers are not: a recording is the truth of what was answered, byte for byte; `
 afterwards.
 """
 
+import re
+
 from msgspec.structs import replace
 
 from tokentape import cassette
@@ -12,6 +14,11 @@ from tokentape.cassette import placeholder
 from tokentape.recorder.redaction._bodies import query_finds, redacted_body, replaced
 from tokentape.recorder.redaction._finding import Finder, apart, scheme
 from tokentape.recorder.redaction._rules import Rules, bytes_regex, default_rules
+
+_QUERY = re.compile(rb"[?#]")
+_URL = re.compile(  # or a path; its query
+    rb"(?:\A|[\s<\"])(?:(?i:url)=[\"']?)?(?:[A-Za-z][A-Za-z0-9+.-]{0,30}:/)?/[^\s?#<>\"]*[?#]([^\s<>\"]+)"
+)
 
 
 class Redactor:
@@ -89,15 +96,14 @@ class Redactor:
 
     def target(self, target: bytes) -> bytes:
         """Return a request's target without secrets; placeholders in it are percent-encoded."""
-        start = target.find(b"?") + 1
         finds = [*self.finder.find(target)]
-        if start:
-            finds += query_finds(self.finder, target[start:], start)
+        if begin := _QUERY.search(target):
+            finds += query_finds(self.finder, target[begin.end() :], begin.end())
         return replaced(target, apart(target, finds), self.counts, in_url=True)
 
     def headers(self, headers: cassette.Headers) -> cassette.Headers:
         """Return headers without secrets: by their names, and by shape in all others."""
-        return tuple([(name, self._header(name, value)) for name, value in headers])
+        return tuple([(self._name(name), self._header(name, value)) for name, value in headers])
 
     def data(self, data: bytes) -> bytes:
         """Return some text without secrets."""
@@ -115,6 +121,13 @@ class Redactor:
                 return placeholder(rule.name).decode()
         return self.text(value)
 
+    def _name(self, name: bytes) -> bytes:
+        """Return a header's name, or, if it is itself a secret, one that can be sent."""
+        finds = self.finder.find(name)
+        for find in finds:
+            self._count(find.name)
+        return b"redacted-" + finds[0].name.encode() if finds else name
+
     def _header(self, name: bytes, value: bytes) -> bytes:
         for rule in self.finder.headers.of(name):
             kept = scheme(value) if rule.keep_scheme else 0
@@ -122,7 +135,10 @@ class Redactor:
                 return value
             self._count(rule.name)
             return value[:kept] + placeholder(rule.name)
-        return self.data(value)
+        finds = [*self.finder.find(value)]
+        for query in _URL.finditer(value):
+            finds += query_finds(self.finder, query[1], query.start(1))
+        return replaced(value, apart(value, finds), self.counts)
 
     def _count(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1

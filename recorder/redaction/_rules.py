@@ -49,10 +49,14 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is a secret by how it looks. Without `starts`, all of the text is searched with the regex."""
+    """What is a secret by how it looks. Without `starts`, all of the text is searched with the regex.
+
+    With `decoded`, the secret has to be base64 of what matches this.
+    """
 
     name: str
     regex: str
+    decoded: str = ""
     starts: tuple[str, ...] = ()
     inside_words: bool = False
     in_url: bool = False
@@ -158,6 +162,8 @@ def _check_table(source: str, kind: str, number: int, entry: Any) -> None:
     match rule:
         case Shape():
             _compiled(where, "regex", rule.regex)
+            if rule.decoded:
+                _compiled(where, "decoded", rule.decoded)
             if not all(rule.starts):
                 raise RulesError(f"{where}: expected literal beginnings in `starts`, found an empty one")
         case Field() if rule.value:

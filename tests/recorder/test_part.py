@@ -164,6 +164,8 @@ def test_the_line_of_an_exchange_shows_no_query_and_nothing_that_a_terminal_woul
     request = msgspec.structs.replace(REQUEST, path=b"/a\x1b[31m\xc3\xa9?key=" + b"s" * 20)
     line = report.ended(part.begin(request))
     assert "api.example/a?[31m??  no response" in line
+    request = msgspec.structs.replace(REQUEST, path=b"/a#access_token=" + b"s" * 20 + b"?x")
+    assert "api.example/a  no response" in report.ended(part.begin(request))
 
 
 def test_a_sync_that_fails_ends_the_recording_loudly(tmp_path: Path, monkeypatch, caplog):

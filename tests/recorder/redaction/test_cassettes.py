@@ -152,6 +152,60 @@ def test_other_dialects_bring_text_in_parts_too():
         assert len(b"".join(after)) == len(before)
 
 
+def test_a_stream_that_is_one_array_brings_text_in_parts_too():
+    secret = "sk-" + "a7" * 20
+    for indent in (None, 2):
+        said = [secret[:2], secret[2:9], secret[9:], " ok"]
+        stream = [
+            {"candidates": [{"content": {"parts": [{"text": text}], "role": "model"}}]} for text in said
+        ]
+        before, after = answer_of([json.dumps(stream, indent=indent).encode()])
+        texts = [each["candidates"][0]["content"]["parts"][0]["text"] for each in json.loads(b"".join(after))]
+        assert re.fullmatch(r"\[redacted openai-key\*+\] ok", "".join(texts))
+        assert len(b"".join(after)) == len(before)
+    _, after = answer_of([json.dumps(["sk-", "a7" * 20]).encode()])
+    assert json.loads(b"".join(after)) == ["sk-", "a7" * 20]
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"])
+def test_an_event_may_have_several_lines_of_data(newline):
+    secret = "sk-" + "a7" * 20
+    pieces = []
+    for count, text in enumerate((secret[:2], secret[2:9], secret[9:])):
+        lines = json.dumps({"n": "x" * count, "delta": {"text": text}}, indent=1).encode().split(b"\n")
+        pieces.append(b"".join(b"data: " + line + newline for line in lines) + newline)
+    before, after = answer_of(pieces)
+    left = [json.loads(piece.replace(b"data: ", b"")) for piece in after]
+    assert re.fullmatch(r"\[redacted openai-key\*+\]", "".join(each["delta"]["text"] for each in left))
+    assert [each["n"] for each in left] == ["", "x", "xx"]
+    assert len(b"".join(after)) == len(before)
+
+
+def test_the_tokens_that_spell_what_was_replaced_are_blank_and_that_is_said(tmp_path):
+    secret = "sk-" + "a7" * 20
+    tokens = [secret[index : index + 3] for index in range(0, len(secret), 3)]
+    content = [
+        {"token": token, "logprob": -0.5, "bytes": [*token.encode()], "top_logprobs": []}
+        for token in [*tokens, '"\n']
+    ]
+    chat = {"choices": [{"message": {"content": secret}, "logprobs": {"content": content}}]}
+    legacy = {"choices": [{"text": secret, "logprobs": {"tokens": tokens, "token_logprobs": [-1.0]}}]}
+    for number, answer in enumerate((chat, legacy)):
+        body = json.dumps(answer).encode()
+        source = tape(tmp_path / f"{number}.tape", exchange(pieces=[(2, body)]))
+        (after,), found = redacted(source)
+        assert len(after.body) == len(body)
+        logprobs = json.loads(after.body)["choices"][0]["logprobs"]
+        for token in tokens[1:-1]:
+            assert token not in json.dumps(logprobs)
+        for each in logprobs.get("content", []):
+            assert not any(each["bytes"])
+            assert each["logprob"] == -0.5
+        assert [line for line in found.lost if "logprobs" in line]
+    body = json.dumps(chat).replace(secret, "nothing").encode()
+    assert answer_of([body])[1] == [body]
+
+
 def test_what_is_shorter_than_a_placeholder_is_asterisks():
     _, after = answer_of(events("say bob."))
     assert contents(b"".join(after)) == "say ***."

@@ -164,6 +164,21 @@ HARD = [
     b"hf_" + b"a" * 6000,
     b"-sk-" * 1500,
     b"basic " + b"a/" * 3000,
+    b"Basic " * 1000,
+    b"Basic " + b"abcd" * 1500,
+    b"-----BEGIN PRIVATE KEY-----" + b"a'" * 3000,
+    b"-----BEGIN PRIVATE KEY-----" + b"+ " * 3000,
+    (b"-----BEGIN PRIVATE KEY-----" + b"+" * 30) * 100,
+    b"://a:" + b"@" * 6000,
+    b"://a:a" * 1000,
+    b"://a:a" + b"@a" * 3000,
+    b"://a:" + b"/" * 6000,
+    b"://" + b":@" * 3000,
+    b"#key=" * 1200,
+    b"eyJabcdefgh.." + b"a." * 3000,
+    b"eyJabcdefgh..abcdefgh." * 250,
+    rb"\"api_key\": \"" + rb"\\\"" * 1500,
+    (rb"\"api_key\": \"" + rb"\\\"" * 5) * 180,
 ]
 
 
