@@ -22,11 +22,30 @@ from tokentape.cassette.formats._plain import headers_of, is_encoded, target_of,
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:python/"
+MAX_DEPTH = 100
+"""Levels of lists and mappings; an interaction has some seven."""
+
 _VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2.0"}
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """Safe; knows beside YAML's own types what vcrpy writes for text, tuples, files and iterators."""
+    """Safe; knows beside YAML's own types what vcrpy writes for text, tuples, files and iterators.
+
+    libyaml's composer calls itself for each level, with no bound but the C stack. It tells of each level
+    that it enters, so that the depth is bounded here.
+    """
+
+    _depth = 0
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"expected at most {MAX_DEPTH} levels, found more")
+        super().descend_resolver(current_node, current_index)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+        super().ascend_resolver()
 
 
 def _state(loader: Any, node: Any) -> Any:
@@ -68,9 +87,9 @@ def _interactions(data: bytes, name: str, lost: list[str]) -> list[Any]:
     except UnicodeDecodeError as error:
         raise NotTheFormat(f"{name}: expected a cassette of vcrpy, which is UTF-8: {error}") from None
     try:
-        found = _parsed(text)
+        found = _parsed(text, name)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        found = _without_last(text)
+        found = _without_last(text, name)
         if found is None:
             reason = " ".join(str(error).split())
             raise NotTheFormat(f"{name}: expected a cassette of vcrpy: {reason}") from None
@@ -88,15 +107,21 @@ def _interactions(data: bytes, name: str, lost: list[str]) -> list[Any]:
     return interactions
 
 
-def _parsed(text: str) -> Any:
-    return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
+def _parsed(text: str, name: str) -> Any:
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            if not name.lower().endswith((".yaml", ".yml")):
+                raise  # else it may be a mapping in YAML's braces
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  (it is a safe one)
 
 
-def _without_last(text: str) -> Any:
+def _without_last(text: str, name: str) -> Any:
     """Return what a cassette holds that was cut off in its last interaction; None if that is nothing."""
     whole, cut, _ = text.rpartition("\n- ")
     try:
-        found = _parsed(whole + "\n") if cut else None
+        found = _parsed(whole + "\n", name) if cut else None
     except (yaml.YAMLError, ConstructorError, ValueError, RecursionError, TypeError, AttributeError):
         return None
     return found if isinstance(found, dict) and isinstance(found.get("interactions"), list) else None
