@@ -19,6 +19,7 @@ from tokentape.cassette._records import Chunk, End, Headers, Request, Response
 from tokentape.cassette.formats._assembly import Assembly, Redact
 from tokentape.cassette.formats._errors import NotTheFormat
 from tokentape.cassette.formats._plain import headers_of, is_encoded, target_of, without_coding
+from tokentape.cassette.formats._shown import shown
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:python/"
@@ -153,7 +154,7 @@ def _exchange_of(found: Any) -> Exchange:
         status, reason = line.get("code"), line.get("message") or ""
         body = _body("response.body", answer.get("body"))
     if type(status) is not int or not 100 <= status <= 999:
-        raise ValueError(f"response.status: expected a number such as 200, found {status!r:.60}")
+        raise ValueError(f"response.status: expected a number such as 200, found {shown(status)}")
     version: Any = answer.get("http_version", answer.get("version"))
     exchange = Exchange(section_index=0, section=None, number=0, request=request)
     exchange.response = Response(
@@ -170,11 +171,11 @@ def _exchange_of(found: Any) -> Exchange:
     return exchange if is_encoded(exchange.response.headers, body) else without_coding(exchange)
 
 
-def _part(found: Any, name: str, shown: str = "") -> dict[str, Any]:
+def _part(found: Any, name: str, place: str = "") -> dict[str, Any]:
     value = found.get(name) if isinstance(found, dict) else None
     if not isinstance(value, dict):
         raise ValueError(  # noqa: TRY004  (wrong data, no wrong call)
-            f"{shown or name}: expected a mapping, found {value!r:.60}"
+            f"{place or name}: expected a mapping, found {shown(value)}"
         )
     return value
 
@@ -185,7 +186,7 @@ def _headers(name: str, found: Any) -> Headers:
         return ()
     if not isinstance(found, dict):
         raise ValueError(  # noqa: TRY004
-            f"{name}: expected a mapping, found {found!r:.60}"
+            f"{name}: expected a mapping, found {shown(found)}"
         )
     return headers_of(
         (_text(name, key), _text(name, value))
@@ -214,7 +215,7 @@ def _bytes(name: str, value: Any) -> bytes:
         case dict() | list():  # a body that a filter of the user's has parsed
             return json.dumps(value).encode()
         case _:
-            raise ValueError(f"{name}: expected text or bytes, found {value!r:.60}")
+            raise ValueError(f"{name}: expected text or bytes, found {shown(value)}")
 
 
 def _text(name: str, value: Any) -> str:
@@ -226,4 +227,4 @@ def _text(name: str, value: Any) -> str:
         case int() | float():
             return str(value)
         case _:
-            raise ValueError(f"{name}: expected text, found {value!r:.60}")
+            raise ValueError(f"{name}: expected text, found {shown(value)}")

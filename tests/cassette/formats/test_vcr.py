@@ -145,8 +145,11 @@ version: 1
     ("change", "says"),
     [
         ({"status": None}, "response.status: expected a mapping, found None"),
-        ({"status": {"code": "200"}}, "response.status: expected a number such as 200, found '200'"),
-        ({"headers": [1]}, "response.headers: expected a mapping, found [1]"),
+        (
+            {"status": {"code": "200"}},
+            "response.status: expected a number such as 200, found text of 3 characters",
+        ),
+        ({"headers": [1]}, "response.headers: expected a mapping, found a list of 1"),
         ({"body": 5}, "response.body: expected text or bytes, found 5"),
     ],
 )
