@@ -21,8 +21,11 @@ class NewFile:
     """A context manager: at its end the file is in its place, unless an error ends it.
 
     What goes into it is written to `file`. A path of `-` is standard output. Only its owner can read the
-    file. Raises FileExistsError, before anything is written, if the file exists and `overwrite` is not
-    set; other operating system errors are raised as they are.
+    file. With `overwrite`, a symbolic link stays, and what it leads to is replaced, as if it were opened.
+
+    Raises OSError before anything is written: FileExistsError if the file exists and `overwrite` is not
+    set, or if it is no regular file (a device, a pipe), of which nothing but its name would be replaced.
+    Other operating system errors are raised as they are.
     """
 
     def __init__(self, path: str | PathLike[str], *, overwrite: bool = False) -> None:
@@ -34,7 +37,8 @@ class NewFile:
             return
         if not overwrite and os.path.lexists(self.path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), self.path)
-        folder, name = os.path.split(os.path.abspath(self.path))
+        self._place = _place_of(self.path) if overwrite else os.path.abspath(self.path)
+        folder, name = os.path.split(self._place)
         try:
             descriptor, self._beside = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
         except OSError as error:
@@ -71,9 +75,19 @@ class NewFile:
         os.fsync(self.file.fileno())
         self.file.close()
         if self._overwrite:
-            os.replace(self._beside, self.path)
+            os.replace(self._beside, self._place)
         else:
             _rename_to_new(self._beside, self.path)
+
+
+def _place_of(path: str) -> str:
+    """Return the file that is to be replaced, at the end of symbolic links."""
+    place = os.path.realpath(path)
+    if os.path.isdir(place):
+        raise IsADirectoryError(errno.EISDIR, "expected a file to overwrite, found a folder", path)
+    if os.path.lexists(place) and not os.path.isfile(place):
+        raise FileExistsError(errno.EEXIST, "expected a regular file to overwrite, found another", path)
+    return place
 
 
 def _rename_to_new(source: str, target: str) -> None:

@@ -32,16 +32,19 @@ class UpstreamUrl(click.ParamType[str]):
     name = "URL"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        expected = f"expected a URL such as https://api.openai.com, found {value!r}"
+        expected = "expected a URL such as https://api.openai.com, found"
+        if "@" in str(value):  # it is not shown: the password may stand anywhere, however wrong the URL is
+            self.fail(f"{expected} one with an @; credentials belong to the client's requests", param, ctx)
+        if "?" in str(value) or "#" in str(value):
+            self.fail(f"{expected} one with a query; it belongs to the client's requests", param, ctx)
+        expected += f" {value!r}"
         try:
             parts = urlsplit(str(value))
             parts.port  # noqa: B018  (raises if it is none)
         except ValueError as error:
             self.fail(f"{expected} ({error})", param, ctx)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+        if parts.scheme not in ("http", "https") or not parts.hostname:
             self.fail(expected, param, ctx)
-        if parts.query or parts.fragment:
-            self.fail(f"{expected}; a query belongs to the client's requests", param, ctx)
         return str(value).rstrip("/")
 
 

@@ -5,13 +5,13 @@ stderr.
 """
 
 import errno
-import io
-import sys
 from importlib import import_module
 
 import click
 
 from tokentape.cassette import CassetteError
+from tokentape.cli._ending import unwinding
+from tokentape.cli._streams import guard
 
 VERBS = (
     "record",
@@ -44,11 +44,10 @@ class _Verbs(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> object:
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):  # a terminal that cannot show a character shows its code
-                stream.reconfigure(errors="backslashreplace")
+        guard()
         try:
-            return super().invoke(ctx)
+            with unwinding():
+                return super().invoke(ctx)
         except CassetteError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:

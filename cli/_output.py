@@ -23,7 +23,7 @@ def check_writable(path: str, inputs: Iterable[str], *, overwrite: bool) -> None
     if os.path.lexists(path):
         if not overwrite:
             raise click.ClickException(f"{path} exists; choose another name, or add --overwrite")
-        if not os.path.isfile(path):
+        if os.path.exists(path) and not os.path.isfile(path):  # what a link leads to may be made
             raise click.ClickException(f"expected a regular file to overwrite, and {path} is none")
 
 

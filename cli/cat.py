@@ -6,7 +6,7 @@ import click
 from tokentape import cassette
 from tokentape.cli import _cat_formats
 from tokentape.cli._files import once_from_stdin
-from tokentape.cli._lost import said_lost
+from tokentape.cli._lost import missing_pieces, said_lost
 from tokentape.cli._safe_text import safe_text
 
 
@@ -41,6 +41,7 @@ def command(
             for found in _wanted(tape, exchange, section):
                 shown += 1
                 _print(found, form, file)
+                lost += missing_pieces(found, file)
             lost += [f"{file}: {damage}" for damage in tape.damage]
     any_lost = said_lost(lost)
     if not shown and (exchange is not None or section is not None):

@@ -110,5 +110,11 @@ def read(data: bytes) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    with sys.stdin.buffer if sys.argv[1] == "-" else open(sys.argv[1], "rb") as file:
-        json.dump(read(file.read()), sys.stdout, indent=1)
+    if len(sys.argv) != 2:
+        sys.exit("usage: python read_cassette.py FILE")
+    try:
+        with sys.stdin.buffer if sys.argv[1] == "-" else open(sys.argv[1], "rb") as file:
+            found = read(file.read())
+    except (OSError, ValueError, NotImplementedError) as error:
+        sys.exit(f"{sys.argv[1]}: {error}")
+    json.dump(found, sys.stdout, indent=1)

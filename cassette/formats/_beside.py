@@ -36,6 +36,7 @@ from tokentape.cassette.formats._json_record import (
     record_of,
 )
 from tokentape.cassette.formats._plain import is_encoded, without_coding
+from tokentape.cassette.formats._shown import shown
 
 _R = TypeVar("_R", Section, Request, Response, End, Note, Close)
 VERSION = 1
@@ -86,7 +87,7 @@ def section_of(found: Any) -> tuple[int, Section]:
     Raises ValueError if it is not what `beside` has made.
     """
     if not isinstance(found, dict) or found.get("version") != VERSION:
-        raise ValueError(f"expected what a tokentape of this version writes, found {found!r:.60}")
+        raise ValueError(f"expected what a tokentape of this version writes, found {shown(found)}")
     section = _record(Section, _part(found, "section_record", dict))
     if section.version != FORMAT_VERSION:
         raise WrongField(f"section_record: expected version {FORMAT_VERSION}, found {section.version}")
@@ -196,7 +197,7 @@ def _chunks(pieces: list[Any], body: bytes, number: int) -> tuple[list[Chunk], i
                 data = bytes_of_json("pieces", content)
                 own = True
             case _:
-                raise WrongField(f"pieces: expected pairs of time and size, found {piece!r:.60}")
+                raise WrongField(f"pieces: expected pairs of time and size, found {shown(piece)}")
         chunks.append(Chunk(exchange=number, t=t, data=data))
     return chunks, None if own else position
 
@@ -204,14 +205,14 @@ def _chunks(pieces: list[Any], body: bytes, number: int) -> tuple[list[Chunk], i
 def _part(found: dict[str, Any], name: str, kind: type) -> Any:
     value = found.get(name)
     if type(value) is not kind:
-        raise WrongField(f"{name}: expected {kind.__name__}, found {value!r:.60}")
+        raise WrongField(f"{name}: expected {kind.__name__}, found {shown(value)}")
     return value
 
 
 def _record(kind: type[_R], fields: Any) -> _R:
     name = KIND_OF[kind]
     if not isinstance(fields, dict):
-        raise WrongField(f"{name}: expected an object, found {fields!r:.60}")
+        raise WrongField(f"{name}: expected an object, found {shown(fields)}")
     record = record_of(fields | {"kind": name})
     assert isinstance(record, kind)  # noqa: S101
     return record

@@ -80,9 +80,7 @@ def convert(
         if read is None:
             found = _read_tape(stack.enter_context(open_cassette(name, lenient=True)), done.lost)
         else:
-            found = read(
-                sys.stdin.buffer if name == "-" else stack.enter_context(_opened(name)), name, done.lost
-            )
+            found = read(_stdin() if name == "-" else stack.enter_context(_opened(name)), name, done.lost)
         entries = _counted(found, done)
         if write is None:
             out = stack.enter_context(Rewriter(target, overwrite=overwrite))
@@ -128,6 +126,12 @@ def _writer(write_as: Format) -> _Write:
     from tokentape.cassette.formats import _flows  # noqa: PLC0415
 
     return _flows.write
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None or sys.stdin.closed:
+        raise Unreadable("-: expected a file on standard input, which is closed")
+    return sys.stdin.buffer
 
 
 def _opened(name: str) -> BinaryIO:

@@ -87,8 +87,10 @@ def _add(assembly: Assembly, entry: _har_entry.Entry, where: str, lost: list[str
 
 
 def _plain(entry: _har_entry.Entry, section_wall_ns: int) -> Exchange:
+    """Return what an entry of ours says by itself. A host may be such that it makes no URL."""
     wall_ns = _har_entry.wall_ns(entry)
-    return _har_entry.exchange_of(entry, t=None if wall_ns is None else wall_ns - section_wall_ns)
+    t = None if wall_ns is None else wall_ns - section_wall_ns
+    return _har_entry.exchange_of(entry, t=t, any_url=True)
 
 
 def _entries(data: bytes, name: str, lost: list[str]) -> tuple[list[Any], str]:

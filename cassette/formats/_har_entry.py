@@ -125,12 +125,18 @@ def wall_ns(entry: Entry) -> int | None:
     return ns if 0 <= ns < 2**60 * 4 else None
 
 
-def exchange_of(entry: Entry, *, t: int | None) -> Exchange:
+def exchange_of(entry: Entry, *, t: int | None, any_url: bool = False) -> Exchange:
     """Return what an entry says by itself. Its times begin at `t`; None if it is not known when it began.
 
-    The body, if there is one, is one piece without a time. Raises ValueError if the entry is no exchange.
+    The body, if there is one, is one piece without a time. Raises ValueError if the entry is no exchange;
+    with `any_url` a URL that is none has an empty host.
     """
-    scheme, host, port, path = target_of(entry.request.url)
+    try:
+        scheme, host, port, path = target_of(entry.request.url)
+    except ValueError:
+        if not any_url:
+            raise
+        scheme, host, port, path = "", "", 0, b""
     timings = entry.timings
     known: Times = "headers" if t is not None and timings.wait is not None else "none"
     start = t if t is not None and known == "headers" else 0

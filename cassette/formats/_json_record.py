@@ -25,6 +25,7 @@ from tokentape.cassette._records import (
     Section,
     Times,
 )
+from tokentape.cassette.formats._shown import shown
 
 KINDS: dict[str, type[Known]] = {
     "section": Section,
@@ -41,7 +42,6 @@ FIELDS = {name: msgspec.structs.fields(kind) for name, kind in KINDS.items()}
 _BYTES = frozenset(["path", "body", "reason", "data"])  # `reason` of a response; an end's is text
 _HEADERS = frozenset(["headers", "trailers"])
 _WORDS: dict[str, tuple[str, ...]] = {"reason": get_args(EndReason), "times": get_args(Times)}
-_SHOWN = 60  # characters of a value in an error
 
 
 class WrongField(ValueError):
@@ -73,7 +73,7 @@ def record_of(found: dict[str, Any]) -> Known:
     """
     kind = found.get("kind")
     if not isinstance(kind, str) or kind not in KINDS:
-        raise WrongField(f"kind: expected one of {', '.join(KINDS)}; found {_shown(kind)}")
+        raise WrongField(f"kind: expected one of {', '.join(KINDS)}; found {shown(kind)}")
     fields = FIELDS[kind]
     names = [field.name for field in fields]
     for name in found:
@@ -106,14 +106,14 @@ def bytes_of_json(name: str, value: object) -> bytes:
             return value.encode()
         except UnicodeEncodeError:
             raise WrongField(
-                f"{name}: expected text, found half a surrogate pair in {_shown(value)}"
+                f"{name}: expected text, found half a surrogate pair in {shown(value)}"
             ) from None
     if isinstance(value, dict) and list(value) == ["base64"] and isinstance(value["base64"], str):
         try:
             return b64decode(value["base64"], validate=True)
         except ValueError:
-            raise WrongField(f"{name}: expected base64, found {_shown(value['base64'])}") from None
-    raise WrongField(f'{name}: expected text or {{"base64": "..."}}, found {_shown(value)}')
+            raise WrongField(f"{name}: expected base64, found {shown(value['base64'])}") from None
+    raise WrongField(f'{name}: expected text or {{"base64": "..."}}, found {shown(value)}')
 
 
 def _in_order(kind: str, values: dict[str, Any]) -> list[Any]:
@@ -131,13 +131,13 @@ def _value(kind: str, name: str, value: Any) -> Any:
     if name in _HEADERS and isinstance(value, list):
         for pair in value:
             if not isinstance(pair, list) or len(pair) != 2:
-                raise WrongField(f"{name}: expected pairs of name and value, found {_shown(pair)}")
+                raise WrongField(f"{name}: expected pairs of name and value, found {shown(pair)}")
         return [[bytes_of_json(name, part) for part in pair] for pair in value]
     if name == "connect" and isinstance(value, dict):
         for key in value:
             if key not in Connect.__struct_fields__:
                 raise WrongField(
-                    f"connect: expected {', '.join(Connect.__struct_fields__)}; found {_shown(key)}"
+                    f"connect: expected {', '.join(Connect.__struct_fields__)}; found {shown(key)}"
                 )
         return [value.get(key) for key in Connect.__struct_fields__]
     return value
@@ -154,9 +154,4 @@ def _message(kind: str, message: str, found: dict[str, Any]) -> str:
     words = words.partition(", got ")[0]
     if words.startswith("Invalid enum value"):
         words = f"expected one of {', '.join(_WORDS[name])}"
-    return f"{name}: {words}, found {_shown(found.get(name))}"
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."
+    return f"{name}: {words}, found {shown(found.get(name))}"

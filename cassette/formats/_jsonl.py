@@ -19,6 +19,7 @@ from tokentape.cassette._reader import Entry
 from tokentape.cassette._records import FORMAT_VERSION, Record, Section, Unknown, decode, encode
 from tokentape.cassette.formats._errors import NotTheFormat, WrongLine
 from tokentape.cassette.formats._json_record import FIELDS, WrongField, json_of, record_of
+from tokentape.cassette.formats._shown import shown
 
 FORMAT = "tokentape-jsonl"
 VERSION = 1
@@ -56,7 +57,7 @@ def read(file: BinaryIO, name: str, lost: list[str]) -> Iterator[Entry]:
             payload = _payload_of(found)
             record = _decoded(payload)
             if first and not isinstance(record, Section):
-                raise WrongField(f"kind: expected a section first, found {found.get('kind')!r}")  # noqa: TRY301
+                raise WrongField(f"kind: expected a section first, found {shown(found.get('kind'))}")  # noqa: TRY301
         except WrongField as error:
             raise WrongLine(f"{name}: line {number}: {error}") from None
         first = False
@@ -86,7 +87,7 @@ def _payload_of(found: dict[str, Any]) -> bytes:
         record = _decoded(payload)
         actual = record.kind if isinstance(record, Unknown) else json_of(record)["kind"]
         if actual != kind or type(actual) is not type(kind):
-            raise WrongField(f"kind: expected {actual!r}, the one in the payload; found {kind!r}")
+            raise WrongField(f"kind: expected {actual!r}, the one in the payload; found {shown(kind)}")
         return payload
     more = _base64("more", found.pop("more")) if "more" in found else None
     record = record_of(found)
@@ -114,11 +115,11 @@ def _check_head(line: bytes, name: str) -> None:
     except WrongField:
         head = {}
     if head.get("format") != FORMAT:
-        expected, found = _line(_HEAD).decode().strip(), line[:60].decode("utf-8", "replace")
-        raise NotTheFormat(f"{name}: line 1: expected {expected}, found {found!r}")
+        expected = _line(_HEAD).decode().strip()
+        raise NotTheFormat(f"{name}: line 1: expected {expected}, found {shown(line)} of something else")
     if head.get("version") != VERSION:
         raise NotTheFormat(
-            f"{name}: line 1: version: expected {VERSION}, found {head.get('version')!r}; "
+            f"{name}: line 1: version: expected {VERSION}, found {shown(head.get('version'))}; "
             "if it is of a later tokentape, please upgrade: pip install --upgrade tokentape"
         )
 
@@ -135,9 +136,9 @@ def _object_of(line: bytes) -> dict[str, Any]:
     try:
         found = msgspec.json.decode(line)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise WrongField(f"expected a JSON object, found {line[:60]!r} ({error})") from None
+        raise WrongField(f"expected a JSON object, found {shown(line)} ({error})") from None
     if not isinstance(found, dict):
-        raise WrongField(f"expected a JSON object, found {line[:60]!r}")
+        raise WrongField("expected a JSON object, found other JSON")
     return found
 
 
@@ -147,7 +148,7 @@ def _base64(name: str, value: object) -> bytes:
             return b64decode(value, validate=True)
     except ValueError:
         pass
-    raise WrongField(f"{name}: expected base64, found {value!r:.60}")
+    raise WrongField(f"{name}: expected base64, found {shown(value)}")
 
 
 def _same_values(some: list[msgspec.Raw], others: list[msgspec.Raw]) -> bool:

@@ -12,6 +12,7 @@ from tokentape.cassette._body import header
 from tokentape.cassette._exchanges import Exchange
 from tokentape.cassette._reader import ZSTD_MAGIC
 from tokentape.cassette._records import Headers
+from tokentape.cassette.formats._shown import shown
 
 _ENCODED = frozenset([b"content-encoding"])
 
@@ -34,18 +35,26 @@ def headers_of(pairs: Iterable[tuple[str, str]]) -> Headers:
 
 
 def target_of(url: str) -> tuple[str, str, int, bytes]:
-    """Return scheme, host, port and request target of a URL. Raises ValueError if it has no host."""
-    parts = urlsplit(url)
+    """Return scheme, host, port and request target of a URL.
+
+    Raises ValueError if it has no host. Its message has none of the URL but its length: a query, a user's
+    password, or what was taken for a port may be secret.
+    """
+    try:
+        parts = urlsplit(url)
+        host, given_port = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host:
+        raise ValueError(f"expected an absolute URL, found {shown(url)}")
     scheme = parts.scheme.lower()
-    if not parts.hostname:
-        raise ValueError(f"expected an absolute URL, found {url!r:.60}")
-    port = parts.port or DEFAULT_PORTS.get(scheme, 0)
+    port = given_port or DEFAULT_PORTS.get(scheme, 0)
     # As it stands there, after the authority: urlsplit would drop some of it.
     rest = url.partition("//")[2].partition("#")[0]
     start = min((at for mark in "/?" if (at := rest.find(mark)) >= 0), default=len(rest))
     path = rest[start:]
     target = path if path.startswith("/") else "/" + path
-    return scheme, parts.hostname, port, target.encode("utf-8", "surrogatepass")
+    return scheme, host, port, target.encode("utf-8", "surrogatepass")
 
 
 def url_of(scheme: str, host: str, port: int, path: bytes) -> str:

@@ -19,14 +19,34 @@ from tokentape.cassette._records import Chunk, End, Headers, Request, Response
 from tokentape.cassette.formats._assembly import Assembly, Redact
 from tokentape.cassette.formats._errors import NotTheFormat
 from tokentape.cassette.formats._plain import headers_of, is_encoded, target_of, without_coding
+from tokentape.cassette.formats._shown import shown
 
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TAG = "tag:yaml.org,2002:python/"
+MAX_DEPTH = 100
+"""Levels of lists and mappings; an interaction has some seven."""
+
 _VERSIONS = {9: "HTTP/0.9", 10: "HTTP/1.0", 11: "HTTP/1.1", 20: "HTTP/2.0"}
 
 
 class _Loader(_Base):  # type: ignore[misc]
-    """Safe; knows beside YAML's own types what vcrpy writes for text, tuples, files and iterators."""
+    """Safe; knows beside YAML's own types what vcrpy writes for text, tuples, files and iterators.
+
+    libyaml's composer calls itself for each level, with no bound but the C stack. It tells of each level
+    that it enters, so that the depth is bounded here.
+    """
+
+    _depth = 0
+
+    def descend_resolver(self, current_node: Any, current_index: Any) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"expected at most {MAX_DEPTH} levels, found more")
+        super().descend_resolver(current_node, current_index)
+
+    def ascend_resolver(self) -> None:
+        self._depth -= 1
+        super().ascend_resolver()
 
 
 def _state(loader: Any, node: Any) -> Any:
@@ -68,9 +88,9 @@ def _interactions(data: bytes, name: str, lost: list[str]) -> list[Any]:
     except UnicodeDecodeError as error:
         raise NotTheFormat(f"{name}: expected a cassette of vcrpy, which is UTF-8: {error}") from None
     try:
-        found = _parsed(text)
+        found = _parsed(text, name)
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError) as error:
-        found = _without_last(text)
+        found = _without_last(text, name)
         if found is None:
             reason = " ".join(str(error).split())
             raise NotTheFormat(f"{name}: expected a cassette of vcrpy: {reason}") from None
@@ -88,15 +108,21 @@ def _interactions(data: bytes, name: str, lost: list[str]) -> list[Any]:
     return interactions
 
 
-def _parsed(text: str) -> Any:
-    return json.loads(text) if text.lstrip().startswith("{") else yaml.load(text, Loader=_Loader)  # noqa: S506
+def _parsed(text: str, name: str) -> Any:
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except ValueError:
+            if not name.lower().endswith((".yaml", ".yml")):
+                raise  # else it may be a mapping in YAML's braces
+    return yaml.load(text, Loader=_Loader)  # noqa: S506  (it is a safe one)
 
 
-def _without_last(text: str) -> Any:
+def _without_last(text: str, name: str) -> Any:
     """Return what a cassette holds that was cut off in its last interaction; None if that is nothing."""
     whole, cut, _ = text.rpartition("\n- ")
     try:
-        found = _parsed(whole + "\n") if cut else None
+        found = _parsed(whole + "\n", name) if cut else None
     except (yaml.YAMLError, ConstructorError, ValueError, RecursionError, TypeError, AttributeError):
         return None
     return found if isinstance(found, dict) and isinstance(found.get("interactions"), list) else None
@@ -128,7 +154,7 @@ def _exchange_of(found: Any) -> Exchange:
         status, reason = line.get("code"), line.get("message") or ""
         body = _body("response.body", answer.get("body"))
     if type(status) is not int or not 100 <= status <= 999:
-        raise ValueError(f"response.status: expected a number such as 200, found {status!r:.60}")
+        raise ValueError(f"response.status: expected a number such as 200, found {shown(status)}")
     version: Any = answer.get("http_version", answer.get("version"))
     exchange = Exchange(section_index=0, section=None, number=0, request=request)
     exchange.response = Response(
@@ -145,11 +171,11 @@ def _exchange_of(found: Any) -> Exchange:
     return exchange if is_encoded(exchange.response.headers, body) else without_coding(exchange)
 
 
-def _part(found: Any, name: str, shown: str = "") -> dict[str, Any]:
+def _part(found: Any, name: str, place: str = "") -> dict[str, Any]:
     value = found.get(name) if isinstance(found, dict) else None
     if not isinstance(value, dict):
         raise ValueError(  # noqa: TRY004  (wrong data, no wrong call)
-            f"{shown or name}: expected a mapping, found {value!r:.60}"
+            f"{place or name}: expected a mapping, found {shown(value)}"
         )
     return value
 
@@ -160,7 +186,7 @@ def _headers(name: str, found: Any) -> Headers:
         return ()
     if not isinstance(found, dict):
         raise ValueError(  # noqa: TRY004
-            f"{name}: expected a mapping, found {found!r:.60}"
+            f"{name}: expected a mapping, found {shown(found)}"
         )
     return headers_of(
         (_text(name, key), _text(name, value))
@@ -189,7 +215,7 @@ def _bytes(name: str, value: Any) -> bytes:
         case dict() | list():  # a body that a filter of the user's has parsed
             return json.dumps(value).encode()
         case _:
-            raise ValueError(f"{name}: expected text or bytes, found {value!r:.60}")
+            raise ValueError(f"{name}: expected text or bytes, found {shown(value)}")
 
 
 def _text(name: str, value: Any) -> str:
@@ -201,4 +227,4 @@ def _text(name: str, value: Any) -> str:
         case int() | float():
             return str(value)
         case _:
-            raise ValueError(f"{name}: expected text, found {value!r:.60}")
+            raise ValueError(f"{name}: expected text, found {shown(value)}")

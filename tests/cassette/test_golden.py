@@ -12,6 +12,7 @@ import pytest
 import zstandard
 
 from tests.cassette.golden import FOLDER, KINDS, contents, expected, second_reader
+from tests.cli.verbs import bad_file
 from tokentape import cassette
 
 NAMES = sorted(path.name.removesuffix(".json") for path in FOLDER.glob("v*.json"))
@@ -95,3 +96,14 @@ def test_every_kind_and_every_field_is_in_one_of_them_also_with_another_value_th
         for field in msgspec.structs.fields(struct):
             values = {json.dumps(fields[field.name]) for fields in of_kind}
             assert len(values) >= (1 if field.required else 2), (kind, field.name)
+
+
+@pytest.mark.parametrize("kind", ["missing", "folder", "text", "empty", "newer"])
+def test_what_is_no_cassette_is_one_line_of_that_reader(kind, tmp_path):
+    path = bad_file(tmp_path, kind)
+    done = subprocess.run(
+        [sys.executable, EXAMPLE, path], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{path}: ")

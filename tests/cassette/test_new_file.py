@@ -2,6 +2,7 @@ import errno
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 
@@ -48,6 +49,54 @@ def test_other_errors_of_the_system_keep_their_names(tmp_path):
     with pytest.raises(FileNotFoundError) as found, NewFile(tmp_path / "a"):
         open(tmp_path / "another")  # noqa: SIM115
     assert found.value.filename == str(tmp_path / "another")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder", "link to a pipe"])
+def test_what_is_no_regular_file_is_not_overwritten(tmp_path, kind):
+    path = tmp_path / "a"
+    listener = socket.socket(socket.AF_UNIX)
+    match kind:
+        case "pipe":
+            os.mkfifo(path)
+        case "socket":
+            listener.bind(os.path.relpath(path))  # such names may not be long
+        case "device":
+            path.symlink_to(os.devnull)
+        case "folder":
+            path.mkdir()
+        case _:
+            os.mkfifo(tmp_path / "pipe")
+            path.symlink_to("pipe")
+    before = {name: os.lstat(tmp_path / name) for name in os.listdir(tmp_path)}
+    with listener, pytest.raises(OSError, match=r"expected a (regular )?file to overwrite") as found:
+        NewFile(path, overwrite=True)
+    assert found.value.filename == str(path)
+    after = {name: os.lstat(tmp_path / name) for name in os.listdir(tmp_path)}
+    assert [(name, info.st_ino) for name, info in after.items()] == [
+        (name, info.st_ino) for name, info in before.items()
+    ]
+
+
+@pytest.mark.parametrize("is_there", [False, True])
+def test_a_link_stays_and_what_it_leads_to_is_replaced(tmp_path, is_there):
+    folder, link = tmp_path / "elsewhere", tmp_path / "a"
+    folder.mkdir()
+    link.symlink_to("elsewhere/b")
+    if is_there:
+        (folder / "b").write_bytes(b"old")
+    with NewFile(link, overwrite=True) as new:
+        new.file.write(b"whole")
+        assert len(os.listdir(tmp_path)) == 2  # what is not finished lies beside its place
+    assert link.is_symlink()
+    assert (folder / "b").read_bytes() == b"whole"
+    assert os.listdir(folder) == ["b"]
+
+
+def test_a_link_is_in_the_way_of_a_new_file(tmp_path):
+    (tmp_path / "a").symlink_to("nowhere")
+    with pytest.raises(FileExistsError):
+        NewFile(tmp_path / "a")
+    assert os.listdir(tmp_path) == ["a"]
 
 
 @pytest.mark.parametrize("size", [100, 1 << 20], ids=["in the last write", "in the middle"])

@@ -6,6 +6,7 @@ import sys
 import click
 import pytest
 from click.testing import CliRunner
+from msgspec.structs import replace
 
 from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tests.cassette.tapes import SECTION, closed, exchange, raw
@@ -200,3 +201,23 @@ def test_help_needs_no_pandas():
     )
     result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
     assert (result.returncode, b"tokentape analyze" in result.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ({"chunks": 9}, "7 of its pieces are missing; it is not measured"),
+        ({"chunks": 1}, "it has more pieces than its end record says; it is not measured"),
+        ({"bytes": 99}, "its pieces have 22 bytes, and its end record says 99"),
+    ],
+)
+def test_an_end_that_counts_other_pieces_is_said(counts, says, tmp_path):
+    tape = tmp_path / "a.tape"
+    changed = [
+        replace(each, **counts) if isinstance(each, cassette.End) else each
+        for each in closed(SECTION, *exchange(0))
+    ]
+    tape.write_bytes(raw(*changed))
+    result = analyze(tape)
+    assert result.exit_code == 3
+    assert result.stderr == f"lost: {tape}: exchange 0 of section 0: {says}\n"

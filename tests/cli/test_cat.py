@@ -6,6 +6,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, write
 from tests.cassette.tapes import closed, exchange, raw
@@ -212,3 +213,37 @@ def test_exchanges_are_shown_as_they_end_and_not_held(tmp_path, monkeypatch):
 
 
 _exchanges = cassette.exchanges
+
+
+@pytest.mark.parametrize(
+    ("counts", "says"),
+    [
+        ({"chunks": 9}, "counts 9 pieces and 22 bytes, found 2 and 22: pieces are missing"),
+        ({"bytes": 99}, "counts 2 pieces and 99 bytes, found 2 and 22: pieces are missing"),
+        ({"chunks": 1}, "counts 1 piece and 22 bytes, found 2 and 22: there are more pieces than that"),
+    ],
+)
+def test_an_end_that_counts_other_pieces_is_said(counts, says, tmp_path):
+    tape = tmp_path / "a.tape"
+    changed = [
+        replace(each, **counts) if isinstance(each, cassette.End) else each
+        for each in closed(SECTION, *exchange(0))
+    ]
+    tape.write_bytes(raw(*changed))
+    result = cat(tape)
+    assert result.exit_code == 3
+    assert result.stderr == f"lost: {tape}: exchange 0 of section 0: its end record {says}\n"
+    assert result.stdout.startswith("#0 ")
+
+
+def test_an_end_without_counts_says_nothing_of_pieces(tmp_path):
+    tape = tmp_path / "a.tape"
+    tape.write_bytes(
+        raw(
+            *(
+                replace(each, chunks=0, bytes=0) if isinstance(each, cassette.End) else each
+                for each in closed(SECTION, *exchange(0))
+            )
+        )
+    )
+    assert (cat(tape).exit_code, cat(tape).stderr) == (0, "")

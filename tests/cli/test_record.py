@@ -22,9 +22,7 @@ def line_of(done: subprocess.CompletedProcess[str]) -> str:
         "127.0.0.1:8000",
         "ftp://host",
         "http://",
-        "https://k@host",
         "http://h:x",
-        "http://h/v1?key=1",
     ],
 )
 def test_an_upstream_without_scheme_or_host_is_a_usage_error(url, tmp_path):
@@ -32,6 +30,24 @@ def test_an_upstream_without_scheme_or_host_is_a_usage_error(url, tmp_path):
     assert done.returncode == 2
     assert "expected a URL such as https://api.openai.com" in line_of(done)
     assert repr(url) in line_of(done)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("https://bob:{}@host", "found one with an @; credentials belong"),
+        ("https://bob:{}@[x", "found one with an @; credentials belong"),
+        ("bob:{}@host", "found one with an @; credentials belong"),
+        ("http://h/v1?key={}", "found one with a query; it belongs"),
+        ("http://h/v1#{}", "found one with a query; it belongs"),
+    ],
+)
+def test_an_upstream_with_credentials_is_not_shown(url, says, tmp_path):
+    secret = "hunter2" + "secret"
+    done = run("record", "--upstream", url.format(secret), "-o", tmp_path / "a.tape", check=False)
+    assert done.returncode == 2
+    assert says in line_of(done)
+    assert secret not in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [[], ["--proxy", "--upstream", "http://h"]])

@@ -98,3 +98,10 @@ def test_what_is_no_cassette_is_an_error(tmp_path):
     result = run(tmp_path / "x", "--once")
     assert result.exit_code == 1
     assert "expected a cassette" in result.stderr
+
+
+@pytest.mark.parametrize("interval", ["nan", "-1", "0", "inf", "-inf"])
+def test_an_interval_that_is_none_is_a_usage_error(tape, interval):
+    result = run(tape, "--json", "--interval", interval)
+    assert result.exit_code == 2
+    assert "--interval" in result.stderr

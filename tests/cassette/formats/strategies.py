@@ -49,7 +49,11 @@ RECORD = st.one_of(SECTION, REQUEST, RESPONSE, CHUNK, END, NOTE, CLOSE)
 # What a recorder writes: methods and the like are ASCII, times go forward, headers may be anything.
 _T = st.integers(0, 2**50)
 _TOKEN = st.text("abcABC-", min_size=1, max_size=6)
-_HOST = st.sampled_from(["api.example", "127.0.0.1", "::1"])
+_HOST = st.one_of(
+    st.sampled_from(["api.example", "127.0.0.1", "::1"]),
+    st.sampled_from(["", "[::1", "a b/c?d", "\u2100x", "a@b", "a:b", "A.B"]),  # what makes no URL, or another
+    TEXT,
+)
 _PATH = st.one_of(
     st.sampled_from([b"/", b"*", b"/v1/x?a=1&b=#", b"//x/y", b"", b"http://other/x"]), BYTES.map(b"/".__add__)
 )

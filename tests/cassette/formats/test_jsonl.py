@@ -119,12 +119,15 @@ def test_blank_lines_a_missing_line_end_and_fields_with_defaults_may_be_left_as_
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ('{"kind": "chunk", "exchange": 0, "t": "1", "data": ""}', "t: expected int, found '1'"),
+        (
+            '{"kind": "chunk", "exchange": 0, "t": "1", "data": ""}',
+            "t: expected int, found text of 1 character",
+        ),
         ('{"kind": "chunk", "exchange": 0, "t": 1}', "data: expected it in a chunk, found none"),
         ('{"kind": "chunk", "exchange": 0, "t": 1, "data": 5}', "data: expected text or"),
         (
             '{"kind": "chunk", "exchange": 0, "t": 1, "data": {"base64": "?"}}',
-            "data: expected base64, found '?'",
+            "data: expected base64, found text of 1 character",
         ),
         ('{"kind": "chunk", "exchange": 0, "t": 1, "date": ""}', "date: expected a field of a chunk"),
         ('{"kind": "chunk", "exchange": -1, "t": 1, "data": ""}', "exchange: expected int >= 0, found -1"),
@@ -134,8 +137,8 @@ def test_blank_lines_a_missing_line_end_and_fields_with_defaults_may_be_left_as_
         ),
         ('{"kind": "chunks"}', "kind: expected one of section, request"),
         ('{"kind": 3}', "kind: expected one of section, request"),
-        ("{", "expected a JSON object, found b'{"),
-        ("[]", "expected a JSON object, found b'[]"),
+        ("{", "expected a JSON object, found 2 bytes ("),
+        ("[]", "expected a JSON object, found other JSON"),
         ('{"kind": 200, "payload": "kwcA"}', "payload: expected an array that begins with"),
         ('{"kind": 201, "payload": "kczI"}', "kind: expected 200, the one in the payload; found 201"),
         ('{"kind": "note", "t": 0, "text": "", "more": "wA=="}', "more: expected a msgpack array in base64"),
@@ -149,8 +152,33 @@ def test_a_wrong_line_is_one_error_with_its_number_and_field(line, says):
     assert "\n" not in str(found.value)
 
 
+SECRET = "hunter2" + "secret"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f'{{"kind": "note", "t": "{SECRET}", "text": ""}}',
+        f'{{"kind": "note", "t": 0, "text": ["{SECRET}"]}}',
+        f'{{"kind": "end", "exchange": 0, "t": 0, "reason": "{SECRET}"}}',
+        f'{{"kind": "chunk", "exchange": 0, "t": 0, "data": {{"base64": "?{SECRET}"}}}}',
+        f'{{"kind": "chunk", "exchange": 0, "t": 0, "data": {{"text": "{SECRET}"}}}}',
+        f'{{"kind": "{SECRET}"}}',
+        f'{{"kind": "note", "t": 0, "text": "", "more": "?{SECRET}"}}',
+        f'{{"{SECRET}',
+        f'"{SECRET}"',
+        SECRET,
+    ],
+)
+def test_a_wrong_line_is_said_without_what_stands_in_it(line):
+    for text in (line + "\n", HEAD + SECTION_LINE + line + "\n"):
+        with pytest.raises((WrongLine, NotTheFormat)) as found:
+            read(text)
+        assert SECRET not in str(found.value)
+
+
 def test_a_cassette_begins_with_a_section_of_a_version_that_is_known():
-    with pytest.raises(WrongLine, match="line 2: kind: expected a section first, found 'note'"):
+    with pytest.raises(WrongLine, match="line 2: kind: expected a section first, found text of 4 characters"):
         read(HEAD + '{"kind": "note", "t": 0, "text": ""}\n')
     with pytest.raises(WrongLine, match="line 2: version: expected 1, the cassette's format; found 2"):
         read(HEAD + SECTION_LINE.replace('"version": 1', '"version": 2'))

@@ -1,13 +1,16 @@
 import base64
 import gzip
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from tests.cassette.formats.files import imported
 from tokentape import cassette
-from tokentape.cassette.formats import NotTheFormat, _vcr
+from tokentape.cassette.formats import NotTheFormat, _vcr, convert
 
 BODY = "data: 你好\n\ndata: [DONE]\n\n".encode()
 
@@ -142,8 +145,11 @@ version: 1
     ("change", "says"),
     [
         ({"status": None}, "response.status: expected a mapping, found None"),
-        ({"status": {"code": "200"}}, "response.status: expected a number such as 200, found '200'"),
-        ({"headers": [1]}, "response.headers: expected a mapping, found [1]"),
+        (
+            {"status": {"code": "200"}},
+            "response.status: expected a number such as 200, found text of 3 characters",
+        ),
+        ({"headers": [1]}, "response.headers: expected a mapping, found a list of 1"),
         ({"body": 5}, "response.body: expected text or bytes, found 5"),
     ],
 )
@@ -174,3 +180,33 @@ def test_no_cut_loses_anything_silently():
         found = [each for each in imported(_vcr, data[:cut], lost) if isinstance(each, cassette.Chunk)]
         assert found[0].data == b"data: 0\n\n"
         assert lost
+
+
+@pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
+@pytest.mark.parametrize("loader", ["C", "Python"])
+def test_yaml_of_any_depth_is_one_line(opening, loader, tmp_path):
+    """In a process of its own: libyaml's composer would end it."""
+    path = tmp_path / "deep.yaml"
+    path.write_text(opening * 100_000)
+    program = (
+        "import sys, yaml\n"
+        f"if {loader!r} == 'Python': del yaml.CSafeLoader\n"
+        "from tokentape.cassette.formats import convert, NotTheFormat\n"
+        "try: convert(sys.argv[1], sys.argv[2], read_as='vcr', write_as='tape')\n"
+        "except NotTheFormat as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, path, tmp_path / "o.tape"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert done.stdout == (
+        f"{path}: expected a cassette of vcrpy: expected at most {_vcr.MAX_DEPTH} levels, found more\n"
+    )
+    assert os.listdir(tmp_path) == ["deep.yaml"]
+
+
+def test_a_mapping_in_braces_is_yaml_in_a_file_of_that_name(tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("{version: 1, interactions: []}")
+    done = convert(path, tmp_path / "o.tape", read_as="vcr", write_as="tape")
+    assert (done.exchanges, done.lost) == (0, [])
