@@ -92,7 +92,7 @@ def _interactions(data: bytes, name: str, lost: list[str]) -> list[Any]:
     except (yaml.YAMLError, ValueError, RecursionError, TypeError, AttributeError) as error:
         found = _without_last(text, name)
         if found is None:
-            reason = " ".join(str(error).split())
+            reason = " ".join(_reason(error).split())
             raise NotTheFormat(f"{name}: expected a cassette of vcrpy: {reason}") from None
     if isinstance(found, list) and found and isinstance(found[0], dict) and "request" in found[0]:
         raise NotTheFormat(
@@ -106,6 +106,13 @@ def _interactions(data: bytes, name: str, lost: list[str]) -> list[Any]:
             f"{name}: it is cut off after interaction {len(interactions) - 1}, which may not be whole"
         )
     return interactions
+
+
+def _reason(error: Exception) -> str:
+    """Return what is wrong, without the text around it that the loader in Python shows: it may be secret."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem and error.problem_mark:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return str(error)
 
 
 def _parsed(text: str, name: str) -> Any:

@@ -210,3 +210,21 @@ def test_a_mapping_in_braces_is_yaml_in_a_file_of_that_name(tmp_path):
     path.write_text("{version: 1, interactions: []}")
     done = convert(path, tmp_path / "o.tape", read_as="vcr", write_as="tape")
     assert (done.exchanges, done.lost) == (0, [])
+
+
+@pytest.mark.parametrize("base", ["CSafeLoader", "SafeLoader"])
+def test_what_is_no_yaml_is_said_without_what_stands_there(base):
+    secret = "hunter2" + "secret"
+    program = (
+        "import io, yaml\n"
+        f"yaml.CSafeLoader = yaml.{base}\n"
+        "from tokentape.cassette.formats import _vcr, NotTheFormat\n"
+        f"try: list(_vcr.read(io.BytesIO(b'a: b\\nkey: {secret}: ['), 'a.yaml', []))\n"
+        "except NotTheFormat as error: print(error)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "mapping values are not allowed" in done.stdout
+    assert "in line 2" in done.stdout
+    assert secret not in done.stdout
