@@ -3,6 +3,7 @@ import click
 from tokentape.cassette import counted
 from tokentape.cassette.formats import ENDINGS, FORMATS, Format, convert, format_of
 from tokentape.cli._extras import needs
+from tokentape.cli._lost import said_lost
 from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._safe_text import safe_text
 
@@ -57,9 +58,7 @@ def command(
     with needs("convert"):
         done = convert(source, target, read_as=read_as, write_as=write_as, overwrite=overwrite, redact=redact)
     click.echo(f"{safe_text(target)}: {counted(done.exchanges, 'exchange')}", err=True)
-    for line in done.lost:
-        click.echo(f"lost: {safe_text(line)}", err=True)
-    if done.lost:
+    if said_lost(done.lost):
         ctx.exit(3)
 
 

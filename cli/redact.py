@@ -6,6 +6,7 @@ import click
 from tokentape import cassette
 from tokentape.cassette import counted
 from tokentape.cli._files import opener
+from tokentape.cli._lost import said_lost
 from tokentape.cli._output import check_writable, overwrite_option
 from tokentape.cli._redacted import redacted_json, redacted_table
 from tokentape.cli._safe_text import safe_text
@@ -63,9 +64,7 @@ def command(
         click.echo(
             f"encoded again, with other sizes of pieces: {counted(found.reencoded, 'answer')}", err=True
         )
-    for line in found.lost:
-        click.echo(f"lost: {safe_text(line)}", err=True)
-    if found.lost:
+    if said_lost(found.lost):
         ctx.exit(3)
 
 
