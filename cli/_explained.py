@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import click
 
+from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import Explained, Explanation, Timing, explain
 
@@ -14,9 +15,7 @@ def print_explanation(files: tuple[str, ...], timing: Timing, exchange: int | No
     """Print the schedules of the exchanges, or of those of a number; exit with 3 if a cassette is damaged."""
     found = explain(files, timing=timing, exchange=exchange)
     click.echo(explained_json(found) if as_json else explained_tables(found))
-    for line in found.lost:
-        click.echo(f"lost: {safe_text(line)}", err=True)
-    if found.lost:
+    if said_lost(found.lost):
         sys.exit(3)
 
 
