@@ -1,5 +1,6 @@
 """A recorder that is left running: full disks, parts, signals, nobody who reads what it says."""
 
+import contextlib
 import fcntl
 import http.client
 import json
@@ -402,7 +403,11 @@ def test_a_recorder_without_standard_streams_records_all_the_same(
 
 def listening_ports(pid: int) -> set[int]:
     """Return the ports at which a process listens that does not say so (Linux)."""
-    inodes = {os.readlink(entry.path) for entry in os.scandir(f"/proc/{pid}/fd")}
+    inodes: set[str] = set()
+    for descriptor in os.listdir(f"/proc/{pid}/fd"):
+        # the process goes on meanwhile: what was open in the listing may be closed by now
+        with contextlib.suppress(FileNotFoundError):
+            inodes.add(os.readlink(f"/proc/{pid}/fd/{descriptor}"))
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     return {
         int(line[1].rpartition(":")[2], 16)
