@@ -2,26 +2,22 @@
 
 import asyncio
 import gc
-import signal
 import sys
-from contextlib import nullcontext
 from functools import partial
 
 import click
 
-from tokentape.cassette import counted
 from tokentape.cli._address import Address
 from tokentape.cli._config import config_option
 from tokentape.cli._explained import print_explanation
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
-from tokentape.cli._reloading import Reloading, reloading
+from tokentape.cli._reloading import reloading
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import lateness_above, served_json, served_table, unplayed
+from tokentape.cli._serving import serve_until_stopped
 from tokentape.cli._timing_options import Span, timing_options
-from tokentape.replay import Matching, ReplayError, Server, Stats, Timing, load
-
-_GRACE_S = 3.0
+from tokentape.replay import Matching, ReplayError, Server, Timing, load
 
 
 @click.command(short_help="Serve cassettes over HTTP as they were recorded.")
@@ -87,7 +83,7 @@ def command(
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
-        stats = asyncio.run(_serve(Server(repertoire, matching=matching), *listen, again))
+        stats = asyncio.run(serve_until_stopped(Server(repertoire, matching=matching), *listen, again))
     except ReplayError as error:
         raise click.ClickException(str(error)) from error
     click.echo(served_json(stats) if as_json else served_table(stats))
@@ -101,33 +97,3 @@ def command(
         click.echo(unplayed(stats), err=True)
     if repertoire.lost or too_late or unplayed_fails:
         sys.exit(3)
-
-
-async def _serve(server: Server, host: str, port: int, again: Reloading | None) -> Stats:
-    told_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def tell(*_: object) -> None:
-        if not loop.is_closed():  # a second signal may come while the table is printed
-            loop.call_soon_threadsafe(told_to_stop.set)
-
-    async with server, again(server) if again else nullcontext():
-        # Before anyone can know that it listens, so that whoever waited for that can stop it.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, tell)
-        await server.start(host, port)
-        click.echo(f"listening on {server.url}\n  export OPENAI_BASE_URL={server.base_url}", err=True)
-        await told_to_stop.wait()
-        told_to_stop.clear()
-        if server.running:
-            answers = counted(server.running, "answer")
-            have = "has" if server.running == 1 else "have"
-            click.echo(f"stopping: {answers} {have} {_GRACE_S:.0f} s to end; Ctrl-C ends at once", err=True)
-        stopping = asyncio.create_task(server.stop(grace_s=_GRACE_S))
-        told_again = asyncio.create_task(told_to_stop.wait())
-        await asyncio.wait([stopping, told_again], return_when=asyncio.FIRST_COMPLETED)
-        if stopping.done():
-            await stopping
-        stopping.cancel()  # what is left is cut off where the block ends
-        told_again.cancel()
-    return server.stats

@@ -5,27 +5,18 @@ clock of their answers starts when their turn comes, as a proxy's would.
 """
 
 import asyncio
+import socket
+import struct
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable
+from typing import cast
 
 from tokentape.replay._openai_error import error_response
-from tokentape.replay._pacer import Clock, Pacer, Part, Stream
+from tokentape.replay._pacer import Clock, Pacer, Stream
+from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader
 
 _LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
-
-
-class Reply(NamedTuple):
-    """What to answer: bytes to write now, or parts to pace; and whether it ends the connection.
-
-    `recorded_ns` is how long the answer took when it was recorded, 0 if nobody knows.
-    """
-
-    now: bytes = b""
-    parts: Sequence[Part] = ()
-    closes: bool = False
-    recorded_ns: int = 0
 
 
 class Connection(asyncio.Protocol):
@@ -49,7 +40,7 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Incoming] = deque()
         self._stream: Stream | None = None
         self._write_paused = False
-        self._stream_is_last = False  # the connection is closed after the stream
+        self._ending: Ending = "open"  # what follows the stream
         self._answering = False
         self._refused = False
         self._takes_requests = True
@@ -148,7 +139,7 @@ class Connection(asyncio.Protocol):
             self._takes_requests = False
         reply = self._answer(incoming)
         if reply.parts:
-            self._stream_is_last = reply.closes
+            self._ending = reply.ending
             stream = Stream(
                 reply.parts,
                 anchor_ns=now_ns,
@@ -164,14 +155,24 @@ class Connection(asyncio.Protocol):
 
     def _stream_ended(self) -> None:
         self._stream = None
-        if self._stream_is_last:
+        if self._ending != "open":
             self._takes_requests = False
             self._waiting.clear()
-        self._answer_waiting(self._clock())
+        if self._ending == "reset":
+            self._reset()
+        else:
+            self._answer_waiting(self._clock())
 
     def _write(self, data: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(data)
+
+    def _reset(self) -> None:
+        """End the connection with a TCP reset; what the system has not sent yet is lost, as in a real one."""
+        found: socket.socket | None = self._transport.get_extra_info("socket")
+        if found is not None:
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._transport.abort()
 
     def _end_connection(self) -> None:
         if self._refused and self._linger is None and self._transport.can_write_eof():

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Lock
 
-from tokentape.replay._base_path import base_path
+from tokentape.replay._answering import Answering
 from tokentape.replay._load import Repertoire
 from tokentape.replay._requests import IncomingRequest
-from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
 from tokentape.replay._wire import contents
 
@@ -51,20 +50,20 @@ class InProcess:
     """Answers requests from a repertoire. Its methods may be called from any thread."""
 
     def __init__(self, repertoire: Repertoire) -> None:
-        self._server = Server(repertoire)  # never started: it matches, counts and explains
+        self._answering = Answering(repertoire)
         self._alone = Lock()
         self.clock = VirtualClock()
-        self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
+        self.base_path = self._answering.base_path
 
     @property
     def stats(self) -> Stats:
         """What was served so far, and what was missed."""
-        return self._server.stats
+        return self._answering.stats
 
     @property
     def explanations(self) -> tuple[str, ...]:
         """What was answered to each request that matched nothing."""
-        return self._server.explanations
+        return self._answering.explanations
 
     def answer(self, request: IncomingRequest, *, limit_s: float | None) -> tuple[Head, Iterator[bytes]]:
         """Return the head of an answer, and the pieces of its body, each of which moves the clock.
@@ -74,7 +73,7 @@ class InProcess:
         """
         anchor_ns = self.clock.now_ns
         with self._alone:
-            reply = self._server.reply_to(request)
+            reply = self._answering.reply_to(request)
         (offset_ns, first), *rest = reply.parts or ((0, reply.now),)
         waited = _Waiting(self.clock, anchor_ns, limit_s)
         waited.until(offset_ns)
@@ -93,7 +92,7 @@ class InProcess:
             for offset_ns, data in rest:
                 waited.until(offset_ns)
                 yield from contents(data) if chunked else filter(None, [data])
-            if reply.closes:
+            if reply.ending != "open":
                 raise BrokenOff("the connection was closed before the answer was complete")
 
         return Head(status=int(status), reason=reason, headers=headers), pieces()

@@ -21,10 +21,10 @@ class LatenessSummary:
     percent of the pieces do not exceed.
     """
 
-    pieces: int
-    p50_ns: int | None
-    p99_ns: int | None
-    max_ns: int | None
+    pieces: int = 0
+    p50_ns: int | None = None
+    p99_ns: int | None = None
+    max_ns: int | None = None
 
 
 class Lateness:

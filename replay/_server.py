@@ -1,31 +1,26 @@
-"""The server: a repertoire, a port and a pacer, on the event loop that is running.
+"""The server: a port, its connections and a pacer, on the event loop that is running.
 
-It answers every request that it can read: from the recording, or with a 404 that says what came nearest.
-The list of models is made of what was recorded, if it was not recorded itself.
-404 because SDKs retry 408, 409, 429 and 5xx, which would hide a miss behind waiting.
+It answers every request that it can read; `_answering` says with what.
+Invariant: when `stop` has returned, no connection is open and nothing more is written.
 """
 
 import asyncio
 import time
+from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
-from tokentape.replay._base_path import base_path
-from tokentape.replay._connection import Connection, Reply
+from tokentape.replay._answering import Answering
+from tokentape.replay._connection import Connection
 from tokentape.replay._errors import CannotListen
 from tokentape.replay._lateness import Lateness
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
-from tokentape.replay._misses import Misses
-from tokentape.replay._models import listed, models_response
-from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
-from tokentape.replay._request_key import RequestKey, request_key
-from tokentape.replay._requests import IncomingRequest
-from tokentape.replay._stats import Served, Stats
+from tokentape.replay._stats import Stats
 
 _BACKLOG = 1_024  # a load test opens its connections all at once
 
@@ -46,13 +41,7 @@ class Server:
         self._clock = clock
         self._timing = repertoire.timing
         self._speed = repertoire.timing.speed
-        self._matching = matching or Matching()
-        self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
-        self._base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
-        self._models = _models(repertoire)
-        self._models_listed = 0
-        self._gone: tuple[Served, ...] = ()
-        self._misses = Misses()
+        self._answering = Answering(repertoire, matching=matching)
         self._cut_off = 0
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -150,7 +139,7 @@ class Server:
     @property
     def base_url(self) -> str:
         """What an SDK takes as its base URL: the root and what the recorded paths begin with, as /v1."""
-        return self.url + self._base_path
+        return self.url + self._answering.base_path
 
     @property
     def running(self) -> int:
@@ -160,16 +149,13 @@ class Server:
     @property
     def explanations(self) -> tuple[str, ...]:
         """What was answered to each request that matched nothing, the first hundred of them."""
-        return self._misses.explanations
+        return self._answering.explanations
 
     @property
     def stats(self) -> Stats:
         """What was done so far."""
-        return Stats(
-            served=(*_served(self._matcher), *self._gone),
-            missed=self._misses.kinds,
-            misses=self._misses.count,
-            models_listed=self._models_listed,
+        return replace(
+            self._answering.stats,
             lateness=self._lateness.summary(),
             cut_off=self._cut_off,
             speed=self._speed_achieved(),
@@ -188,7 +174,7 @@ class Server:
 
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""
-        return Matcher(repertoire.recorded, self._matching)
+        return self._answering.prepare(repertoire)
 
     def replace(self, repertoire: Repertoire, prepared: Matcher[Recorded] | None = None) -> None:
         """Serve another repertoire from now on; answers that are on their way go on as they are.
@@ -196,22 +182,7 @@ class Server:
         What was asked and served counts on for exchanges that are in both. What is no longer there stays
         in `stats` if it was served. `prepared` is what `prepare` made of the repertoire.
         """
-        matcher = prepared or self.prepare(repertoire)
-        matcher.go_on_from(self._matcher.counts())
-        there = {(recorded.source, recorded.key) for recorded in matcher.recorded}
-        before = zip(self._matcher.recorded, _served(self._matcher), strict=True)
-        self._gone += tuple(
-            served
-            for recorded, served in before
-            if served.times and (recorded.source, recorded.key) not in there
-        )
-        self._matcher = matcher
-        self._base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
-        self._models = _models(repertoire)
-
-    def reply_to(self, request: IncomingRequest) -> Reply:
-        """Return what a request is answered with, and count it; one at a time, as all of this."""
-        return self._answer(request)
+        self._answering.replace(repertoire, prepared)
 
     async def _all_closed(self, timeout_s: float | None) -> None:
         if not self._connections:
@@ -225,7 +196,7 @@ class Server:
     def _connection(self) -> Connection:
         assert self._pacer is not None  # noqa: S101  (there is one before the port is open)
         return Connection(
-            answer=self._answer,
+            answer=self._answering.reply_to,
             pacer=self._pacer,
             clock=self._clock,
             opened=self._opened,
@@ -241,52 +212,3 @@ class Server:
         self._connections.discard(connection)
         if not self._connections:
             self._nothing_open.set()
-
-    def _answer(self, request: IncomingRequest) -> Reply:
-        key = request_key(request.method, request.target, request.body, request.headers)
-        recorded = self._matcher.take(key)
-        if recorded is None:
-            return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
-        answer = recorded.answer
-        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
-        if request.http_version == "1.0":
-            return Reply(parts=answer.for_http10(), closes=True, recorded_ns=recorded_ns)
-        if not request.keep_alive:
-            return Reply(parts=answer.closing(), closes=True, recorded_ns=recorded_ns)
-        return Reply(parts=answer.parts, closes=answer.closes, recorded_ns=recorded_ns)
-
-    def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:
-        miss = self._matcher.why_not(key)
-        if key.method == "GET" and miss.code == "not_recorded":
-            path = key.path.partition(b"?")[0].decode("utf-8", "replace")
-            if (models := listed(path, self._base_path, self._models)) is not None:
-                self._models_listed += 1
-                return Reply(now=models_response(models, close=close))
-        self._misses.add(key, miss)
-        response = error_response(
-            404,
-            "\n".join(miss.lines),
-            kind="invalid_request_error",
-            code=miss.code,
-            with_body=key.method != "HEAD",
-            close=close,
-        )
-        return Reply(now=response)
-
-
-def _models(repertoire: Repertoire) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for recorded in repertoire.recorded for name in recorded.models))
-
-
-def _served(matcher: Matcher[Recorded]) -> tuple[Served, ...]:
-    return tuple(
-        Served(
-            method=recorded.key.method,
-            path=recorded.key.shown_path,
-            status=recorded.status,
-            source=recorded.source,
-            times=times,
-            timed=recorded.times == "all",
-        )
-        for recorded, times in zip(matcher.recorded, matcher.times_served, strict=True)
-    )

@@ -1,6 +1,6 @@
 """What a server has done so far: what was served how often, what was missed, how late pieces were."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tokentape.replay._lateness import LatenessSummary
 
@@ -42,11 +42,11 @@ class Stats:
     each from the complete request to its end; None if there was none whose times are known.
     """
 
-    served: tuple[Served, ...]
-    missed: tuple[Missed, ...]
-    misses: int
-    lateness: LatenessSummary
-    cut_off: int
+    served: tuple[Served, ...] = ()
+    missed: tuple[Missed, ...] = ()
+    misses: int = 0
+    lateness: LatenessSummary = field(default_factory=LatenessSummary)
+    cut_off: int = 0
     models_listed: int = 0
     speed: float | None = None
 

@@ -12,19 +12,11 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tokentape import cassette
-from tokentape.replay import LatenessSummary, Replay, ReplayError, Served, Speed, Stats, serve
+from tokentape.replay import Replay, ReplayError, Served, Speed, Stats, serve
 from tokentape.replay.testing._adding import Adding, adding
 from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, is_recorded
 from tokentape.replay.testing._recorder_process import base_path_of, recorder
 from tokentape.replay.testing._ttft import ttfts_ms
-
-_NOTHING_SERVED = Stats(
-    served=(),
-    missed=(),
-    misses=0,
-    lateness=LatenessSummary(pieces=0, p50_ns=None, p99_ns=None, max_ns=None),
-    cut_off=0,
-)
 
 
 class Tape:
@@ -64,7 +56,7 @@ class Tape:
     @property
     def stats(self) -> Stats:
         """What was served so far, what was missed, and how late pieces were."""
-        return self._replay.stats if self._replay else _NOTHING_SERVED
+        return self._replay.stats if self._replay else Stats()
 
     @property
     def misses(self) -> tuple[str, ...]:

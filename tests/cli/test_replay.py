@@ -174,7 +174,7 @@ def test_as_json_what_was_not_measured_is_null(tmp_path):
 
 
 def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("tokentape.cli.replay._GRACE_S", 3_600.0)
+    monkeypatch.setattr("tokentape.cli._serving._GRACE_S", 3_600.0)
     path = tape(tmp_path / "a.tape", exchange(pieces=[(3_600_000, b"x")], end_ms=3_600_001))
     before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with socket.create_server(("127.0.0.1", 0)) as taken:

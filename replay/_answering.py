@@ -1,0 +1,123 @@
+"""Which answer a request gets: from the recording, or a 404 that says what came nearest; both are counted.
+
+404 because SDKs retry 408, 409, 429 and 5xx, which would hide a miss behind waiting. The list of models is
+made of what was recorded, if it was not recorded itself.
+
+There is no port here and nothing waits. Invariant: every request that comes is counted once, as served, as
+missed or as a list of models.
+"""
+
+from tokentape.replay._base_path import base_path
+from tokentape.replay._load import Recorded, Repertoire
+from tokentape.replay._matcher import Matcher
+from tokentape.replay._matching import Matching
+from tokentape.replay._misses import Misses
+from tokentape.replay._models import listed, models_response
+from tokentape.replay._openai_error import error_response
+from tokentape.replay._reply import Ending, Reply
+from tokentape.replay._request_key import RequestKey, request_key
+from tokentape.replay._requests import IncomingRequest
+from tokentape.replay._stats import Served, Stats
+
+
+class Answering:
+    """Answers requests from a repertoire, one at a time."""
+
+    def __init__(self, repertoire: Repertoire, *, matching: Matching | None = None) -> None:
+        self._matching = matching or Matching()
+        self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
+        self._models = _models(repertoire)
+        self._gone: tuple[Served, ...] = ()
+        self._misses = Misses()
+        self._models_listed = 0
+        self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
+        """What the recorded paths begin with, as /v1."""
+
+    @property
+    def stats(self) -> Stats:
+        """What was served, missed and listed so far."""
+        return Stats(
+            served=(*_served(self._matcher), *self._gone),
+            missed=self._misses.kinds,
+            misses=self._misses.count,
+            models_listed=self._models_listed,
+        )
+
+    @property
+    def explanations(self) -> tuple[str, ...]:
+        """What was answered to each request that matched nothing, the first hundred of them."""
+        return self._misses.explanations
+
+    def reply_to(self, request: IncomingRequest) -> Reply:
+        """Return what a request is answered with, and count it."""
+        key = request_key(request.method, request.target, request.body, request.headers)
+        recorded = self._matcher.take(key)
+        if recorded is None:
+            return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
+        answer = recorded.answer
+        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
+        if request.http_version == "1.0":
+            return Reply(parts=answer.for_http10(), ending="close", recorded_ns=recorded_ns)
+        if not request.keep_alive:
+            return Reply(parts=answer.closing(), ending="close", recorded_ns=recorded_ns)
+        ending: Ending = "close" if answer.closes else "open"
+        return Reply(parts=answer.parts, ending=ending, recorded_ns=recorded_ns)
+
+    def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
+        """Return what `replace` takes; it may take long, and may be done in another thread."""
+        return Matcher(repertoire.recorded, self._matching)
+
+    def replace(self, repertoire: Repertoire, prepared: Matcher[Recorded] | None = None) -> None:
+        """Answer from another repertoire from now on. `prepared` is what `prepare` made of it.
+
+        What was asked and served counts on for exchanges that are in both. What is no longer there stays
+        in `stats` if it was served.
+        """
+        matcher = prepared or self.prepare(repertoire)
+        matcher.go_on_from(self._matcher.counts())
+        there = {(recorded.source, recorded.key) for recorded in matcher.recorded}
+        before = zip(self._matcher.recorded, _served(self._matcher), strict=True)
+        self._gone += tuple(
+            served
+            for recorded, served in before
+            if served.times and (recorded.source, recorded.key) not in there
+        )
+        self._matcher = matcher
+        self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
+        self._models = _models(repertoire)
+
+    def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:
+        miss = self._matcher.why_not(key)
+        if key.method == "GET" and miss.code == "not_recorded":
+            path = key.path.partition(b"?")[0].decode("utf-8", "replace")
+            if (models := listed(path, self.base_path, self._models)) is not None:
+                self._models_listed += 1
+                return Reply(now=models_response(models, close=close))
+        self._misses.add(key, miss)
+        response = error_response(
+            404,
+            "\n".join(miss.lines),
+            kind="invalid_request_error",
+            code=miss.code,
+            with_body=key.method != "HEAD",
+            close=close,
+        )
+        return Reply(now=response)
+
+
+def _models(repertoire: Repertoire) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for recorded in repertoire.recorded for name in recorded.models))
+
+
+def _served(matcher: Matcher[Recorded]) -> tuple[Served, ...]:
+    return tuple(
+        Served(
+            method=recorded.key.method,
+            path=recorded.key.shown_path,
+            status=recorded.status,
+            source=recorded.source,
+            times=times,
+            timed=recorded.times == "all",
+        )
+        for recorded, times in zip(matcher.recorded, matcher.times_served, strict=True)
+    )
