@@ -119,5 +119,5 @@ def _served(matcher: Matcher[Recorded]) -> tuple[Served, ...]:
             times=times,
             timed=recorded.times == "all",
         )
-        for recorded, times in zip(matcher.recorded, matcher.times_served, strict=True)
+        for recorded, times in zip(matcher.recorded, matcher.counters.served, strict=True)
     )
