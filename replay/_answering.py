@@ -63,6 +63,10 @@ class Answering:
         ending: Ending = "close" if answer.closes else "open"
         return Reply(parts=answer.parts, ending=ending, recorded_ns=recorded_ns)
 
+    def share_counts(self) -> None:
+        """Take turns together with processes that are forked from now on."""
+        self._matcher.counters.share()
+
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""
         return Matcher(repertoire.recorded, self._matching)

@@ -13,10 +13,14 @@ from typing import Any
 class Counters:
     """`asked` has how often each row of exchanges was asked for, `served` how often each answered."""
 
+    asked: MutableSequence[int]
+    served: MutableSequence[int]
+    alone: AbstractContextManager[Any]
+
     def __init__(self, *, rows: int, exchanges: int) -> None:
-        self.asked: MutableSequence[int] = [0] * rows
-        self.served: MutableSequence[int] = [0] * exchanges
-        self.alone: AbstractContextManager[Any] = nullcontext()
+        self.asked = [0] * rows
+        self.served = [0] * exchanges
+        self.alone = nullcontext()
 
     def share(self) -> None:
         """Count together with the processes that are forked from now on."""

@@ -39,7 +39,8 @@ class Stats:
     kinds; `misses` counts all. `models_listed` counts requests for the list of models that was made of the
     recording. `cut_off` counts answers that the server's stop ended early. `speed` is the speed achieved:
     what the answers that were played to their end took when they were recorded, over what they took now,
-    each from the complete request to its end; None if there was none whose times are known.
+    each from the complete request to its end; None if there was none whose times are known. Of
+    `lost_workers`, processes that ended although nobody told them to, only what was served is counted.
     """
 
     served: tuple[Served, ...] = ()
@@ -49,6 +50,7 @@ class Stats:
     cut_off: int = 0
     models_listed: int = 0
     speed: float | None = None
+    lost_workers: int = 0
 
     @property
     def never_played(self) -> tuple[Served, ...]:
