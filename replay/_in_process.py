@@ -87,10 +87,8 @@ class InProcess:
         headers = [(name, value) for name, value in fields if name.lower() != b"transfer-encoding"]
 
         def pieces() -> Iterator[bytes]:
-            if body:
-                yield body
-            for offset_ns, data in rest:
-                waited.until(offset_ns)
+            for due_ns, data in ((offset_ns, body), *rest):
+                waited.until(due_ns)
                 yield from contents(data) if chunked else filter(None, [data])
             if reply.ending != "open":
                 raise BrokenOff("the connection was closed before the answer was complete")

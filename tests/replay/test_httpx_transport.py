@@ -91,6 +91,14 @@ def test_what_was_cut_is_cut_again(library, made, tmp_path, reached):
         answer.read()
 
 
+def test_instant_has_the_same_pieces_all_due_at_once(library, made, tmp_path):
+    transport = made(chat(tmp_path / "a.tape", "hi", ttft_ms=3_600_000), speed="instant")
+    begin = transport.now_ns
+    with library.Client(transport=transport) as client, post(client, transport) as answer:
+        assert list(answer.iter_raw()) == [event("ih"), b"data: [DONE]\n\n"]
+    assert transport.now_ns == begin
+
+
 def test_a_miss_is_a_404_with_the_difference(library, made, tmp_path):
     transport = made(chat(tmp_path / "a.tape", "hi"))
     with library.Client(transport=transport) as client, post(client, transport, "hello") as answer:
