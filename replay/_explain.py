@@ -9,6 +9,7 @@ from tokentape.cassette import Exchange
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._first_token import first_token
 from tokentape.replay._load import Path
+from tokentape.replay._paths import expanded
 from tokentape.replay._timing import Timing
 from tokentape.replay._wire import Script, exchange_name, script
 
@@ -48,11 +49,12 @@ class Explanation:
 def explain(paths: Path | Iterable[Path], *, timing: Timing, exchange: int | None = None) -> Explanation:
     """Return the schedule of each exchange, or of those with the number `exchange`.
 
-    Raises `CassetteError` for what is no readable cassette, `NothingToServe` if there is no such exchange.
+    A path may be a pattern, as for `load`. Raises `CassetteError` for what is no readable cassette,
+    `NothingToServe` if there is no such exchange, or no file that matches a pattern.
     """
     explained: list[Explained] = []
     lost: list[str] = []
-    names = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    names = expanded([fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)])
     for name in names:
         with cassette.open(name, lenient=True) as tape:
             explained += [

@@ -69,6 +69,15 @@ def test_one_exchange_is_explained_in_every_section_that_has_it(tmp_path):
     ]
 
 
+def test_a_pattern_is_explained_file_by_file(tmp_path):
+    for name in ("b", "a"):
+        tape(tmp_path / f"{name}.tape", recorded())
+    found = explain(tmp_path / "*.tape", timing=Timing())
+    assert [each.source for each in found.exchanges] == [f"{tmp_path}/{name}.tape, exchange 0" for name in "ab"]
+    with pytest.raises(NothingToServe, match="found no file whose name matches"):
+        explain(tmp_path / "*.none", timing=Timing())
+
+
 def test_an_exchange_that_is_not_there_is_said(tmp_path):
     path = tape(tmp_path / "a.tape", recorded())
     with pytest.raises(NothingToServe, match=r"a\.tape: expected exchange 7, found none"):
