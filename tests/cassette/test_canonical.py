@@ -78,7 +78,9 @@ def test_what_differs_stays_different(one, other):
     assert canonical(one) != canonical(other)
 
 
-@pytest.mark.parametrize("spelling", [b"1e-99999999999999999999", b"-1e-99999999999999999999", b"1e99999999999999999999"])
+@pytest.mark.parametrize(
+    "spelling", [b"1e-99999999999999999999", b"-1e-99999999999999999999", b"1e99999999999999999999"]
+)
 def test_a_number_with_an_exponent_of_any_length_is_compared(spelling):
     assert canonical(spelling) == canonical(spelling)
     assert canonical(spelling) != canonical(b"0")

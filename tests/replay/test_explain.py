@@ -73,7 +73,9 @@ def test_a_pattern_is_explained_file_by_file(tmp_path):
     for name in ("b", "a"):
         tape(tmp_path / f"{name}.tape", recorded())
     found = explain(tmp_path / "*.tape", timing=Timing())
-    assert [each.source for each in found.exchanges] == [f"{tmp_path}/{name}.tape, exchange 0" for name in "ab"]
+    assert [each.source for each in found.exchanges] == [
+        f"{tmp_path}/{name}.tape, exchange 0" for name in "ab"
+    ]
     with pytest.raises(NothingToServe, match="found no file whose name matches"):
         explain(tmp_path / "*.none", timing=Timing())
 
