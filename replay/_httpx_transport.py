@@ -10,13 +10,21 @@ from importlib import import_module
 from typing import Any
 
 from tokentape.replay._in_process import BrokenOff, InProcess, TooSlow
-from tokentape.replay._load import Path, load
+from tokentape.replay._load import Path, Repertoire, load
+from tokentape.replay._matching import Matching
 from tokentape.replay._quantities import Speed
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Stats
+from tokentape.replay._timing import Timing
 
 
-def httpx_transport(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Any:
+def httpx_transport(
+    paths: Path | Iterable[Path],
+    *,
+    speed: Speed | None = None,
+    timing: Timing | None = None,
+    matching: Matching | None = None,
+) -> Any:
     """Return a transport for `httpx.Client` and `httpx.AsyncClient`.
 
     ::
@@ -27,20 +35,26 @@ def httpx_transport(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Any:
     It never waits. `now_ns` is its own time, which each piece moves to when it would have come; where the
     client's read timeout would have passed meanwhile, httpx.ReadTimeout is raised. Streams that are read
     side by side share the time. It has `base_url`, and `stats` and `explanations` as `Replay` has them.
-    Raises as `load` does, and ImportError where there is no httpx.
+    `speed`, `timing` and `matching` are those of `serve`. Raises as `load` does, and ImportError where there is no httpx.
     """
-    return _transport("httpx", paths, speed)
+    return _transport("httpx", load(paths, speed=speed, timing=timing), matching)
 
 
-def httpx2_transport(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Any:
+def httpx2_transport(
+    paths: Path | Iterable[Path],
+    *,
+    speed: Speed | None = None,
+    timing: Timing | None = None,
+    matching: Matching | None = None,
+) -> Any:
     """Return the same for `httpx2`, which openai from 3 and anthropic from 2 on use."""
-    return _transport("httpx2", paths, speed)
+    return _transport("httpx2", load(paths, speed=speed, timing=timing), matching)
 
 
-def _transport(name: str, paths: Path | Iterable[Path], speed: Speed) -> Any:
+def _transport(name: str, repertoire: Repertoire, matching: Matching | None) -> Any:
     library: Any = import_module(name)
     made = type("CassetteTransport", (_Transport, library.BaseTransport, library.AsyncBaseTransport), {})
-    return made(library, InProcess(load(paths, speed=speed)))
+    return made(library, InProcess(repertoire, matching=matching))
 
 
 class _Transport:

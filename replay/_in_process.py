@@ -11,6 +11,7 @@ from threading import Lock
 
 from tokentape.replay._answering import Answering
 from tokentape.replay._load import Repertoire
+from tokentape.replay._matching import Matching
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Stats
 from tokentape.replay._wire import contents
@@ -49,8 +50,8 @@ class Head:
 class InProcess:
     """Answers requests from a repertoire. Its methods may be called from any thread."""
 
-    def __init__(self, repertoire: Repertoire) -> None:
-        self._answering = Answering(repertoire)
+    def __init__(self, repertoire: Repertoire, *, matching: Matching | None = None) -> None:
+        self._answering = Answering(repertoire, matching=matching)
         self._alone = Lock()
         self.clock = VirtualClock()
         self.base_path = self._answering.base_path

@@ -99,6 +99,22 @@ def test_instant_has_the_same_pieces_all_due_at_once(library, made, tmp_path):
     assert transport.now_ns == begin
 
 
+def test_timing_and_matching_are_those_of_a_server(library, made, tmp_path):
+    path = chat(tmp_path / "a.tape", "hi")
+    timing = replay.Timing.of(ttft="7s", delay="1s")
+    matching = replay.Matching(match=("path",), exhausted="error")
+    transport = made(path, timing=timing, matching=matching)
+    begin = transport.now_ns
+    with library.Client(transport=transport, timeout=None) as client:
+        with post(client, transport, "something else") as answer:
+            assert next(answer.iter_raw()) == event("ih")
+            assert transport.now_ns - begin == 8_000 * MS
+        with post(client, transport) as answer:
+            assert answer.status_code == 404
+    with pytest.raises(ValueError, match="expected either speed or timing"):
+        made(path, speed=2, timing=timing)
+
+
 def test_a_miss_is_a_404_with_the_difference(library, made, tmp_path):
     transport = made(chat(tmp_path / "a.tape", "hi"))
     with library.Client(transport=transport) as client, post(client, transport, "hello") as answer:
