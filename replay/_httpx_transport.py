@@ -35,7 +35,8 @@ def httpx_transport(
     It never waits. `now_ns` is its own time, which each piece moves to when it would have come; where the
     client's read timeout would have passed meanwhile, httpx.ReadTimeout is raised. Streams that are read
     side by side share the time. It has `base_url`, and `stats` and `explanations` as `Replay` has them.
-    `speed`, `timing` and `matching` are those of `serve`. Raises as `load` does, and ImportError where there is no httpx.
+    `speed`, `timing` and `matching` are those of `serve`. Raises as `load` does, and ImportError where there
+    is no httpx.
     """
     return _transport("httpx", load(paths, speed=speed, timing=timing), matching)
 

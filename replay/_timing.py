@@ -110,6 +110,8 @@ class Timing:
         """Return the timing of a function that takes a `timing`, or a `speed` as its short form."""
         if timing is None:
             return cls(speed=1.0 if speed is None else speed)
+        if not isinstance(timing, cls):
+            raise WrongTiming("timing", f"expected a Timing such as Timing.of(ttft='1s'), found {timing!r}")
         if speed is not None:
             raise WrongTiming("speed", "expected either speed or timing, found both; timing has a speed")
         return timing
