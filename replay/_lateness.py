@@ -16,7 +16,8 @@ _S = 1_000_000_000
 class LatenessSummary:
     """The lateness of `pieces` timed writes: heads, pieces of bodies and ends of answers.
 
-    It is counted until the system has taken the bytes. Where nothing was written, all are None.
+    It is counted until the bytes are written. What the system does not take yet waits in the process, 64 KiB
+    and a piece at most, and counts as written. Where nothing was written, all are None.
     A percentile is the smallest lateness (rounded down to 1 us; to 1 ms from a second on) that so many
     percent of the pieces do not exceed.
     """

@@ -161,6 +161,12 @@ def test_a_multipart_body_that_is_cut_is_bytes(end):
     assert body_of(request_key("POST", b"/", **whole)).kind == "multipart"
 
 
+def test_a_multipart_body_with_a_part_that_has_no_content_is_bytes():
+    whole = multipart("1", MODEL)
+    body = whole["body"].replace(b"\r\n\r\n", b"\r\n")
+    assert body_of(request_key("POST", b"/", body, whole["headers"])).kind == "bytes"
+
+
 def test_what_is_nested_too_deeply_is_bytes_and_answered():
     deep = b"[" * 100_000 + b"]" * 100_000
     matcher = Matcher([item("wild", json.dumps([placeholder("openai-key").decode()]).encode())])

@@ -64,6 +64,28 @@ def test_asynchronous_clients_see_the_same(library, made, tmp_path):
     assert transport.now_ns - begin >= 100 * MS
 
 
+def test_others_run_between_two_pieces_of_an_asynchronous_client(library, made, tmp_path):
+    transport = made(chat(tmp_path / "a.tape", "hi"))
+    seen = []
+
+    async def other():
+        while True:
+            seen.append("other")
+            await asyncio.sleep(0)
+
+    async def main():
+        running = asyncio.create_task(other())
+        async with library.AsyncClient(transport=transport) as client, post(client, transport) as answer:
+            pieces = aiter(answer.aiter_raw())
+            await anext(pieces)
+            before = len(seen)
+            await anext(pieces)
+            assert len(seen) > before
+        running.cancel()
+
+    asyncio.run(main())
+
+
 def test_a_piece_that_would_be_too_late_is_a_read_timeout(library, made, tmp_path):
     transport = made(chat(tmp_path / "a.tape", "hi", ttft_ms=7_000))
     begin = transport.now_ns
