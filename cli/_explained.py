@@ -1,11 +1,11 @@
 """The schedules of exchanges, as tables for people or as JSON: what `replay --explain` prints."""
 
-import json
 import sys
 from collections.abc import Iterator
 
 import click
 
+from tokentape.cli._json_text import json_text
 from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import Explained, Explanation, Timing, explain
@@ -21,7 +21,7 @@ def print_explanation(files: tuple[str, ...], timing: Timing, exchange: int | No
 
 def explained_json(found: Explanation) -> str:
     """Return a list of objects, one for each exchange; times count from the complete request."""
-    return json.dumps([_as_object(each) for each in found.exchanges], indent=2)
+    return json_text([_as_object(each) for each in found.exchanges])
 
 
 def explained_tables(found: Explanation) -> str:

@@ -10,6 +10,7 @@ from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._first_token import first_token
 from tokentape.replay._load import Path
 from tokentape.replay._paths import expanded
+from tokentape.replay._request_key import request_key
 from tokentape.replay._timing import Timing
 from tokentape.replay._wire import Script, exchange_name, script
 
@@ -71,7 +72,9 @@ def explain(paths: Path | Iterable[Path], *, timing: Timing, exchange: int | Non
 
 def _explained(path: str, exchange: Exchange, timing: Timing) -> Explained:
     request = exchange.request
-    method, target = (request.method, request.path.decode("latin-1")) if request else ("", "")
+    method, target = ("", "")
+    if request is not None:
+        method, target = request.method, request_key(request.method, request.path, b"").shown_path
     source = exchange_name(path, exchange)
     try:
         found = script(exchange)

@@ -6,7 +6,7 @@ from tests.cassette.tapes import SECTION, write
 from tests.cli.verbs import run
 from tests.replay.recordings import exchange, tape
 from tests.streams import choice, chunk, event
-from tokentape.replay import NothingToServe, Timing, explain, load
+from tokentape.replay import NothingToServe, Timing, explain, load, serve
 
 ROLE = event(chunk(choice(role="assistant", content="")))
 HELLO = event(chunk(choice(content="Hello")))
@@ -58,6 +58,14 @@ def test_what_ended_badly_and_what_is_not_served_says_so(tmp_path):
     assert cut.parts[-1].what == "the connection is closed"
     assert (switched.parts, switched.why_not) == ((), "it switched protocols (status 101)")
     assert [part.what for part in vanished.parts] == ["the connection is closed"]
+
+
+def test_a_request_is_named_as_where_it_is_served(tmp_path):
+    path = tape(tmp_path / "a.tape", recorded(path="/é?api_key=hidden&x=1".encode()))
+    (found,) = explain([path], timing=Timing()).exchanges
+    with serve(path) as replay:
+        assert (found.method, found.path) == (replay.stats.served[0].method, replay.stats.served[0].path)
+    assert found.path == "/é?api_key=[hidden]&x=1"
 
 
 def test_one_exchange_is_explained_in_every_section_that_has_it(tmp_path):
