@@ -79,7 +79,8 @@ class Tape:
 
         It is from the cassette: the API's, whatever the speed of the replay.
         """
-        return tuple(ms for path in self._files for ms in ttfts_ms(path))
+        recorded = all(file.exists() for file in self._files)  # else it is a cassette by now, or gone
+        return tuple(ms for path in (self._files if recorded else self.paths) for ms in ttfts_ms(path))
 
     @property
     def ttft_ms(self) -> float:

@@ -166,8 +166,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def _explained(misses: list[str]) -> str:
     requests = "a request was" if len(misses) == 1 else "requests were"
     first = (
-        f"{requests} not in the recording; run with --tape-mode all to record again, or give the mark "
-        "misses='allow' where they are expected"
+        f"{requests} not in the recording; run with --tape-mode all to record again from the mark's "
+        "upstream, or give the mark misses='allow' where they are expected"
     )
     return "\n\n".join([first, *misses])
 
