@@ -33,7 +33,10 @@ async def serve_until_stopped(server: Server, host: str, port: int, again: Reloa
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, tell)
         await server.start(host, port)
-        click.echo(f"listening on {server.url}\n  export OPENAI_BASE_URL={server.base_url}", err=True)
+        steered = f"\n  steered at {server.control_url}" if server.control_url else ""
+        click.echo(
+            f"listening on {server.url}\n  export OPENAI_BASE_URL={server.base_url}{steered}", err=True
+        )
         await told_to_stop.wait()
         told_to_stop.clear()
         if server.running:

@@ -31,6 +31,7 @@ from tokentape.replay import Matching, ReplayError, Server, Timing, load
 )
 @matching_options
 @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
+@click.option("--no-control", is_flag=True, help="Do not let anyone steer it under /-/.")
 @click.option("--fail-unplayed", is_flag=True, help="Exit with 3 if something was never played.")
 @config_option
 @click.option("--explain", "explains", is_flag=True, help="Print when what would be sent; serve nothing.")
@@ -43,6 +44,7 @@ def command(
     strict_ns: int | None,
     matching: Matching,
     reload: bool,
+    no_control: bool,
     fail_unplayed: bool,
     explains: bool,
     exchange: int | None,
@@ -62,7 +64,8 @@ def command(
     fixed order (docs/replaying.md); --explain shows what comes out.
 
     Ctrl-C or SIGTERM stops it and prints what was served and how late pieces were; answers on their way
-    have three seconds to end, which a second Ctrl-C cuts short.
+    have three seconds to end, which a second Ctrl-C cuts short. Meanwhile it is watched and steered under
+    /-/ (docs/control.md).
 
     \b
     tokentape replay session.tape
@@ -83,7 +86,8 @@ def command(
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
-        stats = asyncio.run(serve_until_stopped(Server(repertoire, matching=matching), *listen, again))
+        server = Server(repertoire, matching=matching, control=not no_control)
+        stats = asyncio.run(serve_until_stopped(server, *listen, again))
     except ReplayError as error:
         raise click.ClickException(str(error)) from error
     click.echo(served_json(stats) if as_json else served_table(stats))

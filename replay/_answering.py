@@ -10,6 +10,7 @@ missed or as a list of models.
 from collections.abc import Iterable
 
 from tokentape.replay._base_path import base_path
+from tokentape.replay._journal import Journal
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
@@ -19,7 +20,7 @@ from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._request_key import RequestKey, request_key
 from tokentape.replay._requests import IncomingRequest
-from tokentape.replay._stats import Served, Stats
+from tokentape.replay._stats import Rows, Served, Stats
 from tokentape.replay.faults import Fault, Faulty, Injector
 
 
@@ -35,6 +36,8 @@ class Answering:
         self._models = _models(repertoire)
         self._gone: tuple[Served, ...] = ()
         self._misses = Misses()
+        self.journal = Journal()
+        """What came, and what became of it."""
         self._models_listed = 0
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         """What the recorded paths begin with, as /v1."""
@@ -43,7 +46,7 @@ class Answering:
     def stats(self) -> Stats:
         """What was served, missed and listed so far."""
         return Stats(
-            served=(*_served(self._matcher), *self._gone),
+            served=_rows(self._matcher, self._gone),
             missed=self._misses.kinds,
             misses=self._misses.count,
             models_listed=self._models_listed,
@@ -51,9 +54,26 @@ class Answering:
         )
 
     @property
+    def exchanges(self) -> int:
+        """How many recorded exchanges there are."""
+        return len(self._matcher.recorded)
+
+    @property
     def explanations(self) -> tuple[str, ...]:
         """What was answered to each request that matched nothing, the first hundred of them."""
         return self._misses.explanations
+
+    def reset(self) -> None:
+        """Begin again: every request gets its first answer, and nothing was served, missed or seen.
+
+        What counts for the faults in force begins again, too.
+        """
+        self._injector = Injector(self._injector.faults)
+        self._matcher.start_again()
+        self._gone = ()
+        self._misses = Misses()
+        self.journal.clear()
+        self._models_listed = 0
 
     def reply_to(self, request: IncomingRequest) -> Reply:
         """Return what a request is answered with, and count it."""
@@ -61,6 +81,7 @@ class Answering:
         recorded = self._matcher.take(key)
         if recorded is None:
             return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
+        self.journal.add(key, outcome="served", status=recorded.status, source=recorded.source)
         answer = recorded.answer
         recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
         if request.http_version == "1.0":
@@ -95,11 +116,11 @@ class Answering:
         matcher = prepared or self.prepare(repertoire)
         matcher.go_on_from(self._matcher.counts())
         there = {(recorded.source, recorded.key) for recorded in matcher.recorded}
-        before = zip(self._matcher.recorded, _served(self._matcher), strict=True)
+        before = zip(self._matcher.recorded, self._matcher.times_served, strict=True)
         self._gone += tuple(
-            served
-            for recorded, served in before
-            if served.times and (recorded.source, recorded.key) not in there
+            _row(recorded, times)
+            for recorded, times in before
+            if times and (recorded.source, recorded.key) not in there
         )
         self._matcher = matcher
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
@@ -111,11 +132,14 @@ class Answering:
             path = key.path.partition(b"?")[0].decode("utf-8", "replace")
             if (models := listed(path, self.base_path, self._models)) is not None:
                 self._models_listed += 1
+                self.journal.add(key, outcome="models", status=200)
                 return Reply(now=models_response(models, close=close))
         self._misses.add(key, miss)
+        explanation = "\n".join(miss.lines)
+        self.journal.add(key, outcome="missed", status=404, explanation=explanation)
         response = error_response(
             404,
-            "\n".join(miss.lines),
+            explanation,
             kind="invalid_request_error",
             code=miss.code,
             with_body=key.method != "HEAD",
@@ -128,15 +152,17 @@ def _models(repertoire: Repertoire) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for recorded in repertoire.recorded for name in recorded.models))
 
 
-def _served(matcher: Matcher[Recorded]) -> tuple[Served, ...]:
-    return tuple(
-        Served(
-            method=recorded.key.method,
-            path=recorded.key.shown_path,
-            status=recorded.status,
-            source=recorded.source,
-            times=times,
-            timed=recorded.times == "all",
-        )
-        for recorded, times in zip(matcher.recorded, matcher.times_served, strict=True)
+def _rows(matcher: Matcher[Recorded], gone: tuple[Served, ...]) -> Rows:
+    recorded = matcher.recorded
+    return Rows(matcher.times_served.copy(), lambda number, times: _row(recorded[number], times), more=gone)
+
+
+def _row(recorded: Recorded, times: int) -> Served:
+    return Served(
+        method=recorded.key.method,
+        path=recorded.key.shown_path,
+        status=recorded.status,
+        source=recorded.source,
+        times=times,
+        timed=recorded.times == "all",
     )

@@ -132,6 +132,12 @@ class Matcher(Generic[R]):
         self._asked = {digest: times for digest, times in earlier.asked.items() if digest in self._by_digest}
         self._asked_in_order = earlier.asked_in_order
 
+    def start_again(self) -> None:
+        """Forget how often was asked and served: every row is at its first answer."""
+        self.times_served = [0] * len(self.recorded)
+        self._asked = {}
+        self._asked_in_order = 0
+
     def _index(self) -> None:
         wildcards: dict[frozenset[Place], Wildcard] = {}
         for index, item in enumerate(self.recorded):

@@ -7,8 +7,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from threading import Thread
 
+from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._matching import Matching
 from tokentape.replay._quantities import Speed
@@ -42,6 +44,11 @@ class Replay:
     def stats(self) -> Stats:
         """What was served so far, what was missed, and how late pieces were."""
         return self._server.stats
+
+    @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """The last thousand requests in the order in which they came, and what became of each."""
+        return self._server.requests
 
     @property
     def paused(self) -> bool:
@@ -79,6 +86,10 @@ class Replay:
         given = faults_of(faults)
         self._in_its_thread(lambda: self._server.set_faults(given))
 
+    def reset(self) -> None:
+        """See `Server.reset`."""
+        self._in_its_thread(self._server.reset)
+
     def _in_its_thread(self, change: Callable[[], None]) -> None:
         """Make a change and wait for it. Raises RuntimeError if the server has stopped."""
         made: Future[None] = Future()
@@ -105,6 +116,7 @@ def serve(
     timing: Timing | None = None,
     matching: Matching | None = None,
     faults: Iterable[Faulty] = (),
+    control: bool = True,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -115,18 +127,15 @@ def serve(
 
     `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
     `matching` says which exchange answers which request, by default as `Matching()`; `faults` say what goes
-    wrong, as in `["status=429,times=1"]`. Answers that are on their way when the block ends are cut off.
-    Raises as `load` and `Server.start` do, and `WrongFault`.
+    wrong, as in `["status=429,times=1"]`; with `control` other processes can steer it under `/-/` (see
+    `Control`). Answers that are on their way when the block ends are cut off. Raises as `load` and
+    `Server.start` do, and `WrongFault`.
     """
     given = faults_of(faults)
     repertoire = load(paths, speed=speed, timing=timing)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = Thread(
-        target=_run,
-        args=(repertoire, matching, given, host, port, started),
-        name="tokentape replay",
-        daemon=True,
-    )
+    make = partial(Server, repertoire, matching=matching, faults=given, control=control)
+    thread = Thread(target=_run, args=(make, host, port, started), name="tokentape replay", daemon=True)
     thread.start()
     try:
         server, loop, stop = started.result()
@@ -139,16 +148,14 @@ def serve(
 
 
 def _run(
-    repertoire: Repertoire,
-    matching: Matching | None,
-    faults: tuple[Fault, ...],
+    make: Callable[[], Server],
     host: str,
     port: int,
     started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with Server(repertoire, matching=matching, faults=faults) as server:
+        async with make() as server:
             await server.start(host, port)
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()

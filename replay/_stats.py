@@ -1,6 +1,12 @@
-"""What a server has done so far: what was served how often, what was missed, how late pieces were."""
+"""What a server has done so far: what was served how often, what was missed, how late pieces were.
 
-from dataclasses import dataclass, field
+A snapshot is taken while streams are paced, and a cassette may hold ten thousand exchanges: the counts are
+copied, and the row of an exchange is made when somebody looks at it. Invariant: a snapshot does not change.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self, overload
 
 from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay.faults import FaultHits
@@ -21,6 +27,48 @@ class Served:
     source: str
     times: int
     timed: bool = True
+
+
+class Rows(Sequence[Served]):
+    """A row for each exchange, which `row` makes of its number and its count; then those of `more`."""
+
+    def __init__(
+        self, times: Sequence[int], row: Callable[[int, int], Served], more: Sequence[Served] = ()
+    ) -> None:
+        self._own_times = times
+        self._row = row
+        self._more = more
+
+    @property
+    def times(self) -> list[int]:
+        """How many requests each of them has answered."""
+        return [*self._own_times, *(row.times for row in self._more)]
+
+    def __len__(self) -> int:
+        return len(self._own_times) + len(self._more)
+
+    @overload
+    def __getitem__(self, index: int) -> Served: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Served, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Served | tuple[Served, ...]:
+        chosen = range(len(self))[index]
+        return self._at(chosen) if isinstance(chosen, int) else tuple(map(self._at, chosen))
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, Rows | tuple) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def _at(self, number: int) -> Served:
+        own = len(self._own_times)
+        return self._row(number, self._own_times[number]) if number < own else self._more[number - own]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +92,7 @@ class Stats:
     a fault hit do not count in it; `faults` says how often each fault did.
     """
 
-    served: tuple[Served, ...] = ()
+    served: Sequence[Served] = ()
     missed: tuple[Missed, ...] = ()
     misses: int = 0
     lateness: LatenessSummary = field(default_factory=LatenessSummary)
@@ -56,9 +104,58 @@ class Stats:
     @property
     def never_played(self) -> tuple[Served, ...]:
         """The exchanges that no request has asked for."""
-        return tuple(item for item in self.served if not item.times)
+        return tuple(self.served[number] for number, times in enumerate(_times(self.served)) if not times)
 
     @property
     def hits(self) -> int:
         """How many requests were answered from the recording."""
-        return sum(item.times for item in self.served)
+        return sum(_times(self.served))
+
+    def as_json(self, *, offset: int = 0, limit: int | None = None) -> dict[str, Any]:
+        """Return what `tokentape replay --json` prints: numbers, and `served` and `missed` as lists.
+
+        With a `limit` they have so many items at most, from the item `offset` on; `exchanges` is how many
+        `served` has in all. Percentiles are in ms, null without pieces; `speed`, which was achieved, is null
+        without timed answers.
+        """
+        end = None if limit is None else offset + limit
+        times = _times(self.served)
+        return {
+            "hits": sum(times),
+            "exchanges": len(times),
+            "never_played": times.count(0),
+            "served": [asdict(item) for item in self.served[offset:end]],
+            "missed": [asdict(item) for item in self.missed[offset:end]],
+            "misses": self.misses,
+            "cut_off": self.cut_off,
+            "models_listed": self.models_listed,
+            "faults": [asdict(item) for item in self.faults],
+            "speed": self.speed,
+            "lateness_ms": self.lateness.milliseconds,
+            "pieces": self.lateness.pieces,
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Self:
+        """Return the statistics of which `as_json` made this; latenesses come back to the nanosecond."""
+        late_ms = found["lateness_ms"]
+        late_ns = {name: None if ms is None else round(ms * 1e6) for name, ms in late_ms.items()}
+        return cls(
+            served=tuple(Served(**item) for item in found["served"]),
+            missed=tuple(Missed(**item) for item in found["missed"]),
+            misses=found["misses"],
+            cut_off=found["cut_off"],
+            models_listed=found["models_listed"],
+            faults=tuple(FaultHits(**item) for item in found["faults"]),
+            speed=found["speed"],
+            lateness=LatenessSummary(
+                pieces=found["pieces"],
+                p50_ns=late_ns["p50"],
+                p99_ns=late_ns["p99"],
+                max_ns=late_ns["max"],
+            ),
+        )
+
+
+def _times(rows: Sequence[Served]) -> list[int]:
+    return rows.times if isinstance(rows, Rows) else [row.times for row in rows]
