@@ -5,6 +5,7 @@ Invariant: when `stop` has returned, no connection is open and nothing more is w
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,6 +13,7 @@ from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
+from tokentape.cassette import counted
 from tokentape.replay._answering import Answering
 from tokentape.replay._connection import Connection
 from tokentape.replay._errors import CannotListen
@@ -29,6 +31,7 @@ from tokentape.replay.control._access import Access
 from tokentape.replay.control._steering import CONTROL, Steering
 from tokentape.replay.faults import Fault, Faulty
 
+_log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
 _BACKLOG = 1_024  # a load test opens its connections all at once
 
 
@@ -53,6 +56,7 @@ class Server:
         self._speed = repertoire.timing.speed
         self._answering = Answering(repertoire, matching=matching, faults=faults)
         self._with_control = control
+        self._warn_of_hidden(repertoire)
         self._steering: Steering | None = None
         self._cut_off = 0
         self._connections: set[Connection] = set()
@@ -248,7 +252,18 @@ class Server:
         What was asked and served counts on for exchanges that are in both. What is no longer there stays
         in `stats` if it was served. `prepared` is what `prepare` made of the repertoire.
         """
+        self._warn_of_hidden(repertoire)
         self._answering.replace(repertoire, prepared)
+
+    def _warn_of_hidden(self, repertoire: Repertoire) -> None:
+        hidden = sum(recorded.key.path.startswith(CONTROL) for recorded in repertoire.recorded)
+        if hidden and self._with_control:
+            are = "is" if hidden == 1 else "are"
+            _log.warning(
+                "%s under /-/ %s not served: control answers there; without control they would be",
+                counted(hidden, "recorded exchange"),
+                are,
+            )
 
     async def _all_closed(self, timeout_s: float | None) -> None:
         if not self._connections:
