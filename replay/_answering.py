@@ -103,6 +103,10 @@ class Answering:
         """
         self._injector.set_faults(faults)
 
+    def share_counts(self) -> None:
+        """Take turns together with processes that are forked from now on."""
+        self._matcher.counters.share()
+
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""
         return Matcher(repertoire.recorded, self._matching)
@@ -116,7 +120,7 @@ class Answering:
         matcher = prepared or self.prepare(repertoire)
         matcher.go_on_from(self._matcher.counts())
         there = {(recorded.source, recorded.key) for recorded in matcher.recorded}
-        before = zip(self._matcher.recorded, self._matcher.times_served, strict=True)
+        before = zip(self._matcher.recorded, self._matcher.counters.served, strict=True)
         self._gone += tuple(
             _row(recorded, times)
             for recorded, times in before
@@ -154,7 +158,7 @@ def _models(repertoire: Repertoire) -> tuple[str, ...]:
 
 def _rows(matcher: Matcher[Recorded], gone: tuple[Served, ...]) -> Rows:
     recorded = matcher.recorded
-    return Rows(matcher.times_served.copy(), lambda number, times: _row(recorded[number], times), more=gone)
+    return Rows([*matcher.counters.served], lambda number, times: _row(recorded[number], times), more=gone)
 
 
 def _row(recorded: Recorded, times: int) -> Served:

@@ -5,8 +5,10 @@ copied, and the row of an exchange is made when somebody looks at it. Invariant:
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self, overload
+
+from msgspec import convert
 
 from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay.faults import FaultHits
@@ -66,6 +68,9 @@ class Rows(Sequence[Served]):
     def __repr__(self) -> str:
         return repr(tuple(self))
 
+    def __reduce__(self) -> tuple[type[tuple[Served, ...]], tuple[tuple[Served, ...]]]:
+        return (tuple, (tuple(self),))  # for another process, which has not what they are made of
+
     def _at(self, number: int) -> Served:
         own = len(self._own_times)
         return self._row(number, self._own_times[number]) if number < own else self._more[number - own]
@@ -89,7 +94,8 @@ class Stats:
     recording. `cut_off` counts answers that the server's stop ended early. `speed` is the speed achieved:
     what the answers that were played to their end took when they were recorded, over what they took now,
     each from the complete request to its end; None if there was none whose times are known. Answers that
-    a fault hit do not count in it; `faults` says how often each fault did.
+    a fault hit do not count in it; `faults` says how often each fault did. Of `lost_workers`, processes that
+    ended although nobody told them to, only what was served is counted.
     """
 
     served: Sequence[Served] = ()
@@ -100,6 +106,7 @@ class Stats:
     models_listed: int = 0
     speed: float | None = None
     faults: tuple[FaultHits, ...] = ()
+    lost_workers: int = 0
 
     @property
     def never_played(self) -> tuple[Served, ...]:
@@ -119,42 +126,24 @@ class Stats:
         without timed answers.
         """
         end = None if limit is None else offset + limit
+        page = replace(self, served=self.served[offset:end], missed=self.missed[offset:end])
         times = _times(self.served)
-        return {
-            "hits": sum(times),
-            "exchanges": len(times),
-            "never_played": times.count(0),
-            "served": [asdict(item) for item in self.served[offset:end]],
-            "missed": [asdict(item) for item in self.missed[offset:end]],
-            "misses": self.misses,
-            "cut_off": self.cut_off,
-            "models_listed": self.models_listed,
-            "faults": [asdict(item) for item in self.faults],
-            "speed": self.speed,
-            "lateness_ms": self.lateness.milliseconds,
-            "pieces": self.lateness.pieces,
-        }
+        found = {"hits": sum(times), "exchanges": len(times), "never_played": times.count(0), **asdict(page)}
+        lateness = found.pop("lateness")
+        found["lateness_ms"] = self.lateness.milliseconds
+        return found | {name: value for name, value in lateness.items() if not name.endswith("_ns")}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Self:
-        """Return the statistics of which `as_json` made this; latenesses come back to the nanosecond."""
-        late_ms = found["lateness_ms"]
-        late_ns = {name: None if ms is None else round(ms * 1e6) for name, ms in late_ms.items()}
-        return cls(
-            served=tuple(Served(**item) for item in found["served"]),
-            missed=tuple(Missed(**item) for item in found["missed"]),
-            misses=found["misses"],
-            cut_off=found["cut_off"],
-            models_listed=found["models_listed"],
-            faults=tuple(FaultHits(**item) for item in found["faults"]),
-            speed=found["speed"],
-            lateness=LatenessSummary(
-                pieces=found["pieces"],
-                p50_ns=late_ns["p50"],
-                p99_ns=late_ns["p99"],
-                max_ns=late_ns["max"],
-            ),
-        )
+        """Return the statistics of which `as_json` made this; latenesses come back to the nanosecond.
+
+        Raises LookupError, TypeError or ValueError for what it did not make.
+        """
+        lateness = {
+            f"{name}_ns": None if ms is None else round(ms * 1e6) for name, ms in found["lateness_ms"].items()
+        }
+        stats = convert({**found, "lateness": {**found, **lateness}}, cls)
+        return replace(stats, served=tuple(stats.served))
 
 
 def _times(rows: Sequence[Served]) -> list[int]:

@@ -209,7 +209,7 @@ def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path,
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
     out, err = capsys.readouterr()
-    assert "stopping: 1 answer has 3600 s to end" in err
+    assert "stopping: answers have 3600 s to end" in err
     assert "served 1, missed 0" in out
     assert "1 cut off by the stop" in out
 

@@ -1,6 +1,7 @@
 """What a server has done, as a snapshot and as JSON."""
 
 import json
+import pickle
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,11 @@ def test_no_row_is_made_before_somebody_looks():
     assert made == [0]
 
 
+def test_a_snapshot_can_be_sent_to_another_process():
+    stats = Stats(served=Rows([0, 2], lambda number, times: row(number, times or 0), more=(row(2, 1),)))
+    assert pickle.loads(pickle.dumps(stats)) == stats
+
+
 def test_a_snapshot_does_not_change(tmp_path):
     server = Server(load(tape(tmp_path / "a.tape", exchange(body=b"x"))))
     before = server.stats
@@ -84,5 +90,6 @@ def test_it_comes_back_from_json(stats):
 def test_json_has_every_field():
     found = ANY.as_json()
     assert set(Stats.__dataclass_fields__) - {"lateness"} <= set(found)
+    assert {name for name in LatenessSummary.__dataclass_fields__ if not name.endswith("_ns")} <= set(found)
     assert (found["hits"], found["exchanges"], found["never_played"], found["pieces"]) == (1, 2, 1, 7)
     assert found["lateness_ms"] == {"p50": 0.001, "p99": 123.456, "max": 123456.789123}
