@@ -32,12 +32,12 @@ def stalled(answer: Unframed, span_ns: int, place: Place) -> Unframed | None:
 
 
 def stalled_with_comments(answer: Unframed, fault: KeepaliveStall) -> Unframed | None:
-    """Let comments come for a while after an event: one a second, or four in a shorter while."""
+    """Let comments come for a while after an event: one a second, or three in all in less than two."""
     found = cut(answer, Place("event", fault.event))
     events = streamed(answer)
     if found is None or events is None or events.lines:
         return None
-    every_ns = min(_SECOND_NS, max(fault.span_ns // 4, 1))
+    every_ns = _SECOND_NS if fault.span_ns >= 2 * _SECOND_NS else max(fault.span_ns // 4, 1)
     times = range(found.at_ns + every_ns, found.at_ns + fault.span_ns, every_ns)
     comments = tuple((due_ns, _COMMENT) for due_ns in times)
     resumed = _resumed(found, fault.span_ns)
