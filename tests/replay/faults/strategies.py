@@ -2,6 +2,7 @@
 
 import gzip
 import string
+from itertools import pairwise
 
 from hypothesis import strategies as st
 
@@ -102,7 +103,7 @@ def cut_up(draw, body):
     """Pieces of a body, cut anywhere."""
     cuts = sorted(draw(st.lists(st.integers(0, len(body)), max_size=6)))
     bounds = [0, *cuts, len(body)]
-    return [body[start:end] for start, end in zip(bounds, bounds[1:], strict=False) if end > start]
+    return [body[start:end] for start, end in pairwise(bounds) if end > start]
 
 
 @st.composite
