@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from tokentape.cassette import counted
+from tokentape.cli._fault_options import fault_lines
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import LatenessSummary, Stats
@@ -40,7 +41,7 @@ def served_table(stats: Stats) -> str:
         counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
-    return "\n".join([*lines, "", counts, _lateness(stats)])
+    return "\n".join([*lines, "", counts, *fault_lines(stats), _lateness(stats)])
 
 
 def shortcomings(stats: Stats, *, strict_ns: int | None, fail_unplayed: bool) -> Iterator[str]:

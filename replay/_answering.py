@@ -21,7 +21,7 @@ from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._request_key import RequestKey, request_key
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Rows, Served, Stats
-from tokentape.replay.faults import Fault, Faulty, Injector
+from tokentape.replay.faults import Fault, Faulty, Injector, Status
 
 
 class Answering:
@@ -31,6 +31,7 @@ class Answering:
         self, repertoire: Repertoire, *, matching: Matching | None = None, faults: Iterable[Faulty] = ()
     ) -> None:
         self._injector = Injector(faults)
+        self._at_once = repertoire.timing.speed == "instant"
         self._matching = matching or Matching()
         self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
         self._models = _models(repertoire)
@@ -81,14 +82,23 @@ class Answering:
         recorded = self._matcher.take(key)
         if recorded is None:
             return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
-        self.journal.add(key, outcome="served", status=recorded.status, source=recorded.source)
         answer = recorded.answer
-        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
-        if request.http_version == "1.0":
-            return Reply(parts=answer.for_http10(), ending="close", recorded_ns=recorded_ns)
-        if not request.keep_alive:
-            return Reply(parts=answer.closing(), ending="close", recorded_ns=recorded_ns)
         ending: Ending = "close" if answer.closes else "open"
+        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
+        hit: list[Fault] = []
+        if injected := self._injector.inject(answer, key, at_once=self._at_once):
+            answer, ending, recorded_ns = injected.answer, injected.ending, 0
+            hit = [self._injector.faults[position] for position in injected.hit]
+            if injected.spoiled:
+                self._matcher.give_back()
+        status = next(
+            (each.effect.status for each in hit if isinstance(each.effect, Status)), recorded.status
+        )
+        self.journal.add(key, outcome="served", status=status, source=recorded.source, faults=hit)
+        if request.http_version == "1.0":
+            return Reply(parts=answer.for_http10(), ending=_at_last(ending), recorded_ns=recorded_ns)
+        if not request.keep_alive:
+            return Reply(parts=answer.closing(), ending=_at_last(ending), recorded_ns=recorded_ns)
         return Reply(parts=answer.parts, ending=ending, recorded_ns=recorded_ns)
 
     @property
@@ -150,6 +160,11 @@ class Answering:
             close=close,
         )
         return Reply(now=response)
+
+
+def _at_last(ending: Ending) -> Ending:
+    """Return how the last answer of a connection ends it."""
+    return "close" if ending == "open" else ending
 
 
 def _models(repertoire: Repertoire) -> tuple[str, ...]:

@@ -6,13 +6,14 @@ are numbered from 1 in their order, so that a reader sees where some are no long
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from tokentape.replay._request_key import RequestKey
 from tokentape.replay._secrets import printable, shown_target
+from tokentape.replay.faults import Fault
 
 _KEPT = 1_000
 _MAX_PATH_BYTES = 4_096  # more than is ever shown
@@ -26,7 +27,7 @@ class SeenRequest:
     """A request and its answer. `unix_ns` is the wall-clock time at which it was complete.
 
     `status` is None where the recorded exchange failed before it had one. `source` names the exchange that
-    answered, `explanation` says why none did, `fault` which faults the answer was given.
+    answered, `explanation` says why none did, `faults` are those that hit the answer, as they are spelled.
     """
 
     number: int
@@ -37,7 +38,7 @@ class SeenRequest:
     status: int | None
     source: str | None = None
     explanation: str | None = None
-    fault: str | None = None
+    faults: tuple[str, ...] = ()
 
 
 class _Entry(NamedTuple):
@@ -49,7 +50,7 @@ class _Entry(NamedTuple):
     status: int | None
     source: str | None
     explanation: str | None
-    fault: str | None
+    faults: tuple[Fault, ...]
 
     def shown(self) -> SeenRequest:
         return SeenRequest(
@@ -61,7 +62,7 @@ class _Entry(NamedTuple):
             status=self.status,
             source=self.source,
             explanation=self.explanation,
-            fault=self.fault,
+            faults=tuple(map(str, self.faults)),
         )
 
 
@@ -81,14 +82,21 @@ class Journal:
         status: int | None,
         source: str | None = None,
         explanation: str | None = None,
-        fault: str | None = None,
+        faults: Iterable[Fault] = (),
     ) -> None:
         """Take in a request. What is to be shown of it is worked out when somebody looks."""
         self._count += 1
-        path = key.path[:_MAX_PATH_BYTES]
         self._entries.append(
             _Entry(
-                self._count, self._wall_clock(), key.method, path, outcome, status, source, explanation, fault
+                number=self._count,
+                unix_ns=self._wall_clock(),
+                method=key.method,
+                path=key.path[:_MAX_PATH_BYTES],
+                outcome=outcome,
+                status=status,
+                source=source,
+                explanation=explanation,
+                faults=tuple(faults),
             )
         )
 

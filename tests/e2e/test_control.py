@@ -142,13 +142,20 @@ def test_the_metrics_parse_and_count_what_was_served(replaying):
     assert [each.value for each in families["tokentape_running_streams"].samples] == [0]
 
 
-def test_faults_are_given_to_a_replay_that_runs(replaying):
+def test_faults_are_given_to_a_replay_that_runs_and_the_journal_says_what_they_hit(replaying):
     process = replaying(told(0, (SOON_MS, event("one"))))
     control = Control(process.url)
-    control.set_faults(["drop-done,times=1"])
-    assert control.faults() == ("drop-done,times=1",)
-    control.set_faults(())
-    assert control.faults() == ()
+    control.set_faults(["status=429,retry-after=0,times=1"])
+    assert control.faults() == ("status=429,retry-after=0,times=1",)
+    with texts(process.url) as found:  # the client tries again by itself
+        assert [found.get(timeout=30), found.get(timeout=30)] == ["one", None]
+    assert [(each.status, each.faults) for each in control.requests()] == [(429, control.faults()), (200, ())]
+    assert [each.times for each in control.stats().faults] == [1]
+    control.reset()
+    assert [each.times for each in control.stats().faults] == [0]
+    with texts(process.url) as found:
+        assert [found.get(timeout=30), found.get(timeout=30)] == ["one", None]
+    assert [each.status for each in control.requests()] == [429, 200]
 
 
 def test_stats_over_http_are_what_is_printed_at_the_end(replaying):

@@ -116,3 +116,17 @@ def test_a_test_asks_what_its_client_sent(tmp_path):
     assert (broken.outcome, broken.status) == ("served", None)
     assert (models.outcome, models.status, models.path) == ("models", 200, "/v1/models")
     assert served.unix_ns <= missed.unix_ns <= broken.unix_ns <= models.unix_ns
+
+
+def test_it_says_which_faults_hit_an_answer_and_what_they_made_of_its_status(tmp_path):
+    faults = ["status=429,times=1", "drop-done,nth=2", "dup@event=1,nth=2"]
+    with serve(tape(tmp_path / "a.tape", exchange()), speed="instant", faults=faults) as replay:
+        for ending in (b"}}", b"0\r\n\r\n", b"0\r\n\r\n"):
+            with connected(replay.url) as client:
+                client.sendall(post())
+                read_until(client, ending)
+        assert [(seen.status, seen.faults) for seen in replay.requests] == [
+            (429, ("status=429,times=1",)),
+            (200, ("drop-done,nth=2", "dup@event=1,nth=2")),
+            (200, ()),
+        ]
