@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import Any
 
 from tokentape.replay._in_process import BrokenOff, InProcess, TooSlow, WasReset
+from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Path, load
 from tokentape.replay._quantities import Speed
 from tokentape.replay._requests import IncomingRequest
@@ -29,9 +30,9 @@ def httpx_transport(
 
     It never waits. `now_ns` is its own time, which each piece moves to when it would have come; where the
     client's read timeout would have passed meanwhile, httpx.ReadTimeout is raised. Streams that are read
-    side by side share the time. It has `base_url`, and `stats`, `explanations`, `faults` and `set_faults` as
-    `Replay` has them. `faults` are as those of `serve`: a stall moves the clock, a reset is httpx.ReadError.
-    Raises as `load` does, `WrongFault`, and ImportError where there is no httpx.
+    side by side share the time. It has `base_url`, and `stats`, `explanations`, `requests`, `reset`, `faults`
+    and `set_faults` as `Replay` has them. `faults` are as those of `serve`: a stall moves the clock, a reset
+    is httpx.ReadError. Raises as `load` does, `WrongFault`, and ImportError where there is no httpx.
     """
     return _transport("httpx", paths, speed, faults)
 
@@ -73,6 +74,15 @@ class _Transport:
     def explanations(self) -> tuple[str, ...]:
         """What was answered to each request that matched nothing."""
         return self._replay.explanations
+
+    @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """The last thousand requests in the order in which they came, and what became of each."""
+        return self._replay.requests
+
+    def reset(self) -> None:
+        """Begin again: every request gets its first answer, and nothing was served, missed or seen."""
+        self._replay.reset()
 
     @property
     def faults(self) -> tuple[Fault, ...]:

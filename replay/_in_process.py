@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from threading import Lock
 
 from tokentape.replay._answering import Answering
+from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Repertoire
 from tokentape.replay._reply import Ending
 from tokentape.replay._requests import IncomingRequest
@@ -70,6 +71,16 @@ class InProcess:
     def explanations(self) -> tuple[str, ...]:
         """What was answered to each request that matched nothing."""
         return self._answering.explanations
+
+    @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """The last thousand requests in the order in which they came, and what became of each."""
+        return self._answering.journal.all()
+
+    def reset(self) -> None:
+        """Begin again; see `Answering.reset`. The clock goes on."""
+        with self._alone:
+            self._answering.reset()
 
     @property
     def faults(self) -> tuple[Fault, ...]:
