@@ -214,11 +214,6 @@ class Server:
         return self._answering.journal
 
     @property
-    def lateness(self) -> Lateness:
-        """How late pieces were, for who wants more of it than `stats` has."""
-        return self._lateness
-
-    @property
     def stats(self) -> Stats:
         """What was done so far."""
         return combined([self.tally()])

@@ -21,8 +21,8 @@ _BOUNDS_NS = tuple(round(bound * 1e9) for bound in _BOUNDS_S)
 
 def metrics(server: "Server") -> str:
     """Return the metrics of a server."""
-    stats = server.stats
-    lateness = server.lateness.histogram(_BOUNDS_NS)
+    tally = server.tally()
+    stats, lateness = tally.answered, tally.lateness.histogram(_BOUNDS_NS)
     outcomes = {"served": stats.hits, "missed": stats.misses, "models": stats.models_listed}
     speed = math.inf if server.speed == "instant" else server.speed
     lines = [
@@ -34,7 +34,7 @@ def metrics(server: "Server") -> str:
             "From when a piece was due to when the system had its bytes.",
             lateness,
         ),
-        *_one("tokentape_cut_off_total", "counter", "Answers that the stop ended early.", stats.cut_off),
+        *_one("tokentape_cut_off_total", "counter", "Answers that the stop ended early.", tally.cut_off),
         *_one("tokentape_open_connections", "gauge", "Open connections.", server.connections),
         *_one("tokentape_running_streams", "gauge", "Connections with an answer on its way.", server.running),
         *_one("tokentape_exchanges", "gauge", "Recorded exchanges.", len(stats.served)),
