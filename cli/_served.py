@@ -1,23 +1,17 @@
 """What a replay ends with: what it served, as a table for people or as JSON."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from tokentape.cassette import counted
+from tokentape.cli._fault_options import fault_lines
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import LatenessSummary, Stats
 
 
 def served_json(stats: Stats) -> str:
-    """Return one JSON object: what was served and missed as lists, and `lateness_ms` by percentile.
-
-    Without pieces the percentiles are null; `speed`, which was achieved, is so without timed answers.
-    """
-    found = asdict(stats)
-    found["lateness_ms"] = _milliseconds(stats.lateness)
-    found["pieces"] = found.pop("lateness")["pieces"]
-    return json_text({"hits": stats.hits, **found})
+    """Return one JSON object, as `Stats.as_json` has it."""
+    return json_text(stats.as_json())
 
 
 def served_table(stats: Stats) -> str:
@@ -41,13 +35,13 @@ def served_table(stats: Stats) -> str:
         f"{times:>{widths[0]}}  {status:<{widths[1]}}  {request:<{widths[2]}}  {source}"
         for times, status, request, source in rows
     ]
-    never = sum(item.times == 0 for item in stats.served)
+    never = len(stats.never_played)
     counts = f"served {stats.hits}, missed {stats.misses}; {never} of {len(stats.served)} never played"
     if stats.models_listed:
         counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
-    return "\n".join([*lines, "", counts, _lateness(stats)])
+    return "\n".join([*lines, "", counts, *fault_lines(stats), _lateness(stats)])
 
 
 def shortcomings(stats: Stats, *, strict_ns: int | None, fail_unplayed: bool) -> Iterator[str]:
@@ -78,13 +72,8 @@ def _lateness_above(lateness: LatenessSummary, limit_ns: int) -> str:
 
 def _lateness(stats: Stats) -> str:
     lateness = stats.lateness
-    found = [f"{name} {ms:.3f} ms" for name, ms in _milliseconds(lateness).items() if ms is not None]
+    found = [f"{name} {ms:.3f} ms" for name, ms in lateness.milliseconds.items() if ms is not None]
     if not found:
         return "no pieces were sent"
     line = f"lateness of {counted(lateness.pieces, 'piece')}: {', '.join(found)}"
     return line if stats.speed is None else f"{line}; speed achieved: {stats.speed:.4g}x"
-
-
-def _milliseconds(lateness: LatenessSummary) -> dict[str, float | None]:
-    times = {"p50": lateness.p50_ns, "p99": lateness.p99_ns, "max": lateness.max_ns}
-    return {name: None if ns is None else ns / 1e6 for name, ns in times.items()}

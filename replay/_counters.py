@@ -22,6 +22,12 @@ class Counters:
         self.served = [0] * exchanges
         self.alone = nullcontext()
 
+    def clear(self) -> None:
+        """Begin from 0 again."""
+        with self.alone:
+            self.asked[:] = [0] * len(self.asked)
+            self.served[:] = [0] * len(self.served)
+
     def share(self) -> None:
         """Count together with the processes that are forked from now on."""
         import multiprocessing  # noqa: PLC0415  (what it loads is for several processes only)

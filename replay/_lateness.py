@@ -5,7 +5,11 @@ of clients that do not read cannot fill the memory. The maximum is exact. Invari
 every piece that was counted.
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 _US = 1_000
 _MS = 1_000_000
@@ -26,6 +30,20 @@ class LatenessSummary:
     p50_ns: int | None = None
     p99_ns: int | None = None
     max_ns: int | None = None
+
+    @property
+    def milliseconds(self) -> dict[str, float | None]:
+        """The percentiles and the maximum by name, in ms; None where nothing was written."""
+        times = {"p50": self.p50_ns, "p99": self.p99_ns, "max": self.max_ns}
+        return {name: None if ns is None else ns / 1e6 for name, ns in times.items()}
+
+
+class Histogram(NamedTuple):
+    """How many of `pieces` were late by at most each of some bounds, and how late all were together."""
+
+    at_most: tuple[int, ...]
+    pieces: int
+    sum_ns: int
 
 
 class Lateness:
@@ -59,6 +77,21 @@ class Lateness:
             p99_ns=_percentile(buckets, pieces, 99),
             max_ns=self.max_ns if pieces else None,
         )
+
+    def histogram(self, bounds_ns: Sequence[int]) -> Histogram:
+        """Return the distribution by bounds, which ascend. It is rounded as percentiles are."""
+        buckets = self.buckets.copy()
+        counts = [0] * (len(bounds_ns) + 1)
+        for bucket, count in buckets.items():
+            counts[bisect_left(bounds_ns, bucket)] += count
+        *at_most, pieces = accumulate(counts)
+        sum_ns = sum(bucket * count for bucket, count in buckets.items())
+        return Histogram(at_most=tuple(at_most), pieces=pieces, sum_ns=sum_ns)
+
+    def clear(self) -> None:
+        """Forget what was counted."""
+        self.buckets = {}
+        self.max_ns = 0
 
 
 def _percentile(buckets: list[tuple[int, int]], pieces: int, percent: int) -> int | None:

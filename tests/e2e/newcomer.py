@@ -95,6 +95,10 @@ class Newcomer:
         interpreter = "node" if name.endswith("js") else sys.executable
         self.outputs[name] = self.run(interpreter, name, env=env)
 
+    def url_of(self, verb: str) -> str:
+        """Return where what was started last of a verb listens in truth."""
+        return self._addresses[_DEFAULTS[verb]]
+
     def forget(self, *names: str) -> None:
         """Unset variables; by default those that lead through the proxy."""
         for name in names or _PROXY:
