@@ -15,7 +15,7 @@ from typing import BinaryIO, NamedTuple, Self
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable
 from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, read_frames
-from tokentape.cassette._records import Close, Note, Record, Section, Unknown, check_version, decode
+from tokentape.cassette._records import Chunk, Close, Note, Record, Section, Unknown, check_version, decode
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_STEP = 64
@@ -141,7 +141,7 @@ class Reader:
         first = True
         end = len(MAGIC)
         for item in self._frames:
-            if isinstance(item, Damage):
+            if type(item) is Damage:
                 if item.offset == 0:  # what is wrong there was found before: the magic
                     item = self.damage.pop()._replace(length=item.length)  # noqa: PLW2901
                 elif self._source.failure is not None:
@@ -155,6 +155,11 @@ class Reader:
             except ValueError as error:
                 self._found(Damage(offset, size, str(error)))
                 continue
+            end = offset + size
+            if type(record) is Chunk and not first:  # nearly all records are such
+                self.interrupted = True
+                yield record
+                continue
             if first and not isinstance(record, Section) and not self.damage:
                 kind = type(record).__name__
                 self._found(Damage(offset, 0, f"expected a section record first, found {kind}"))
@@ -163,7 +168,6 @@ class Reader:
             first = False
             if not isinstance(record, Note | Unknown):  # these may follow a close
                 self.interrupted = not isinstance(record, Close)
-            end = offset + size
             yield record
         if self._source.failure is not None and not (self.damage and self.damage[-1].offset >= end):
             self._found(Damage(end, 0, self._source.failure))

@@ -53,6 +53,10 @@ class Script:
         """Return the parts with their offsets from the complete request, as recorded."""
         return tuple(in_order(since(self.zero_ns, self.timed)))
 
+    def took_ns(self) -> int:
+        """Return the last of the offsets that `recorded` returns."""
+        return max(0, max(t for t, _ in self.timed) - self.zero_ns)
+
     def under(self, timing: Timing) -> tuple[Part, ...]:
         """Return the parts with the offsets at which they are due."""
         return tuple(
@@ -108,7 +112,7 @@ def prepare(exchange: Exchange, *, timing: Timing) -> Answer:
         parts=_in_one_write(parts) if timing.speed == "instant" else parts,
         closes=found.closes,
         framing=found.framing,
-        recorded_ns=found.recorded()[-1][0],
+        recorded_ns=found.took_ns(),
     )
 
 
@@ -150,7 +154,10 @@ def script(exchange: Exchange, *, find_token: bool = True) -> Script:
     head = b"\r\n".join([start, *fields, b"", b""])
 
     timed = [(response.t, head)]
-    timed += [(piece.t, _chunk(piece.data) if chunked else piece.data) for piece in pieces]
+    if chunked:
+        timed += [(piece.t, b"%x\r\n%b\r\n" % (len(piece.data), piece.data)) for piece in pieces]
+    else:
+        timed += [(piece.t, piece.data) for piece in pieces]
     end_t = end.t if end else timed[-1][0]
     if closes:
         timed.append((end_t, b""))
@@ -286,10 +293,6 @@ def _content_length(headers: Headers) -> int | None:
 def _clean(text: bytes) -> bytes:
     """Replace what would end a line (RFC 9110, 5.5); no honest recorder writes it."""
     return text.replace(b"\r", b" ").replace(b"\n", b" ").replace(b"\0", b" ")
-
-
-def _chunk(data: bytes) -> bytes:
-    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def _last_chunk(trailers: Headers | None) -> bytes:
