@@ -141,12 +141,8 @@ class Reader:
         first = True
         end = len(MAGIC)
         for item in self._frames:
-            if type(item) is Damage:
-                if item.offset == 0:  # what is wrong there was found before: the magic
-                    item = self.damage.pop()._replace(length=item.length)  # noqa: PLW2901
-                elif self._source.failure is not None:
-                    item = item._replace(reason=self._source.failure, torn=False)  # noqa: PLW2901
-                self._found(item)
+            if isinstance(item, Damage):
+                self._found(self._with_its_reason(item))
                 continue
             offset, payload = self._offset, self._payload = item
             size = HEADER_BYTES + len(payload)
@@ -171,6 +167,13 @@ class Reader:
             yield record
         if self._source.failure is not None and not (self.damage and self.damage[-1].offset >= end):
             self._found(Damage(end, 0, self._source.failure))
+
+    def _with_its_reason(self, damage: Damage) -> Damage:
+        if damage.offset == 0:  # what is wrong there was found before: the magic
+            return self.damage.pop()._replace(length=damage.length)
+        if self._source.failure is not None:
+            return damage._replace(reason=self._source.failure, torn=False)
+        return damage
 
     def _found(self, damage: Damage) -> None:
         if not self._lenient:

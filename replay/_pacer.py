@@ -39,9 +39,11 @@ class Stream:
 
     __slots__ = (
         "anchor_ns",
+        "data",
         "ended",
         "halted",
         "held",
+        "offset_ns",
         "parts",
         "position",
         "recorded_ns",
@@ -65,7 +67,8 @@ class Stream:
         self.recorded_ns = recorded_ns
         self.write = write
         self.ended = ended
-        self.position = 0  # of the next part
+        self.position = 0  # of the next part, which is:
+        self.offset_ns, self.data = parts[0]
         self.held = False  # the client does not read
         self.waiting = False  # set aside: a piece came due while held
         self.halted = False  # nothing more is written
@@ -73,7 +76,7 @@ class Stream:
     @property
     def due_ns(self) -> int:
         """When the next part is due, in playing time."""
-        return self.zero_ns + self.parts[self.position][0]
+        return self.zero_ns + self.offset_ns
 
 
 class Pacer:
@@ -192,9 +195,11 @@ class Pacer:
             stream.waiting = True
             heappop(heap)
             return
-        data = stream.parts[stream.position][1]
+        data = stream.data
         stream.position += 1
         is_last = stream.position == len(stream.parts)
+        if not is_last:
+            stream.offset_ns, stream.data = stream.parts[stream.position]
         # The heap is put right first: `write` and `ended` may call back.
         if is_last:
             heappop(heap)

@@ -17,7 +17,7 @@ Invariant: without their framing, the parts after the head are the recorded piec
 for empty ones, which would end a chunked body), with the recorded body's bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tokentape.cassette import ContentDecoder, Exchange, Headers, Request, SSEDecoder, UndecodableContent
@@ -25,6 +25,7 @@ from tokentape.replay._errors import Unservable
 from tokentape.replay._first_token import first_token
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Part
+from tokentape.replay._packed import Changed
 from tokentape.replay._schedule import in_order, schedule, since
 from tokentape.replay._timing import Timing
 
@@ -80,16 +81,16 @@ class Answer:
     `recorded_ns` is how long the recorded answer took from the complete request to its end.
     """
 
-    parts: tuple[Part, ...]
+    parts: Sequence[Part]
     closes: bool
     framing: bytes
     recorded_ns: int = 0
 
-    def closing(self) -> tuple[Part, ...]:
+    def closing(self) -> Sequence[Part]:
         """Return the parts for a connection that is closed after them, with a header that says so."""
-        return (_with_last_field(self.parts[0], b"connection: close"), *self.parts[1:])
+        return Changed(self.parts, _with_last_field(self.parts[0], b"connection: close"))
 
-    def for_http10(self) -> tuple[Part, ...]:
+    def for_http10(self) -> Sequence[Part]:
         """Return the parts for HTTP/1.0, which knows no chunks: its body ends with the connection."""
         if not self.framing:
             return self.closing()
@@ -97,8 +98,7 @@ class Answer:
         head, blank, chunks = first.partition(b"\r\n\r\n")
         head = (head + blank).replace(b"\r\n" + self.framing + b"\r\n", b"\r\n", 1)
         offset_ns, head = _with_last_field((offset_ns, head), b"connection: close")
-        body = ((offset, _unframed(data)) for offset, data in self.parts[1:])
-        return ((offset_ns, head + _unframed(chunks)), *body)
+        return Changed(self.parts, (offset_ns, head + _unframed(chunks)), _unframed)
 
 
 def prepare(exchange: Exchange, *, timing: Timing) -> Answer:
