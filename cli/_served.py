@@ -48,6 +48,10 @@ def served_table(stats: Stats) -> str:
         counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
+    if stats.unread:
+        counts += f"; {stats.unread} cut off because the client did not read"
+    if stats.incomplete:
+        counts += f"; {counted(stats.incomplete, 'request')} never completed"
     return "\n".join([*lines, "", counts, _lateness(stats)])
 
 

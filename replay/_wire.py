@@ -17,7 +17,7 @@ Invariant: without their framing, the parts after the head are the recorded piec
 for empty ones, which would end a chunked body), with the recorded body's bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tokentape.cassette import ContentDecoder, Exchange, Headers, Request, SSEDecoder, UndecodableContent
@@ -31,6 +31,7 @@ from tokentape.replay._timing import Timing
 
 _HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 _CHUNKED = b"transfer-encoding: chunked"
+_MAX_WRITE_BYTES = 4 * 1024 * 1024  # smaller ones cost long answers time: 256 KiB a third of the throughput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ def prepare(exchange: Exchange, *, timing: Timing) -> Answer:
     found = script(exchange, find_token=timing.needs_first_token)
     parts = found.under(timing)
     return Answer(
-        parts=_in_one_write(parts) if timing.speed == "instant" else parts,
+        parts=tuple(_in_few_writes(parts)) if timing.speed == "instant" else parts,
         closes=found.closes,
         framing=found.framing,
         recorded_ns=found.took_ns(),
@@ -245,9 +246,20 @@ def _failure(exchange: Exchange) -> Script:
     )
 
 
-def _in_one_write(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Join all parts: the chunks stay, and a long answer costs one write."""
-    return ((parts[0][0], b"".join(data for _, data in parts)),)
+def _in_few_writes(parts: Iterable[Part]) -> Iterator[Part]:
+    """Join parts that are due together: the chunks stay, and few answers cost more than one write.
+
+    What waits for a client that does not read is a write at most, beside what the transport holds.
+    """
+    joined: list[bytes] = []
+    size = 0
+    for _, data in parts:
+        if joined and size + len(data) > _MAX_WRITE_BYTES:
+            yield 0, b"".join(joined)
+            joined, size = [], 0
+        joined.append(data)
+        size += len(data)
+    yield 0, b"".join(joined)
 
 
 def _fields(headers: Headers, *, chunked: bool, keep_length: bool) -> tuple[list[bytes], bytes]:
