@@ -7,8 +7,8 @@ sequence, what it was packed from.
 
 from abc import abstractmethod
 from array import array
-from collections.abc import Callable, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate, pairwise
 from mmap import mmap
 from typing import TypeAlias, overload
 
@@ -30,15 +30,15 @@ class _Parts(Sequence[Part]):
     def __getitem__(self, index: int | slice) -> Part | tuple[Part, ...]:
         if isinstance(index, slice):
             return tuple(map(self._at, range(*index.indices(len(self)))))
-        count = len(self)
-        position = index + count if index < 0 else index
-        if not 0 <= position < count:
-            raise IndexError("there is no such part")
-        return self._at(position)
+        if index < 0:
+            index += len(self)
+            if index < 0:
+                raise IndexError("there is no such part")
+        return self._at(index)
 
     @abstractmethod
     def _at(self, position: int) -> Part:
-        """Return the part at a position that there is."""
+        """Return the part at a position that is not negative; raises IndexError beyond the last."""
 
 
 class Packed(_Parts):
@@ -57,6 +57,10 @@ class Packed(_Parts):
 
     def __len__(self) -> int:
         return len(self._offsets)
+
+    def __iter__(self) -> Iterator[Part]:
+        data = self.data
+        return zip(self._offsets, (data[start:end] for start, end in pairwise(self._cuts)), strict=True)
 
     def _at(self, position: int) -> Part:
         cuts = self._cuts
