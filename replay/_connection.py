@@ -18,6 +18,7 @@ from tokentape.replay._patience import Overdue, Patience
 from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader
 
+_KEEPALIVE_S = 60
 _LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
 
 
@@ -83,8 +84,10 @@ class Connection(asyncio.Protocol):
         """Begin. asyncio has set TCP_NODELAY, without which pieces would wait for each other."""
         self._transport = cast("asyncio.Transport", transport)
         if found := self._socket():
-            # A client whose machine is gone says nothing; while an answer pauses, the system asks.
+            # A client whose machine is gone says nothing; while an answer pauses, the system asks for it.
             found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if hasattr(socket, "TCP_KEEPIDLE"):  # else after two hours
+                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)
         self._opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002

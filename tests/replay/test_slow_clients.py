@@ -89,6 +89,21 @@ def test_a_connection_that_is_kept_open_is_closed_when_nothing_comes_and_that_is
     assert (stats.incomplete, stats.unread, caplog.text) == (0, 0, "")
 
 
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the system has a time of its own")
+def test_the_system_asks_whether_a_silent_client_is_there(tmp_path):
+    async def main():
+        async with serving(tmp_path, exchange()) as server:
+            _, writer = await asyncio.open_connection(*server.address)
+            await until(lambda: server._connections)
+            (connection,) = server._connections
+            found = connection._socket()
+            assert found.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert found.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+            writer.close()
+
+    asyncio.run(main())
+
+
 def test_an_answer_that_pauses_for_longer_than_any_limit_goes_on(tmp_path):
     slow = exchange(pieces=[(2, b"a"), (900, b"b")], end_ms=901)
     with serve(tape(tmp_path / "a.tape", slow), limits=SHORT) as replay, connected(replay.url) as client:
