@@ -13,6 +13,8 @@ import httptools
 from tokentape.cassette import Headers
 from tokentape.replay._limits import Limits
 
+_FRAMED = 6  # bytes on the wire for one of a body, where each is a chunk of its own
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingRequest:
@@ -56,9 +58,13 @@ class RequestReader:
         while data and self._refusal is None:
             if self._in_head:
                 self._fed_in_head += len(data)
+            else:
+                self._fed_in_body += len(data)
             data = self._parse(data)
-        if self._in_head and self._fed_in_head > self._max_head_bytes:
-            self._refuse_head()  # a field that does not end is never handed out by the parser
+        # A field that does not end is never handed out by the parser, be it of the head or a trailer.
+        framing = self._fed_in_body - self._body_bytes * _FRAMED
+        if self._fed_in_head > self._max_head_bytes or framing > self._max_head_bytes:
+            self._refuse_head()
         found, self._found = self._found, []
         return found
 
@@ -103,6 +109,7 @@ class RequestReader:
         self._head_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._fed_in_body = 0
         self._expects_continue = False
 
     def _refuse(self, status: int, message: str) -> None:

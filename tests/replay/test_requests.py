@@ -98,6 +98,21 @@ def test_a_head_that_does_not_end_is_refused_before_it_fills_the_memory(endless)
     assert [item.status for item in found] == [431]
 
 
+@pytest.mark.parametrize("endless", [b"0\r\nT: ", b"0\r\nT", b"1;", b"1"])
+def test_a_body_whose_framing_does_not_end_is_refused_before_it_fills_the_memory(endless):
+    reader = RequestReader(Limits(max_head_bytes=1_000))
+    assert reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n") == []
+    reader.feed(endless)
+    found = [item for _ in range(20) for item in reader.feed(b"0" * 100)]
+    assert [item.status for item in found] in ([431], [400])
+
+
+def test_a_body_of_chunks_of_one_byte_is_as_good_as_another():
+    data = b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 2_000
+    pieces = [data[i : i + 7] for i in range(0, len(data), 7)]
+    assert read(data, [*pieces, b"0\r\n\r\n"], max_head_bytes=1_000) == [request(body=b"x" * 2_000)]
+
+
 def test_a_good_request_before_a_bad_one_is_handed_out():
     good, bad = read(post(b"abc", path="/a") + b"\0\0\0")
     assert good == request()
