@@ -5,6 +5,7 @@ from tokentape.replay._explain import Explained, ExplainedPart, Explanation, exp
 from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
 from tokentape.replay._journal import SeenRequest
 from tokentape.replay._lateness import LatenessSummary
+from tokentape.replay._limits import Limits
 from tokentape.replay._load import Recorded, Repertoire, load
 from tokentape.replay._matching import Exhausted, Matching, Order
 from tokentape.replay._quantities import Lognormal, Speed, parse_span, parse_speed
@@ -30,6 +31,7 @@ __all__ = [
     "FaultHits",
     "Health",
     "LatenessSummary",
+    "Limits",
     "Lognormal",
     "Matching",
     "Missed",

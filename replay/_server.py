@@ -18,6 +18,7 @@ from tokentape.replay._connection import Connection
 from tokentape.replay._errors import CannotListen
 from tokentape.replay._journal import Journal, SeenRequest
 from tokentape.replay._lateness import Lateness
+from tokentape.replay._limits import Limits
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
@@ -25,6 +26,7 @@ from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
 from tokentape.replay._reply import Reply
 from tokentape.replay._requests import IncomingRequest
+from tokentape.replay._rounds import Rounds
 from tokentape.replay._stats import Stats
 from tokentape.replay._tally import Tally, combined
 from tokentape.replay.control._access import Access
@@ -49,6 +51,7 @@ class Server:
         matching: Matching | None = None,
         faults: Iterable[Faulty] = (),
         control: bool = True,
+        limits: Limits | None = None,
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self._clock = clock
@@ -60,6 +63,8 @@ class Server:
         self._steering: Steering | None = None
         self._cut_off = 0
         self._connections: set[Connection] = set()
+        self._limits = limits or Limits()
+        self._rounds = Rounds(self._connections, limits=self._limits, clock=clock)
         self._listener: asyncio.Server | None = None
         self._lateness = Lateness()
         self._pacer: Pacer | None = None
@@ -93,6 +98,7 @@ class Server:
         self._address = addresses[0]
         if self._with_control:
             self._steering = Steering(self, Access(host, [bound for bound, _ in addresses]))
+        self._rounds.start()
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
         """Close the port, let answers that are on their way end within `grace_s`, then cut off the rest."""
@@ -108,6 +114,7 @@ class Server:
         for connection in [*self._connections]:
             connection.abort()
         await self._all_closed(None)
+        self._rounds.stop()
         self._pacer.close()
         self._listener = None
 
@@ -232,6 +239,8 @@ class Server:
             answered=self._answering.stats,
             lateness=self._lateness,
             cut_off=self._cut_off,
+            incomplete=self._rounds.ended["incomplete"],
+            unread=self._rounds.ended["unread"],
             recorded_ns=self._pacer.recorded_ns if self._pacer else 0,
             played_ns=self._pacer.played_ns if self._pacer else 0,
         )
@@ -279,6 +288,7 @@ class Server:
             answer=self._reply_to,
             pacer=self._pacer,
             clock=self._clock,
+            limits=self._limits,
             opened=self._opened,
             lost=self._lost,
         )
