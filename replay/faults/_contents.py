@@ -37,7 +37,8 @@ def doubled(answer: Unframed, number: int) -> Unframed | None:
     if found is None or number > len(found.events):
         return None
     located = found.events[number - 1]
-    return _spliced(found.answer, located.end, located.end, found.answer.body[located.start : located.end])
+    again = found.rest_of(number) + found.answer.body[located.start : located.end]
+    return _spliced(found.answer, located.end, located.end, again)
 
 
 def without_done(answer: Unframed) -> Unframed | None:

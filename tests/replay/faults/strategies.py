@@ -26,10 +26,11 @@ from tokentape.replay.faults import (
     Status,
     Truncate,
 )
+from tokentape.replay.faults._effects import MAX_COUNT
 
 _HOUR_NS = 3_600 * 10**9
-_counts = st.integers(0, 12) | st.integers(0, 10**12)
-_numbers = st.integers(1, 12) | st.integers(1, 10**12)
+_counts = st.integers(0, 12) | st.integers(0, MAX_COUNT)
+_numbers = st.integers(1, 12) | st.integers(1, MAX_COUNT)
 _spans = st.integers(1, 5_000_000) | st.integers(1, _HOUR_NS)
 
 

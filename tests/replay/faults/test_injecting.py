@@ -461,3 +461,18 @@ def test_only_what_nobody_can_take_for_the_answer_spoils_it():
     harmless = {"stall=1s@event=1", "keepalive-stall=1s@event=1", "drop-done", "dup@event=1", "split=1",
                 "merge=9", "slow-start=1s"}  # fmt: skip
     assert {text for text in spoiling | harmless if injected(text).spoiled} == spoiling
+
+
+@pytest.mark.parametrize("fault", ["dup@event=2", "keepalive-stall=4ms@event=2", "error-event@event=2"])
+def test_what_follows_a_last_event_without_its_blank_line_is_not_taken_for_a_part_of_it(fault):
+    found = injected(fault, pieces=[(2, b"data: 1\n\ndata: 2")])
+    assert found.hit
+    first, second, *rest = events(body(found) + b"\n\n")
+    assert (first, second) == (b"1", b"2")
+    assert len(rest) == (not fault.startswith("keepalive"))
+
+
+def test_a_last_line_without_its_end_is_ended_before_it_is_doubled():
+    ndjson = ((b"Content-Type", b"application/x-ndjson"),)
+    found = injected("dup@event=2", headers=ndjson, pieces=[(2, b'{"a":1}\n{"a":2}')])
+    assert body(found) == b'{"a":1}\n{"a":2}\n{"a":2}'
