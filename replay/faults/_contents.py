@@ -19,6 +19,8 @@ def garbled(answer: Unframed, number: int) -> Unframed | None:
         return None
     body = found.answer.body
     start, end = _data(body, found.events[number - 1], lines=found.lines)
+    if start == end:
+        return None  # there is nothing to overwrite
     half = (start + end) // 2
     while half > start and body[half] & 0xC0 == 0x80:
         half -= 1
