@@ -35,6 +35,9 @@ def _number(spelling: str) -> int | float:
         if number in (float("inf"), float("-inf")):
             raise ValueError(f"{spelling} is too large for a number")
         return number
+    if not number:  # an exponent of any length may stand here, and Decimal takes no more than 18 digits
+        digits = spelling.lower().partition("e")[0].strip("-0.")
+        return number if digits else 0
     exact = Decimal(spelling)
     whole = int(exact)
     return whole if whole == exact else number

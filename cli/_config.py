@@ -54,5 +54,9 @@ def _read(ctx: click.Context, param: click.Parameter, path: Path | None) -> None
             raise click.BadParameter(
                 f"{path}: expected one of {names} in [{table}], found {key!r}", ctx, param
             )
+        if option.is_flag and not isinstance(value, bool):
+            raise click.BadParameter(
+                f"{path}: expected true or false as {key} in [{table}], found {value!r}", ctx, param
+            )
         defaults[option.name] = [value] if option.multiple and not isinstance(value, list) else value
     ctx.default_map = {**(ctx.default_map or {}), **defaults}

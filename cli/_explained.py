@@ -1,11 +1,11 @@
 """The schedules of exchanges, as tables for people or as JSON: what `replay --explain` prints."""
 
-import json
 import sys
 from collections.abc import Iterator
 
 import click
 
+from tokentape.cli._json_text import json_text
 from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import Explained, Explanation, Fault, Timing, explain
@@ -28,7 +28,7 @@ def print_explanation(
 
 def explained_json(found: Explanation) -> str:
     """Return a list of objects, one for each exchange; times count from the complete request."""
-    return json.dumps([_as_object(each) for each in found.exchanges], indent=2)
+    return json_text([_as_object(each) for each in found.exchanges])
 
 
 def explained_tables(found: Explanation) -> str:

@@ -1,5 +1,6 @@
 """What a replay ends with: what it served, as a table for people or as JSON."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 
 from tokentape.cassette import counted
@@ -50,14 +51,24 @@ def served_table(stats: Stats) -> str:
     return "\n".join([*lines, "", counts, *fault_lines(stats), _lateness(stats)])
 
 
-def unplayed(stats: Stats) -> str:
+def shortcomings(stats: Stats, *, strict_ns: int | None, fail_unplayed: bool) -> Iterator[str]:
+    """Yield a line for everything for which a replay is not what was asked for."""
+    if strict_ns is not None and (stats.lateness.p99_ns or 0) > strict_ns:
+        yield _lateness_above(stats.lateness, strict_ns)
+    if fail_unplayed and stats.never_played:
+        yield _unplayed(stats)
+    if stats.lost_workers:
+        yield f"{counted(stats.lost_workers, 'worker')} ended early: what they did is not all counted"
+
+
+def _unplayed(stats: Stats) -> str:
     """Return a line that names the first few exchanges that nobody asked for."""
     never = [safe_text(item.source) for item in stats.never_played]
     more = f" and {len(never) - 3} more" if len(never) > 3 else ""
     return f"never played: {'; '.join(never[:3])}{more}"
 
 
-def lateness_above(lateness: LatenessSummary, limit_ns: int) -> str:
+def _lateness_above(lateness: LatenessSummary, limit_ns: int) -> str:
     """Return a line for lateness that is more than was asked for."""
     found = (lateness.p99_ns or 0) / 1e6
     return (

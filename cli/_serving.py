@@ -5,46 +5,68 @@ Invariant: once it says that it listens, a signal ends it with its statistics.
 
 import asyncio
 import signal
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine
+from contextlib import nullcontext, suppress
+from typing import Any
 
 import click
 
-from tokentape.cassette import counted
 from tokentape.cli._reloading import Reloading
-from tokentape.replay import Server, Stats
+from tokentape.replay import Server, Stats, Workers
 
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 _GRACE_S = 3.0
+_QUICK_S = 0.1  # what ends within it need not be announced
 
 
-async def serve_until_stopped(server: Server, host: str, port: int, again: Reloading | None) -> Stats:
+async def serve_until_stopped(
+    server: Server | Workers, host: str, port: int, again: Reloading | None
+) -> Stats:
     """Serve until SIGINT or SIGTERM comes, then let answers on their way end, and return what was served.
 
     `again` serves cassettes anew when they change. Raises `CannotListen`.
     """
     told_to_stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def tell(*_: object) -> None:
-        if not loop.is_closed():  # a second signal may come while the table is printed
-            loop.call_soon_threadsafe(told_to_stop.set)
-
-    async with server, again(server) if again else nullcontext():
+    async with server, again(server) if again and isinstance(server, Server) else nullcontext():
         # Before anyone can know that it listens, so that whoever waited for that can stop it.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, tell)
+        _on_signals(told_to_stop.set)
         await server.start(host, port)
         click.echo(f"listening on {server.url}\n  export OPENAI_BASE_URL={server.base_url}", err=True)
-        await told_to_stop.wait()
+        await _first_of(told_to_stop.wait(), server.all_lost.wait() if isinstance(server, Workers) else None)
         told_to_stop.clear()
-        if server.running:
-            answers = counted(server.running, "answer")
-            have = "has" if server.running == 1 else "have"
-            click.echo(f"stopping: {answers} {have} {_GRACE_S:.0f} s to end; Ctrl-C ends at once", err=True)
         stopping = asyncio.create_task(server.stop(grace_s=_GRACE_S))
-        told_again = asyncio.create_task(told_to_stop.wait())
-        await asyncio.wait([stopping, told_again], return_when=asyncio.FIRST_COMPLETED)
-        if stopping.done():
-            await stopping
-        stopping.cancel()  # what is left is cut off where the block ends
-        told_again.cancel()
+        await asyncio.wait([stopping], timeout=_QUICK_S)
+        if not stopping.done():
+            click.echo(f"stopping: answers have {_GRACE_S:.0f} s to end; Ctrl-C ends at once", err=True)
+        await _first_of(stopping, told_to_stop.wait())
+        # what is left then is cut off where the block ends
+    _ignore_signals()
     return server.stats
+
+
+def _on_signals(tell: Callable[[], None]) -> None:
+    """Have SIGINT and SIGTERM tell, also when they come just before the event loop begins to wait."""
+    loop = asyncio.get_running_loop()
+    for number in _ENDING:
+        try:
+            loop.add_signal_handler(number, tell)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(tell))
+
+
+def _ignore_signals() -> None:
+    """Have no signal cut off what is printed at the end."""
+    for number in _ENDING:
+        with suppress(NotImplementedError):
+            asyncio.get_running_loop().remove_signal_handler(number)  # or closing the loop would
+        signal.signal(number, signal.SIG_IGN)
+
+
+async def _first_of(*awaited: Coroutine[Any, Any, Any] | asyncio.Task[Any] | None) -> None:
+    """Wait until one is done, and cancel the others."""
+    tasks = [asyncio.ensure_future(each) for each in awaited if each is not None]
+    done, left = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in left:
+        task.cancel()
+    for task in done:
+        task.result()

@@ -15,10 +15,10 @@ from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
 from tokentape.cli._reloading import reloading
 from tokentape.cli._safe_text import safe_text
-from tokentape.cli._served import lateness_above, served_json, served_table, unplayed
+from tokentape.cli._served import served_json, served_table, shortcomings
 from tokentape.cli._serving import serve_until_stopped
 from tokentape.cli._timing_options import Span, timing_options
-from tokentape.replay import Fault, Matching, ReplayError, Server, Timing, load
+from tokentape.replay import Fault, Matching, ReplayError, Server, Timing, Workers, load
 
 
 @click.command(short_help="Serve cassettes over HTTP as they were recorded.")
@@ -33,6 +33,9 @@ from tokentape.replay import Fault, Matching, ReplayError, Server, Timing, load
 @matching_options
 @fault_options
 @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
+@click.option(
+    "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes, one for each core."
+)
 @click.option("--fail-unplayed", is_flag=True, help="Exit with 3 if something was never played.")
 @config_option
 @click.option("--explain", "explains", is_flag=True, help="Print when what would be sent; serve nothing.")
@@ -46,6 +49,7 @@ def command(
     matching: Matching,
     faults: tuple[Fault, ...],
     reload: bool,
+    workers: int,
     fail_unplayed: bool,
     explains: bool,
     exchange: int | None,
@@ -79,6 +83,8 @@ def command(
     """
     if exchange is not None and not explains:
         raise click.UsageError("expected --explain beside --exchange, found none: a server serves all")
+    if reload and workers > 1:
+        raise click.UsageError("expected one worker beside --reload: the others would not know of the change")
     again = reloading(files, partial(load, files, timing=timing)) if reload else None
     try:
         if explains:
@@ -90,19 +96,16 @@ def command(
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
-        stats = asyncio.run(
-            serve_until_stopped(Server(repertoire, matching=matching, faults=faults), *listen, again)
-        )
+        server = Server(repertoire, matching=matching, faults=faults)
+        serving = Workers(server, workers) if workers > 1 else server
+        stats = asyncio.run(serve_until_stopped(serving, *listen, again))
     except ReplayError as error:
         raise click.ClickException(str(error)) from error
     click.echo(served_json(stats) if as_json else served_table(stats))
+    short = [*shortcomings(stats, strict_ns=strict_ns, fail_unplayed=fail_unplayed)]
     if repertoire.lost:
-        click.echo("parts of the recording were damaged and not served; see above", err=True)
-    too_late = strict_ns is not None and (stats.lateness.p99_ns or 0) > strict_ns
-    if too_late:
-        click.echo(lateness_above(stats.lateness, strict_ns or 0), err=True)
-    unplayed_fails = fail_unplayed and bool(stats.never_played)
-    if unplayed_fails:
-        click.echo(unplayed(stats), err=True)
-    if repertoire.lost or too_late or unplayed_fails:
+        short.append("parts of the recording were damaged and not served; see above")
+    for line in short:
+        click.echo(line, err=True)
+    if short:
         sys.exit(3)

@@ -87,6 +87,11 @@ class Answering:
         """
         self._injector.set_faults(faults)
 
+    def share_counts(self) -> None:
+        """Take turns together with processes that are forked from now on."""
+        self._matcher.counters.share()
+        self._injector.share_counts()
+
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""
         return Matcher(repertoire.recorded, self._matching)
@@ -148,5 +153,5 @@ def _served(matcher: Matcher[Recorded]) -> tuple[Served, ...]:
             times=times,
             timed=recorded.times == "all",
         )
-        for recorded, times in zip(matcher.recorded, matcher.times_served, strict=True)
+        for recorded, times in zip(matcher.recorded, matcher.counters.served, strict=True)
     )

@@ -20,8 +20,8 @@ from tokentape.replay._request_key import RequestKey
 Kind: TypeAlias = Literal["JSON", "form", "multipart", "bytes"]
 _LOOKED_AT = 8192  # characters in which a binary file has a zero
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s";,]+))', re.IGNORECASE)
-_NAME = re.compile(r'\bname="((?:[^"\\]|\\.)*)"')
-_FILE_NAME = re.compile(r'\bfilename="((?:[^"\\]|\\.)*)"')
+_DISPOSITION = re.compile(r"^content-disposition:(.*)", re.IGNORECASE | re.MULTILINE)
+_PARAMETER = re.compile(r';\s*([\w*-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]+))')
 
 
 class Body(NamedTuple):
@@ -62,7 +62,7 @@ def compared(key: RequestKey, matching: Matching, ignored: Sequence[Location]) -
     return Compared(
         method=key.method if "method" in matching.match else None,
         path=path if "path" in matching.match else None,
-        query=_by_name(query) if "query" in matching.match else None,
+        query=_by_name(query.encode("latin-1")) if "query" in matching.match else None,
         headers={name: header(key.headers, name.encode()).strip() for name in matching.headers},
         body=body_of(key, ignored) if "body" in matching.match else None,
     )
@@ -93,14 +93,15 @@ def _read(key: RequestKey) -> tuple[Kind, Any]:
         if fields is not None:
             return "multipart", fields
     if "x-www-form-urlencoded" in content_type.lower() and text:
-        return "form", {name: _alone(values) for name, values in _by_name(text).items()}
+        return "form", {name: _alone(values) for name, values in _by_name(key.body).items()}
     return "bytes", text
 
 
-def _by_name(query: str) -> dict[str, list[str]]:
-    """Return the values of each parameter, in their order."""
+def _by_name(query: bytes) -> dict[str, list[str]]:
+    """Return the values of each parameter, in their order. What is not UTF-8 stays apart from all that is."""
     found: dict[str, list[str]] = {}
-    for name, value in parse_qsl(query, keep_blank_values=True, encoding="utf-8", errors="backslashreplace"):
+    text = query.decode("utf-8", "surrogateescape")
+    for name, value in parse_qsl(text, keep_blank_values=True, errors="surrogateescape"):
         found.setdefault(name, []).append(value)
     return found
 
@@ -115,12 +116,20 @@ def _fields(text: str, boundary: str) -> dict[str, Any] | None:
         head, blank, content = part.partition("\r\n\r\n")
         if not blank:
             return None
-        name, file_name = _NAME.search(head), _FILE_NAME.search(head)
+        name, file_name = _names(head)
         value = _content(head, content)
-        if file_name:
-            value = {"filename": file_name[1], "content": _digested(value)}
-        found.setdefault(name[1] if name else "", []).append(value)
+        if file_name is not None:
+            value = {"filename": file_name, "content": _digested(value)}
+        found.setdefault(name, []).append(value)
     return {name: _alone(values) for name, values in found.items()}
+
+
+def _names(head: str) -> tuple[str, str | None]:
+    """Return the names of a part's field and of its file, quoted or not (RFC 6266, 4.1); None for no file."""
+    disposition = _DISPOSITION.search(head)
+    given = _PARAMETER.findall(disposition[1]) if disposition else []
+    found = {name.lower(): quoted or plain for name, quoted, plain in given}
+    return found.get("name", ""), found.get("filename*", found.get("filename"))
 
 
 def _content(head: str, content: str) -> Any:

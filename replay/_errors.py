@@ -1,5 +1,7 @@
 """What can go wrong in loading recordings to replay, beside what is wrong with a cassette itself."""
 
+from typing import Self
+
 
 class ReplayError(Exception):
     """The root of all errors of this package; its message is one line for the user."""
@@ -11,6 +13,15 @@ class NothingToServe(ReplayError):
 
 class CannotListen(ReplayError):
     """The system does not let the server listen where it was told to."""
+
+    @classmethod
+    def because(cls, host: str, port: int, error: OSError | UnicodeError) -> Self:
+        """Return the error for what the system has said."""
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        return cls(
+            f"cannot listen on {host}:{port}: {reason}; choose another address, "
+            "or port 0 for any that is free"
+        )
 
 
 class Unservable(ReplayError):

@@ -9,6 +9,7 @@ from tokentape.cassette import Exchange, Request
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._first_token import first_token
 from tokentape.replay._load import Path
+from tokentape.replay._paths import expanded
 from tokentape.replay._request_key import request_key
 from tokentape.replay._timing import Timing
 from tokentape.replay._wire import Script, exchange_name, prepare, script
@@ -57,14 +58,14 @@ def explain(
 ) -> Explanation:
     """Return the schedule of each exchange, or of those with the number `exchange`.
 
-    Every fault whose `model` and `path` fit is applied, whatever it says of how often it hits. Raises
-    `WrongFault`, `CassetteError` for what is no readable cassette, `NothingToServe` if there is no such
-    exchange.
+    A path may be a pattern, as for `load`. Every fault whose `model` and `path` fit is applied, whatever it
+    says of how often it hits. Raises `WrongFault`, `CassetteError` for what is no readable cassette,
+    `NothingToServe` if there is no such exchange, or no file that matches a pattern.
     """
     given = faults_of(faults)
     explained: list[Explained] = []
     lost: list[str] = []
-    names = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    names = expanded([fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)])
     for name in names:
         with cassette.open(name, lenient=True) as tape:
             explained += [
@@ -81,7 +82,9 @@ def explain(
 
 def _explained(path: str, exchange: Exchange, timing: Timing, faults: tuple[Fault, ...]) -> Explained:
     request = exchange.request
-    method, target = (request.method, request.path.decode("latin-1")) if request else ("", "")
+    method, target = ("", "")
+    if request is not None:
+        method, target = request.method, request_key(request.method, request.path, b"").shown_path
     source = exchange_name(path, exchange)
     try:
         found = script(exchange)

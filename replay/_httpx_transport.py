@@ -10,15 +10,22 @@ from importlib import import_module
 from typing import Any
 
 from tokentape.replay._in_process import BrokenOff, InProcess, TooSlow, WasReset
-from tokentape.replay._load import Path, load
+from tokentape.replay._load import Path, Repertoire, load
+from tokentape.replay._matching import Matching
 from tokentape.replay._quantities import Speed
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Stats
+from tokentape.replay._timing import Timing
 from tokentape.replay.faults import Fault, Faulty
 
 
 def httpx_transport(
-    paths: Path | Iterable[Path], *, speed: Speed = 1.0, faults: Iterable[Faulty] = ()
+    paths: Path | Iterable[Path],
+    *,
+    speed: Speed | None = None,
+    timing: Timing | None = None,
+    matching: Matching | None = None,
+    faults: Iterable[Faulty] = (),
 ) -> Any:
     """Return a transport for `httpx.Client` and `httpx.AsyncClient`.
 
@@ -30,23 +37,29 @@ def httpx_transport(
     It never waits. `now_ns` is its own time, which each piece moves to when it would have come; where the
     client's read timeout would have passed meanwhile, httpx.ReadTimeout is raised. Streams that are read
     side by side share the time. It has `base_url`, and `stats`, `explanations`, `faults` and `set_faults` as
-    `Replay` has them. `faults` are as those of `serve`: a stall moves the clock, a reset is httpx.ReadError.
-    Raises as `load` does, `WrongFault`, and ImportError where there is no httpx.
+    `Replay` has them. `speed`, `timing`, `matching` and `faults` are those of `serve`; a stall moves the
+    time, a reset is httpx.ReadError. Raises as `load` does, `WrongFault`, and ImportError where there is no
+    httpx.
     """
-    return _transport("httpx", paths, speed, faults)
+    return _transport("httpx", load(paths, speed=speed, timing=timing), matching, faults)
 
 
 def httpx2_transport(
-    paths: Path | Iterable[Path], *, speed: Speed = 1.0, faults: Iterable[Faulty] = ()
+    paths: Path | Iterable[Path],
+    *,
+    speed: Speed | None = None,
+    timing: Timing | None = None,
+    matching: Matching | None = None,
+    faults: Iterable[Faulty] = (),
 ) -> Any:
     """Return the same for `httpx2`, which openai from 3 and anthropic from 2 on use."""
-    return _transport("httpx2", paths, speed, faults)
+    return _transport("httpx2", load(paths, speed=speed, timing=timing), matching, faults)
 
 
-def _transport(name: str, paths: Path | Iterable[Path], speed: Speed, faults: Iterable[Faulty]) -> Any:
+def _transport(name: str, repertoire: Repertoire, matching: Matching | None, faults: Iterable[Faulty]) -> Any:
     library: Any = import_module(name)
     made = type("CassetteTransport", (_Transport, library.BaseTransport, library.AsyncBaseTransport), {})
-    return made(library, InProcess(load(paths, speed=speed), faults=faults))
+    return made(library, InProcess(repertoire, matching=matching, faults=faults))
 
 
 class _Transport:

@@ -11,6 +11,7 @@ from threading import Lock
 
 from tokentape.replay._answering import Answering
 from tokentape.replay._load import Repertoire
+from tokentape.replay._matching import Matching
 from tokentape.replay._reply import Ending
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Stats
@@ -55,8 +56,10 @@ class Head:
 class InProcess:
     """Answers requests from a repertoire. Its methods may be called from any thread."""
 
-    def __init__(self, repertoire: Repertoire, *, faults: Iterable[Faulty] = ()) -> None:
-        self._answering = Answering(repertoire, faults=faults)
+    def __init__(
+        self, repertoire: Repertoire, *, matching: Matching | None = None, faults: Iterable[Faulty] = ()
+    ) -> None:
+        self._answering = Answering(repertoire, matching=matching, faults=faults)
         self._alone = Lock()
         self.clock = VirtualClock()
         self.base_path = self._answering.base_path
@@ -103,7 +106,7 @@ class InProcess:
         headers = [(name, value) for name, value in fields if name.lower() != b"transfer-encoding"]
 
         def pieces() -> Iterator[bytes]:
-            for due_ns, data in [(offset_ns, body), *rest]:
+            for due_ns, data in ((offset_ns, body), *rest):
                 waited.until(due_ns)
                 yield from contents(data) if chunked else filter(None, [data])
             if reply.ending != "open":

@@ -16,7 +16,8 @@ _S = 1_000_000_000
 class LatenessSummary:
     """The lateness of `pieces` timed writes: heads, pieces of bodies and ends of answers.
 
-    It is counted until the system has taken the bytes. Where nothing was written, all are None.
+    It is counted until the bytes are written. What the system does not take yet waits in the process, 64 KiB
+    and a piece at most, and counts as written. Where nothing was written, all are None.
     A percentile is the smallest lateness (rounded down to 1 us; to 1 ms from a second on) that so many
     percent of the pieces do not exceed.
     """
@@ -31,24 +32,32 @@ class Lateness:
     """Counts latenesses as they happen. Reading it from another thread is safe."""
 
     def __init__(self) -> None:
-        self._buckets: dict[int, int] = {}  # lower bound in ns -> how many
-        self._max_ns = 0
+        self.buckets: dict[int, int] = {}
+        """How many pieces by the lower bound of their lateness in ns."""
+        self.max_ns = 0
+        """The greatest lateness in ns."""
 
     def add(self, late_ns: int) -> None:
         """Count one piece that was `late_ns` late."""
         bucket = late_ns - late_ns % (_US if late_ns < _S else _MS)
-        self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
-        self._max_ns = max(self._max_ns, late_ns)
+        self.buckets[bucket] = self.buckets.get(bucket, 0) + 1
+        self.max_ns = max(self.max_ns, late_ns)
+
+    def add_all(self, other: "Lateness") -> None:
+        """Count also what another has counted."""
+        for bucket, count in other.buckets.copy().items():  # copy() does not let another thread in between
+            self.buckets[bucket] = self.buckets.get(bucket, 0) + count
+        self.max_ns = max(self.max_ns, other.max_ns)
 
     def summary(self) -> LatenessSummary:
         """Return the distribution of what was counted so far."""
-        buckets = sorted(self._buckets.copy().items())  # copy() does not let another thread in between
+        buckets = sorted(self.buckets.copy().items())  # as above
         pieces = sum(count for _, count in buckets)
         return LatenessSummary(
             pieces=pieces,
             p50_ns=_percentile(buckets, pieces, 50),
             p99_ns=_percentile(buckets, pieces, 99),
-            max_ns=self._max_ns if pieces else None,
+            max_ns=self.max_ns if pieces else None,
         )
 
 

@@ -4,20 +4,21 @@ Requests are the same if what `Matching` names of them is (see `Compared`). Wher
 a placeholder for a secret, any text is the same (see `Wildcard`). Exchanges of the same request are
 served in the order in which they were recorded; `Matching.exhausted` says what follows the last.
 
-In recorded order there is one row of exchanges instead of one for each request, and a request has to be
-the next in it. One that is not takes nothing away: the row waits for the one that is due.
+The exchanges of one request are a row. In recorded order there is one row of all exchanges, and a request
+has to be the next in it. One that is not takes nothing away: the row waits for the one that is due.
 
 Invariant: what was asked n times was served n // k or n // k + 1 times from each of its k exchanges, if
 they cycle; each once at most, if their end is an error.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from tokentape.cassette import counted
 from tokentape.replay._compared import Compared, compared
+from tokentape.replay._counters import Counters
 from tokentape.replay._difference import request_differences, shortened
 from tokentape.replay._location import parse_location
 from tokentape.replay._matching import Matching
@@ -27,6 +28,7 @@ from tokentape.replay._wildcard import Place, Wildcard, has_placeholder, wild_pl
 _CANDIDATES = 32  # a miss is explained while streams are paced: its cost is bounded by these two
 _MAX_COMPARED_BYTES = 1 << 20
 
+_ALL = b""  # stands for the digest of the one row of all exchanges
 _EXHAUSTED = "exhausted is error; cycle or last would answer again"
 
 Code: TypeAlias = Literal["not_recorded", "exhausted", "out_of_order"]
@@ -41,11 +43,10 @@ class Miss:
 
 
 class Counts(NamedTuple):
-    """How often exchanges were served, by source and request, and requests were asked."""
+    """How often exchanges were served, by source and request, and rows were asked, by request (b"": all)."""
 
     served: dict[tuple[str, bytes], int]
     asked: dict[bytes, int]
-    asked_in_order: int
 
 
 class HasKey(Protocol):
@@ -69,54 +70,47 @@ class Matcher(Generic[R]):
     def __init__(self, recorded: Sequence[R], matching: Matching | None = None) -> None:
         self.recorded = recorded
         self.matching = matching or Matching()
-        self.times_served = [0] * len(recorded)
         self._ignored = [parse_location(text) for text in self.matching.ignore]
-        self._digests: list[bytes] = []
-        self._by_digest: dict[bytes, list[int]] = {}
+        self._digests: list[bytes] = []  # of each exchange
+        self._rows: dict[bytes, list[int]] = {}  # by digest
         self._wildcards: list[Wildcard] = []
-        self._asked: dict[bytes, int] = {}
-        self._asked_in_order = 0
-        self._last: bytes | None = None  # the digest of the last request that was answered, out of order
         self._index()
+        self._in_order = self.matching.order == "recorded"
+        self._row_numbers = {digest: number for number, digest in enumerate(self._asked_for())}
+        self.counters = Counters(rows=len(self._row_numbers), exchanges=len(recorded))
+        self._last_row = 0
 
     def take(self, key: RequestKey) -> R | None:
         """Return what answers the request and count it as served; None if nothing does."""
-        if self.matching.order == "recorded":
-            index = self._turn(self._asked_in_order, len(self.recorded))
-            if index is None or not self._is(index, key):
+        if not self.recorded:
+            return None
+        digest = _ALL if self._in_order else self._known(key)
+        if digest is None:
+            return None
+        number = self._row_numbers[digest]
+        with self.counters.alone:
+            index = self._next(digest)
+            if index is None or (self._in_order and not self._is(index, key)):
                 return None
-            self._asked_in_order += 1
-        else:
-            digest = self._known(key)
-            if digest is None:
-                return None
-            indexes = self._by_digest[digest]
-            asked = self._asked.get(digest, 0)
-            turn = self._turn(asked, len(indexes))
-            if turn is None:
-                return None
-            self._asked[digest] = asked + 1
-            self._last = digest
-            index = indexes[turn]
-        self.times_served[index] += 1
+            self.counters.asked[number] += 1
+            self.counters.served[index] += 1
+        self._last_row = number
         return self.recorded[index]
 
     def give_back(self) -> None:
         """Let the next who asks what the last `take` was for get the same; it stays counted as served."""
-        if self.matching.order == "recorded":
-            self._asked_in_order -= 1
-        elif self._last is not None:
-            self._asked[self._last] -= 1
+        with self.counters.alone:
+            self.counters.asked[self._last_row] -= 1
 
     def why_not(self, key: RequestKey) -> Miss:
         """Return why `take` had nothing: what is nearest or due, then at most ten lines of differences."""
         if not self.recorded:
             return Miss(code="not_recorded", lines=(f"{key} is not in the recording: nothing is recorded",))
         digest = self._known(key)
-        if self.matching.order == "recorded":
+        if self._in_order:
             return self._out_of_order(key, digest)
         if digest is not None:
-            served = len(self._by_digest[digest])
+            served = len(self._rows[digest])
             times = "once" if served == 1 else f"{served} times"
             said = f"{key} was recorded {times} and has been asked for more often"
             return Miss(code="exhausted", lines=(said, _EXHAUSTED))
@@ -127,19 +121,21 @@ class Matcher(Generic[R]):
 
     def counts(self) -> "Counts":
         """Return how often was asked and served, for the matcher that comes after this one."""
-        served = zip(self.recorded, self._digests, self.times_served, strict=True)
+        served = zip(self.recorded, self._digests, self.counters.served, strict=True)
         return Counts(
             served={(item.source, digest): times for item, digest, times in served},
-            asked=self._asked.copy(),
-            asked_in_order=self._asked_in_order,
+            asked=dict(zip(self._row_numbers, self.counters.asked, strict=True)),
         )
 
     def go_on_from(self, earlier: "Counts") -> None:
         """Take over how often was asked and served, as far as what is recorded is the same."""
-        keys = [(item.source, digest) for item, digest in zip(self.recorded, self._digests, strict=True)]
-        self.times_served = [earlier.served.get(key, 0) for key in keys]
-        self._asked = {digest: times for digest, times in earlier.asked.items() if digest in self._by_digest}
-        self._asked_in_order = earlier.asked_in_order
+        for index, (item, digest) in enumerate(zip(self.recorded, self._digests, strict=True)):
+            self.counters.served[index] = earlier.served.get((item.source, digest), 0)
+        for digest, number in self._row_numbers.items():
+            self.counters.asked[number] = earlier.asked.get(digest, 0)
+
+    def _asked_for(self) -> Iterable[bytes]:
+        return [_ALL] if self._in_order else self._rows
 
     def _index(self) -> None:
         wildcards: dict[frozenset[Place], Wildcard] = {}
@@ -147,7 +143,7 @@ class Matcher(Generic[R]):
             found = self._compared(item.key)
             digest = found.digest()
             self._digests.append(digest)
-            self._by_digest.setdefault(digest, []).append(index)
+            self._rows.setdefault(digest, []).append(index)
             if _may_be_wild(item.key):
                 value = found.as_value()
                 with suppress(RecursionError):  # what is nested too deeply is matched as it is
@@ -162,7 +158,7 @@ class Matcher(Generic[R]):
         """Return the digest of the recorded requests that are the same as a live one, if there are any."""
         found = self._compared(key)
         digest = found.digest()
-        if digest in self._by_digest:
+        if digest in self._rows:
             return digest
         if self._wildcards:
             value = found.as_value()
@@ -184,20 +180,22 @@ class Matcher(Generic[R]):
             return wildcard.match(live.as_value()) is not None
         return False
 
-    def _turn(self, asked: int, count: int) -> int | None:
-        """Return which of so many answers follows when so many were asked for; None if none does."""
-        if asked < count:
-            return asked
+    def _next(self, digest: bytes) -> int | None:
+        """Return which exchange of a row is due; None if none is."""
+        row = range(len(self.recorded)) if digest == _ALL else self._rows[digest]
+        asked = self.counters.asked[self._row_numbers[digest]]
+        if asked < len(row):
+            return row[asked]
         match self.matching.exhausted:
             case "cycle":
-                return asked % count
+                return row[asked % len(row)]
             case "last":
-                return count - 1
+                return row[-1]
             case "error":
                 return None
 
     def _out_of_order(self, key: RequestKey, digest: bytes | None) -> Miss:
-        index = self._turn(self._asked_in_order, len(self.recorded))
+        index = self._next(_ALL)
         if index is None:
             said = f"{key} came after the last of {counted(len(self.recorded), 'recorded exchange')}"
             return Miss(code="exhausted", lines=(said, _EXHAUSTED))

@@ -40,6 +40,8 @@ class Matching:
         in_order = [*(name for name in _PARTS if name in parts), *sorted(parts - {*_PARTS})]
         object.__setattr__(self, "match", tuple(in_order))
         ignored = (self.ignore,) if isinstance(self.ignore, str) else self.ignore
+        if not isinstance(ignored, list | tuple) or not all(isinstance(text, str) for text in ignored):
+            raise ValueError(f"ignore: expected a list of locations such as $.user, found {ignored!r}")
         for location in ignored:
             parse_location(location)
         object.__setattr__(self, "ignore", tuple(dict.fromkeys(ignored)))

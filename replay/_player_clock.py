@@ -5,7 +5,10 @@ the pair again, at that moment: nothing that was played before moves, and errors
 than 1 ns a change. Invariant: playing time never goes back.
 """
 
+from collections import deque
 from fractions import Fraction
+
+_REMEMBERED = 1_000  # spans of one rate; only what is late by more than one of them asks for those before
 
 
 class PlayerClock:
@@ -19,6 +22,7 @@ class PlayerClock:
         self._playing_ns = 0
         self._rate = Fraction(1)
         self._numerator, self._denominator = 1, 1
+        self._earlier: deque[tuple[int, int, int]] = deque(maxlen=_REMEMBERED)  # begin, then the rate of then
         self.paused = False
 
     @property
@@ -38,9 +42,12 @@ class PlayerClock:
     def system_ns(self, playing_ns: int) -> int:
         """Return the first time of the system at which it is so late, by the rate of now.
 
-        While it is paused: the time at which it would have been, had it gone on.
+        While it is paused: the time at which it would have been, had it gone on. A time before the last
+        change is so much before it as it was by the rates of then, without the pauses.
         """
         since_ns = playing_ns - self._playing_ns
+        if since_ns < 0:
+            return self._system_ns - self._took_ns(playing_ns)
         return self._system_ns - (-since_ns * self._denominator // self._numerator)
 
     def pause(self, now_ns: int) -> None:
@@ -59,6 +66,21 @@ class PlayerClock:
         self._rate = rate
         self._numerator, self._denominator = rate.as_integer_ratio()
 
+    def _took_ns(self, playing_ns: int) -> int:
+        """Return how long it went on from a playing time to the last change."""
+        took_ns = 0
+        end_ns = self._playing_ns
+        for begin_ns, numerator, denominator in reversed(self._earlier):
+            from_ns = max(begin_ns, playing_ns)
+            took_ns += (end_ns - from_ns) * denominator // numerator
+            end_ns = from_ns
+            if end_ns == playing_ns:
+                break
+        return took_ns
+
     def _anchor(self, now_ns: int) -> None:
-        self._playing_ns = self.playing_ns(now_ns)
+        playing_ns = self.playing_ns(now_ns)
+        if playing_ns > self._playing_ns:
+            self._earlier.append((self._playing_ns, self._numerator, self._denominator))
+        self._playing_ns = playing_ns
         self._system_ns = max(now_ns, self._system_ns)

@@ -12,6 +12,7 @@ from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Missed, Served, Stats
 from tokentape.replay._timing import Timing, WrongTiming
+from tokentape.replay._workers import Workers
 from tokentape.replay.faults import Fault, FaultHits, Scope, WrongFault, parse_fault
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "Speed",
     "Stats",
     "Timing",
+    "Workers",
     "WrongFault",
     "WrongTiming",
     "explain",

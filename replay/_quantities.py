@@ -11,11 +11,12 @@ from fractions import Fraction
 from typing import Literal, TypeAlias
 
 Speed: TypeAlias = float | Literal["instant"]
-"""How many times faster than recorded, a positive finite number; or "instant", without any waiting."""
+"""How many times faster than recorded, a number from 1e-9 to 1e9; or "instant", without any waiting."""
 
 _NS = {"ns": 1, "us": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3_600 * 10**9}
 _SPAN = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)\s*(ns|us|ms|s|m|h)", re.ASCII)
 _MAX_SIGMA = 5.0
+_LEAST, _MOST = 1e-9, 1e9  # of speeds and rates: beyond, times no longer are what can be printed in ms
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class Lognormal:
 def parse_speed(value: float | str) -> Speed:
     """Return the speed that a number or a word means.
 
-    Raises ValueError for 0, negative numbers, nan and inf, and words other than "instant".
+    Raises ValueError for 0, negative numbers, nan and inf, what is below 1e-9 or above 1e9, and words other
+    than "instant".
     """
     if value == "instant":
         return "instant"
@@ -77,6 +79,9 @@ def _positive(value: float | str, expected: str, *, found: float | str | None = 
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not (math.isfinite(number) and number > 0):
-        raise ValueError(f"{expected}, found {(value if found is None else found)!r}")
+    shown = value if found is None else found
+    if isinstance(value, bool) or not (math.isfinite(number) and number > 0):
+        raise ValueError(f"{expected}, found {shown!r}")
+    if not _LEAST <= number <= _MOST:
+        raise ValueError(f"{expected}, from {_LEAST:g} to {_MOST:g}, found {shown!r}")
     return number

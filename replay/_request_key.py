@@ -1,5 +1,6 @@
 """A request as it is matched: what was sent, without what only says how it was sent."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from tokentape.cassette import (
     header,
 )
 from tokentape.replay._secrets import printable, shown_target
+
+_WHOLE_URL = re.compile(rb"https?://[^/?]*(.*)", re.IGNORECASE | re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,6 @@ def request_key(method: str, target: bytes, body: bytes, headers: Headers = ()) 
     if encoding := header(headers, b"content-encoding"):
         with suppress(UndecodableContent):
             body = decode_content(body, encoding, max_bytes=MAX_RECORD_BYTES)
-    if target[:7].lower() == b"http://" or target[:8].lower() == b"https://":
-        _, slash, path = target.partition(b"://")[2].partition(b"/")
-        target = slash + path or b"/"
+    if found := _WHOLE_URL.fullmatch(target):
+        target = found[1] if found[1].startswith(b"/") else b"/" + found[1]
     return RequestKey(method=method, path=target, body=body, headers=headers)

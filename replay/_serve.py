@@ -91,7 +91,10 @@ class Replay:
             else:
                 made.set_result(None)
 
-        self._loop.call_soon_threadsafe(make)
+        try:
+            self._loop.call_soon_threadsafe(make)
+        except RuntimeError:  # the loop is closed
+            raise RuntimeError("expected a replay that is running, found one that has stopped") from None
         made.result(_CHANGED_WITHIN_S)
 
 

@@ -7,7 +7,6 @@ Invariant: when `stop` has returned, no connection is open and nothing more is w
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
@@ -22,6 +21,7 @@ from tokentape.replay._matching import Matching
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
 from tokentape.replay._stats import Stats
+from tokentape.replay._tally import Tally, combined
 from tokentape.replay.faults import Fault, Faulty
 
 _BACKLOG = 1_024  # a load test opens its connections all at once
@@ -62,23 +62,20 @@ class Server:
     ) -> None:
         await self.stop()
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+    async def start(self, host: str = "127.0.0.1", port: int = 0, *, shares_port: bool = False) -> None:
         """Accept connections when this returns. Port 0 is a free one, which `address` then has.
 
+        If it `shares_port`, other processes of the same user may listen on it too and get some of them.
         Raises `CannotListen`, with the reason, if the system does not allow it.
         """
         self._pacer = Pacer(self._lateness, clock=self._clock)
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                self._connection, host, port, backlog=_BACKLOG
+                self._connection, host, port, backlog=_BACKLOG, reuse_port=shares_port or None
             )
         except (OSError, UnicodeError) as error:
             self._pacer.close()
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-            raise CannotListen(
-                f"cannot listen on {host}:{port}: {reason}; choose another address, "
-                "or port 0 for any that is free"
-            ) from None
+            raise CannotListen.because(host, port, error) from None
         self._address = self._listener.sockets[0].getsockname()[:2]
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
@@ -166,23 +163,26 @@ class Server:
     @property
     def stats(self) -> Stats:
         """What was done so far."""
-        return replace(
-            self._answering.stats,
-            lateness=self._lateness.summary(),
+        return combined([self.tally()])
+
+    def share_counts(self) -> None:
+        """Take turns together with the servers of processes that are forked from now on."""
+        self._answering.share_counts()
+
+    def tally(self) -> Tally:
+        """Return what was counted so far, to be added to what other processes have counted."""
+        return Tally(
+            answered=self._answering.stats,
+            lateness=self._lateness,
             cut_off=self._cut_off,
-            speed=self._speed_achieved(),
+            recorded_ns=self._pacer.recorded_ns if self._pacer else 0,
+            played_ns=self._pacer.played_ns if self._pacer else 0,
         )
 
     def _playing(self) -> Pacer:
         if self._pacer is None:
             raise RuntimeError("expected a server that was started")
         return self._pacer
-
-    def _speed_achieved(self) -> float | None:
-        pacer = self._pacer
-        return (
-            pacer.recorded_ns / pacer.played_ns if pacer and pacer.recorded_ns and pacer.played_ns else None
-        )
 
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""

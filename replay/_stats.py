@@ -41,7 +41,8 @@ class Stats:
     recording. `cut_off` counts answers that the server's stop ended early. `speed` is the speed achieved:
     what the answers that were played to their end took when they were recorded, over what they took now,
     each from the complete request to its end; None if there was none whose times are known. Answers that
-    a fault hit do not count in it; `faults` says how often each fault did.
+    a fault hit do not count in it; `faults` says how often each fault did. Of `lost_workers`, processes that
+    ended although nobody told them to, only what was served is counted.
     """
 
     served: tuple[Served, ...] = ()
@@ -52,6 +53,7 @@ class Stats:
     models_listed: int = 0
     speed: float | None = None
     faults: tuple[FaultHits, ...] = ()
+    lost_workers: int = 0
 
     @property
     def never_played(self) -> tuple[Served, ...]:

@@ -58,8 +58,15 @@ class Timing:
             if (value := getattr(self, name)) is not None:
                 object.__setattr__(self, name, _checked(name, parse, value))
         for name in ("ttft_ns", "max_gap_ns", "start_at_ns", "delay_ns"):
-            if (value := getattr(self, name)) is not None and (not isinstance(value, int) or value < 0):
+            value = getattr(self, name)
+            if value is None and name in ("ttft_ns", "max_gap_ns"):
+                continue
+            if not _is_integer(value) or value < 0:
                 raise WrongTiming(name, f"expected a number of ns that is not negative, found {value!r}")
+        if self.jitter is not None and not isinstance(self.jitter, Lognormal):
+            raise WrongTiming("jitter", f"expected a Lognormal such as Lognormal(0.2), found {self.jitter!r}")
+        if not _is_integer(self.seed):
+            raise WrongTiming("seed", f"expected an integer, found {self.seed!r}")
         self._refuse_contradictions()
 
     @classmethod
@@ -84,7 +91,7 @@ class Timing:
             Timing.of(speed=2, ttft="300ms", max_gap="1s", jitter="lognormal:0.2", seed=7)
         """
         if seed is not None and jitter is None:
-            raise WrongTiming("seed", "expected jitter beside it, found none: nothing else is left to chance")
+            raise _seed_alone()
         return cls(
             speed=_checked("speed", parse_speed, speed),
             ttft_speed=_if_given("ttft_speed", parse_factor, ttft_speed),
@@ -93,7 +100,7 @@ class Timing:
             pace=_if_given("pace", parse_rate, pace),
             max_gap_ns=_if_given("max_gap", parse_span, max_gap),
             jitter=_if_given("jitter", parse_jitter, jitter),
-            seed=seed or 0,
+            seed=0 if seed is None else seed,
             start_at_ns=_if_given("start_at", parse_span, start_at) or 0,
             delay_ns=_if_given("delay", parse_span, delay) or 0,
         )
@@ -103,6 +110,8 @@ class Timing:
         """Return the timing of a function that takes a `timing`, or a `speed` as its short form."""
         if timing is None:
             return cls(speed=1.0 if speed is None else speed)
+        if not isinstance(timing, cls):
+            raise WrongTiming("timing", f"expected a Timing such as Timing.of(ttft='1s'), found {timing!r}")
         if speed is not None:
             raise WrongTiming("speed", "expected either speed or timing, found both; timing has a speed")
         return timing
@@ -118,6 +127,8 @@ class Timing:
             [name for name in names if getattr(self, name) is not None]
             for names in (("ttft_ns", "ttft_speed"), ("pace", "gap_speed"))
         )
+        if self.seed and self.jitter is None:
+            raise _seed_alone()
         given = [*before, *after]
         given += [name for name in ("max_gap_ns", "jitter") if getattr(self, name) is not None]
         given += [name for name in ("start_at_ns", "delay_ns") if getattr(self, name)]
@@ -132,6 +143,14 @@ class Timing:
         for name in ("ttft_ns", "pace"):
             if self.start_at_ns and getattr(self, name) is not None:
                 raise _contradiction("start_at_ns", name, "one counts recorded times, the other ignores them")
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _seed_alone() -> WrongTiming:
+    return WrongTiming("seed", "expected jitter beside it, found none: nothing else is left to chance")
 
 
 def _spelled(name: str) -> str:

@@ -43,6 +43,10 @@ class Injector:
         self._earlier.update({each.fault: each.times for each in self._choosing.hits if each.times})
         self._choosing = choosing
 
+    def share_counts(self) -> None:
+        """Count together with processes that are forked from now on."""
+        self._choosing.share()
+
     def inject(self, answer: Answer, key: RequestKey, *, at_once: bool) -> Injected | None:
         """Return the answer to a request with the faults that hit it, and count these; None if none does.
 
@@ -52,10 +56,12 @@ class Injector:
         if not choosing.faults:
             return None
         asked = Asked(key)
-        effects = [(position, choosing.faults[position].effect) for position in choosing.due(asked)]
+        due = choosing.due(asked)
+        effects = [(position, choosing.faults[position].effect) for position in due]
         found = inject(answer, effects, asked, at_once=at_once)
-        for position in found.hit:
-            choosing.hit(position)
+        for position in due:
+            if position not in found.hit:
+                choosing.missed(position)
         return found if found.hit else None
 
 

@@ -1,8 +1,10 @@
 """What a cassette does not have is asked of the API, and recorded after what it has.
 
 A server in front of two: every request goes to the replay, byte for byte but for a `Connection: close`, and
-where the replay says that it is not recorded, to a recorder, which is started for the first of them.
-Invariant: what is recorded is never asked of the API.
+where the replay says that it is not recorded, or not so often, to a recorder, which is started for the first
+of them.
+Invariant: the API is asked for what is recorded only when that was played as often as it was recorded, and
+is to be played no more often.
 """
 
 import re
@@ -19,6 +21,7 @@ from tokentape.replay.testing._recorder_process import CannotRecord
 
 _SIZE = 65536
 _UNWANTED = re.compile(rb"\r\n(?:connection|expect|keep-alive):[^\r]*(?=\r\n)", re.IGNORECASE)
+_NOT_THERE = re.compile(rb'"code": "(?:not_recorded|exhausted)"')
 _TIMEOUT_S = 600.0  # a silent API is the client's to give up
 
 
@@ -52,7 +55,7 @@ class Adding:
                 _pass_on(replay, client)
                 return
             answer = head + b"".join(_read_all(replay))
-        if b'"code": "not_recorded"' not in answer:
+        if not _NOT_THERE.search(answer):
             client.sendall(answer)
             return
         try:

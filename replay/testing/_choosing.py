@@ -5,10 +5,13 @@ Invariant: a recorder is started only where an API was named to record from.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+
+if TYPE_CHECKING:
+    from tokentape.replay import Timing
 
 Mode: TypeAlias = Literal["none", "once", "new", "all"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -20,11 +23,16 @@ _MAX_NAME_BYTES = 120
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What a mark, or a call of `tape_factory`, asks for. `record` are more options of `tokentape record`."""
+    """What a mark, or a call of `tape_factory`, asks for. `record` are more options of `tokentape record`.
+
+    `matching` are arguments of `Matching`, whose module is not loaded here.
+    """
 
     paths: tuple[Path, ...]
     upstream: str | None = None
     speed: float | str | None = None
+    timing: "Timing | None" = None
+    matching: Mapping[str, Any] = field(default_factory=dict)
     misses: Misses = "fail"
     record: Sequence[str] = ()
 

@@ -32,18 +32,21 @@ class OpenTapes:
         """Open a tape while the block runs. What is wrong with it is a failure without a traceback."""
         # What serves is not imported before it is needed.
         from tokentape.cassette import CassetteError  # noqa: PLC0415
-        from tokentape.replay import ReplayError, parse_speed  # noqa: PLC0415
+        from tokentape.replay import Matching, ReplayError, Timing, parse_speed  # noqa: PLC0415
         from tokentape.replay.testing._tape import opened  # noqa: PLC0415
 
         mode: Mode = self._config.getoption("tape_mode") or default_mode(os.environ)
+        given = wanted.speed
+        if given is None and wanted.timing is None:
+            given = self._config.getoption("tape_speed")
         try:
-            speed = parse_speed(
-                self._config.getoption("tape_speed") if wanted.speed is None else wanted.speed
-            )
+            timing = Timing.chosen(None if given is None else parse_speed(given), wanted.timing)
+            # A test that asks more often than was recorded is told so, unless it wants something else.
+            matching = Matching(**{"exhausted": "error", **wanted.matching})
         except ValueError as error:
             raise pytest.fail.Exception(f"tape: {error}", pytrace=False) from None
         try:
-            with opened(wanted, mode=mode, speed=speed, test=self.test) as tape:
+            with opened(wanted, mode=mode, timing=timing, matching=matching, test=self.test) as tape:
                 self._tapes.append(tape)
                 try:
                     yield tape

@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tokentape import cassette
-from tokentape.replay import Replay, ReplayError, Served, Speed, Stats, serve
+from tokentape.replay import Matching, Replay, ReplayError, Served, Stats, Timing, serve
 from tokentape.replay.testing._adding import Adding, adding
 from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, is_recorded
 from tokentape.replay.testing._recorder_process import base_path_of, recorder
@@ -79,7 +79,8 @@ class Tape:
 
         It is from the cassette: the API's, whatever the speed of the replay.
         """
-        return tuple(ms for path in self._files for ms in ttfts_ms(path))
+        recorded = all(file.exists() for file in self._files)  # else it is a cassette by now, or gone
+        return tuple(ms for path in (self._files if recorded else self.paths) for ms in ttfts_ms(path))
 
     @property
     def ttft_ms(self) -> float:
@@ -89,6 +90,24 @@ class Tape:
             names = ", ".join(map(str, self.paths))
             raise ReplayError(f"{names}: expected a stream with a timed first token, found none")
         return max(found)
+
+    def pause(self) -> None:
+        """Let all answers stand still until `resume`. Of an API that is recorded nothing is changed."""
+        if self._replay:
+            self._replay.pause()
+
+    def resume(self) -> None:
+        """Go on with all answers from where they stood."""
+        if self._replay:
+            self._replay.resume()
+
+    def set_speed(self, speed: float) -> None:
+        """Play what is left of all answers, and those that come, so many times faster than recorded.
+
+        Raises ValueError for what is no positive number, and where the test's speed is "instant".
+        """
+        if self._replay:
+            self._replay.set_speed(speed)
 
     def new_misses(self) -> tuple[str, ...]:
         """Return what to say of misses since the last call that fail a test; none where they are allowed."""
@@ -101,7 +120,9 @@ class Tape:
 
 
 @contextmanager
-def opened(wanted: Wanted, *, mode: Mode, speed: Speed, test: str | None) -> Iterator[Tape]:
+def opened(
+    wanted: Wanted, *, mode: Mode, timing: Timing, matching: Matching, test: str | None
+) -> Iterator[Tape]:
     """Serve or record while the block runs. `test` is the running one's name, for messages.
 
     Raises `ReplayError` and `CassetteError` with what to do; an exception in the block discards a recording.
@@ -113,7 +134,7 @@ def opened(wanted: Wanted, *, mode: Mode, speed: Speed, test: str | None) -> Ite
     elif absent:
         raise ReplayError(how_to_record(wanted, absent, mode, test))
     else:
-        with serve(wanted.paths, speed=speed) as replay:
+        with serve(wanted.paths, timing=timing, matching=matching) as replay:
             if replay.repertoire.lost:
                 raise ReplayError(_damaged(replay.repertoire.lost))
             if mode == "new" and wanted.upstream is not None and len(wanted.paths) == 1:
@@ -165,8 +186,15 @@ def _beside(wanted: Wanted) -> Iterator[tuple[str, Path, Path]]:
     if path.suffix == ".zst":
         raise ReplayError(f"{path}: a recording is not compressed while it is written: name it *.tape")
     assert wanted.upstream is not None  # noqa: S101  (see `is_recorded`)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".recording-", dir=path.parent) as folder:
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made = tempfile.TemporaryDirectory(prefix=".recording-", dir=path.parent)
+            folder = stack.enter_context(made)
+        except OSError as error:
+            raise ReplayError(
+                f"{path}: cannot be recorded: expected a folder to write to, found: {error.strerror}"
+            ) from None
         yield wanted.upstream, path, Path(folder, path.name)
 
 

@@ -9,7 +9,7 @@ Invariant: nothing here imports what serves before a fixture is asked for.
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
-from os import PathLike
+from os import PathLike, fspath
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 TapeFactory: TypeAlias = Callable[..., AbstractContextManager["Tape"]]
 
 
+_MATCHING = ("match", "ignore", "order", "exhausted")
 _TAPES = pytest.StashKey[OpenTapes]()
 
 
@@ -51,8 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin with nothing played."""
     config.addinivalue_line(
         "markers",
-        "tape(*paths, upstream=None, speed=None, misses='fail', record=()): the cassettes of the fixture "
-        "`tape`, beside the test's file; without paths tapes/<test name>.tape",
+        "tape(*paths, upstream=None, speed=None, timing=None, misses='fail', record=(), match=..., "
+        "ignore=(), order='any', exhausted='error'): the cassettes of the fixture `tape`, beside the test's "
+        "file; without paths tapes/<test name>.tape",
     )
     tapes = config.stash[_TAPES] = OpenTapes(config)
     config.pluginmanager.register(_AtInterrupt(tapes), "tokentape-interrupt")
@@ -85,19 +87,11 @@ def tape_factory(pytestconfig: pytest.Config) -> TapeFactory:
     """
     tapes = pytestconfig.stash[_TAPES]
 
-    def open_tape(
-        *paths: str | PathLike[str],
-        upstream: str | None = None,
-        speed: float | str | None = None,
-        misses: str = "fail",
-        record: tuple[str, ...] = (),
-    ) -> "AbstractContextManager[Tape]":
+    def open_tape(*paths: str | PathLike[str], **options: Any) -> "AbstractContextManager[Tape]":
         if not paths:
             raise TypeError("expected the path of a cassette or several, found none")
         beside = Path(sys._getframe(1).f_code.co_filename).parent  # noqa: SLF001  (as warnings find their place)
-        return tapes.opened(
-            _wanted(beside, paths, upstream=upstream, speed=speed, misses=misses, record=record)
-        )
+        return tapes.opened(_wanted(beside, paths, **options))
 
     return open_tape
 
@@ -115,10 +109,11 @@ def _wanted_by(request: pytest.FixtureRequest) -> Wanted:
 
 
 def _wanted(beside: Path, paths: tuple[str | PathLike[str], ...], **options: Any) -> Wanted:
+    matching = {name: options.pop(name) for name in _MATCHING if name in options}
     try:
-        return Wanted(paths=tuple(beside / path for path in paths), **options)
+        return Wanted(paths=tuple(beside / fspath(path) for path in paths), matching=matching, **options)
     except (TypeError, ValueError) as error:
-        said = str(error).replace("Wanted.__init__()", "the mark")
+        said = str(error).replace("Wanted.__init__() got an ", "")
         raise pytest.fail.Exception(f"tape: {said}", pytrace=False) from None
 
 
@@ -171,8 +166,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def _explained(misses: list[str]) -> str:
     requests = "a request was" if len(misses) == 1 else "requests were"
     first = (
-        f"{requests} not in the recording; run with --tape-mode all to record again, or give the mark "
-        "misses='allow' where they are expected"
+        f"{requests} not in the recording; run with --tape-mode all to record again from the mark's "
+        "upstream, or give the mark misses='allow' where they are expected"
     )
     return "\n\n".join([first, *misses])
 

@@ -44,6 +44,7 @@ def test_equal_canonical_bytes_mean_equal_values(one, other):
         (b"1", b"1e0"),
         (b"100", b"1e2"),
         (b"0", b"-0.0"),
+        (b"0", b"0e99999999999999999999"),
         (b"0.5", b"5e-1"),
         (b"12345678901234567890", b"12345678901234567890.0"),
         (b'{"a":"\\u00e9"}', '{"a":"é"}'.encode()),
@@ -75,3 +76,11 @@ def test_spelling_does_not_matter(one, other):
 )
 def test_what_differs_stays_different(one, other):
     assert canonical(one) != canonical(other)
+
+
+@pytest.mark.parametrize(
+    "spelling", [b"1e-99999999999999999999", b"-1e-99999999999999999999", b"1e99999999999999999999"]
+)
+def test_a_number_with_an_exponent_of_any_length_is_compared(spelling):
+    assert canonical(spelling) == canonical(spelling)
+    assert canonical(spelling) != canonical(b"0")

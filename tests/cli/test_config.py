@@ -47,6 +47,7 @@ def test_in_a_pyproject_the_table_is_that_of_the_tool(tmp_path):
         ("[replay]\nsped = 1\n", "expected one of as-slow, ignore, order, speed in [replay], found 'sped'"),
         ("[replay]\nconfig = 'x'\n", "found 'config'"),
         ("[replay]\nspeed = 'fast'\n", "'fast' is not a valid float"),
+        ("[replay]\nas-slow = 1\n", "expected true or false as as-slow in [replay], found 1"),
         ("[replay]\norder = 'x'\n", "'x' is not one of"),
     ],
 )

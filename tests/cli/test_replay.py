@@ -173,6 +173,35 @@ def test_as_json_what_was_not_measured_is_null(tmp_path):
     assert (found["pieces"], found["lateness_ms"]) == (0, {"p50": None, "p99": None, "max": None})
 
 
+def test_a_signal_is_noticed_that_does_not_interrupt_the_waiting(tmp_path, capsys):
+    """As one that comes just before the waiting begins. Another thread's signal is no interruption either."""
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+
+    def interrupt_once_it_listens():
+        words = ""
+        while "listening on" not in words:
+            time.sleep(0.05)
+            words += capsys.readouterr().err
+        time.sleep(0.2)  # by then it waits
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        if not ended.wait(10):
+            missed.append(signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)  # or nothing would end the test
+
+    ended, missed = threading.Event(), []
+    thread = threading.Thread(target=interrupt_once_it_listens)
+    thread.start()
+    try:
+        path = tape(tmp_path / "a.tape", exchange())
+        command.main([str(path), "--listen=127.0.0.1:0"], standalone_mode=False)
+    finally:
+        ended.set()
+        thread.join()
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    assert not missed
+
+
 def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("tokentape.cli._serving._GRACE_S", 3_600.0)
     path = tape(tmp_path / "a.tape", exchange(pieces=[(3_600_000, b"x")], end_ms=3_600_001))
@@ -209,7 +238,7 @@ def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path,
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
     out, err = capsys.readouterr()
-    assert "stopping: 1 answer has 3600 s to end" in err
+    assert "stopping: answers have 3600 s to end" in err
     assert "served 1, missed 0" in out
     assert "1 cut off by the stop" in out
 

@@ -7,8 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[2]
 TOKENTAPE = (sys.executable, "-m", "tokentape.cli")
@@ -20,6 +21,14 @@ def run(*arguments: str | Path, check: bool = True) -> subprocess.CompletedProce
     return subprocess.run(
         [*TOKENTAPE, *map(str, arguments)], check=check, capture_output=True, text=True, timeout=60
     )
+
+
+def wait_until(condition: Callable[[], Any], what: str) -> None:
+    """Wait until something is so, and fail if it does not come to be."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
 
 
 class Process:
@@ -46,6 +55,14 @@ class Process:
     @property
     def stderr(self) -> str:
         return "".join(self._lines)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
 
     def wait_for(self, words: str, timeout_s: float = 30) -> bool:
         """Whether words come on stderr in time."""

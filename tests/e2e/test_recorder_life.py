@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pytest
 from mitmproxy.version import VERSION
 
 from tests.e2e.client import raw_body
-from tests.e2e.processes import LISTENING, ROOT, TOKENTAPE, Process
+from tests.e2e.processes import LISTENING, ROOT, TOKENTAPE, Process, wait_until
 from tests.e2e.upstream import Upstream, upstream
 from tests.streams import Stream, stepfun
 from tokentape import cassette
@@ -60,13 +60,6 @@ def limited(*command: str | Path, env: dict[str, str]) -> Process:
 def exchanges(path: Path) -> list[cassette.Exchange]:
     with cassette.open(path) as tape:
         return list(cassette.exchanges(tape))
-
-
-def wait_until(condition: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def bodies(path: Path) -> list[bytes]:

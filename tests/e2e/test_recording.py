@@ -9,8 +9,7 @@ import ssl
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,7 +19,7 @@ import pytest
 import trustme
 
 from tests.e2e.client import MESSAGES, completion, raw_body
-from tests.e2e.processes import ROOT, Process
+from tests.e2e.processes import ROOT, Process, wait_until
 from tests.e2e.upstream import Upstream, upstream
 from tests.streams import STREAMS, Stream, stepfun
 from tokentape import cassette
@@ -49,14 +48,6 @@ def only(path: Path) -> cassette.Exchange:
 
 def long_stream(name: str) -> Stream:
     return Stream(name=name, pieces=stepfun().pieces * 100)
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Wait until something is so, and fail if it does not come to be."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
 
 
 def wait_for_pieces(path: Path, count: int) -> None:

@@ -145,13 +145,16 @@ def test_a_module_records_through_the_factory(tested, server):
 
 def test_new_requests_are_added_and_what_is_recorded_is_not_asked_again(tested, server):
     assert tested.run().outcomes == {"passed": 1}
-    ran = tested.run("--tape-mode", "new", ASK="hi ho hi")
+    ran = tested.run("--tape-mode", "new", ASK="hi ho")
     assert ran.outcomes == {"passed": 1}, ran.output
     assert len(server.seen) == 2
     assert [b'"ho"' in body for body in contents(tested)] == [False, True]
     assert tested.run("--tape-mode", "new", ASK="hi ho").outcomes == {"passed": 1}
     assert len(server.seen) == 2
-    assert tested.run(ASK="hi ho").outcomes == {"passed": 1}
+    assert tested.run(ASK="hi ho hi").outcomes == {"failed": 1}
+    assert tested.run("--tape-mode", "new", ASK="hi ho hi").outcomes == {"passed": 1}
+    assert len(server.seen) == 3
+    assert tested.run(ASK="hi ho hi").outcomes == {"passed": 1}
     assert tested.run("--tape-mode", "none", ASK="hi hum").outcomes == {"failed": 1}
     assert files(tested) == ["test_it.tape"]
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.client import raw_body
-from tests.e2e.processes import TOKENTAPE, Process, run
-from tests.e2e.test_recording import send_request, wait_for_pieces, wait_until
+from tests.e2e.processes import TOKENTAPE, Process, run, wait_until
+from tests.e2e.test_recording import send_request, wait_for_pieces
 from tests.e2e.upstream import Upstream, upstream
 from tests.streams import Stream, stepfun
 from tokentape import cassette

@@ -76,6 +76,16 @@ def test_forms_are_the_same_whatever_the_order_of_fields_and_their_encoding():
     ]
 
 
+def test_bytes_that_are_no_text_are_told_from_text_that_spells_them():
+    assert digest(b"x=%FF", FORM) != digest(b"x=%5Cxff", FORM)
+    assert digest("x=é".encode(), FORM) == digest(b"x=%C3%A9", FORM)
+    matcher = Matcher([item("a", b"", path=b"/a?x=%FF")])
+    assert take(matcher, b"", path=b"/a?x=%5Cxff") is None
+    assert why_not(matcher, b"", path=b"/a?x=%FE")[2:] == [
+        r"query.x: recorded '\udcff', the request has '\udcfe'"
+    ]
+
+
 def test_json_is_json_whatever_its_content_type_says():
     assert digest(b'{"a":1}', FORM) == digest(b'{ "a": 1 }')
 
@@ -90,6 +100,29 @@ def test_multipart_bodies_are_the_same_whatever_their_boundary_and_the_order_of_
     assert why_not(matcher, **multipart("b", FILE, (MODEL[0], "whisper-2")))[2:] == [
         "body.model: recorded 'whisper-1', the request has 'whisper-2'"
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("name=a", "name=b", False),
+        ("name=a", 'NAME = "a"', True),
+        ('name="a"; filename=x', 'name="a"', False),
+        ('name="a"; filename="x"', 'name="a"; filename=y', False),
+        ("name=\"a\"; filename*=UTF-8''x", "name=\"a\"; filename*=UTF-8''y", False),
+        ('name="a"; filename="; name=b"', 'filename="; name=b"; name=a', True),
+    ],
+)
+def test_a_part_has_the_names_that_its_disposition_says(one, other, same):
+    parts = [f"Content-Disposition: form-data; {names}" for names in (one, other)]
+    matcher = Matcher([item("a", **multipart("0", (parts[0], "1")))])
+    assert (take(matcher, **multipart("1", (parts[1], "1"))) == "a") is same
+
+
+def test_a_name_in_another_header_is_not_the_name_of_a_part():
+    kind = 'Content-Type: text/plain; name="c"\r\nContent-Disposition: form-data; name='
+    matcher = Matcher([item("a", **multipart("0", (kind + "a", "1")))])
+    assert take(matcher, **multipart("1", (kind + "b", "1"))) is None
 
 
 def test_of_a_binary_file_its_size_is_said():
@@ -126,6 +159,12 @@ def test_a_multipart_body_that_is_cut_is_bytes(end):
     body = multipart("1", MODEL, end=end) if end else {**whole, "body": whole["body"][:-9]}
     assert body_of(request_key("POST", b"/", **body)).kind == "bytes"
     assert body_of(request_key("POST", b"/", **whole)).kind == "multipart"
+
+
+def test_a_multipart_body_with_a_part_that_has_no_content_is_bytes():
+    whole = multipart("1", MODEL)
+    body = whole["body"].replace(b"\r\n\r\n", b"\r\n")
+    assert body_of(request_key("POST", b"/", body, whole["headers"])).kind == "bytes"
 
 
 def test_what_is_nested_too_deeply_is_bytes_and_answered():

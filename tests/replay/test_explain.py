@@ -6,7 +6,7 @@ from tests.cassette.tapes import SECTION, write
 from tests.cli.verbs import run
 from tests.replay.recordings import MS, exchange, tape
 from tests.streams import choice, chunk, event
-from tokentape.replay import NothingToServe, Timing, explain, load
+from tokentape.replay import NothingToServe, Timing, explain, load, serve
 
 ROLE = event(chunk(choice(role="assistant", content="")))
 HELLO = event(chunk(choice(content="Hello")))
@@ -60,6 +60,14 @@ def test_what_ended_badly_and_what_is_not_served_says_so(tmp_path):
     assert [part.what for part in vanished.parts] == ["the connection is closed"]
 
 
+def test_a_request_is_named_as_where_it_is_served(tmp_path):
+    path = tape(tmp_path / "a.tape", recorded(path="/é?api_key=hidden&x=1".encode()))
+    (found,) = explain([path], timing=Timing()).exchanges
+    with serve(path) as replay:
+        assert (found.method, found.path) == (replay.stats.served[0].method, replay.stats.served[0].path)
+    assert found.path == "/é?api_key=[hidden]&x=1"
+
+
 def test_one_exchange_is_explained_in_every_section_that_has_it(tmp_path):
     path = write(tmp_path / "a.tape", SECTION, *recorded(0), *recorded(1), SECTION, *recorded(1))
     found = explain([path], timing=Timing(), exchange=1)
@@ -67,6 +75,17 @@ def test_one_exchange_is_explained_in_every_section_that_has_it(tmp_path):
         "exchange 1",
         "exchange 1 of section 1",
     ]
+
+
+def test_a_pattern_is_explained_file_by_file(tmp_path):
+    for name in ("b", "a"):
+        tape(tmp_path / f"{name}.tape", recorded())
+    found = explain(tmp_path / "*.tape", timing=Timing())
+    assert [each.source for each in found.exchanges] == [
+        f"{tmp_path}/{name}.tape, exchange 0" for name in "ab"
+    ]
+    with pytest.raises(NothingToServe, match="found no file whose name matches"):
+        explain(tmp_path / "*.none", timing=Timing())
 
 
 def test_an_exchange_that_is_not_there_is_said(tmp_path):

@@ -64,6 +64,28 @@ def test_asynchronous_clients_see_the_same(library, made, tmp_path):
     assert transport.now_ns - begin >= 100 * MS
 
 
+def test_others_run_between_two_pieces_of_an_asynchronous_client(library, made, tmp_path):
+    transport = made(chat(tmp_path / "a.tape", "hi"))
+    seen = []
+
+    async def other():
+        while True:
+            seen.append("other")
+            await asyncio.sleep(0)
+
+    async def main():
+        running = asyncio.create_task(other())
+        async with library.AsyncClient(transport=transport) as client, post(client, transport) as answer:
+            pieces = aiter(answer.aiter_raw())
+            await anext(pieces)
+            before = len(seen)
+            await anext(pieces)
+            assert len(seen) > before
+        running.cancel()
+
+    asyncio.run(main())
+
+
 def test_a_piece_that_would_be_too_late_is_a_read_timeout(library, made, tmp_path):
     transport = made(chat(tmp_path / "a.tape", "hi", ttft_ms=7_000))
     begin = transport.now_ns
@@ -89,6 +111,30 @@ def test_what_was_cut_is_cut_again(library, made, tmp_path, reached):
     ):
         assert reached
         answer.read()
+
+
+def test_instant_has_the_same_pieces_all_due_at_once(library, made, tmp_path):
+    transport = made(chat(tmp_path / "a.tape", "hi", ttft_ms=3_600_000), speed="instant")
+    begin = transport.now_ns
+    with library.Client(transport=transport) as client, post(client, transport) as answer:
+        assert list(answer.iter_raw()) == [event("ih"), b"data: [DONE]\n\n"]
+    assert transport.now_ns == begin
+
+
+def test_timing_and_matching_are_those_of_a_server(library, made, tmp_path):
+    path = chat(tmp_path / "a.tape", "hi")
+    timing = replay.Timing.of(ttft="7s", delay="1s")
+    matching = replay.Matching(match=("path",), exhausted="error")
+    transport = made(path, timing=timing, matching=matching)
+    begin = transport.now_ns
+    with library.Client(transport=transport, timeout=None) as client:
+        with post(client, transport, "something else") as answer:
+            assert next(answer.iter_raw()) == event("ih")
+            assert transport.now_ns - begin == 8_000 * MS
+        with post(client, transport) as answer:
+            assert answer.status_code == 404
+    with pytest.raises(ValueError, match="expected either speed or timing"):
+        made(path, speed=2, timing=timing)
 
 
 def test_a_miss_is_a_404_with_the_difference(library, made, tmp_path):

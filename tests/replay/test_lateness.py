@@ -31,5 +31,5 @@ def test_memory_is_bounded_however_late_pieces_are():
     lateness = Lateness()
     for value in range(10**9, 11 * 10**9, 99_991):
         lateness.add(value)
-    assert len(lateness._buckets) <= 10_000
+    assert len(lateness.buckets) <= 10_000
     assert lateness.summary().max_ns > 10**10

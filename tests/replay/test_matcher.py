@@ -41,7 +41,7 @@ def take(matcher, *args, **kwargs):
 def test_the_same_request_gets_its_answers_in_order_and_then_the_first_again():
     matcher = Matcher([item("a"), item("b", b"[]"), item("c")])
     assert [take(matcher) for _ in range(5)] == ["a", "c", "a", "c", "a"]
-    assert matcher.times_served == [3, 0, 2]
+    assert matcher.counters.served == [3, 0, 2]
 
 
 def test_each_request_has_a_turn_of_its_own():
@@ -236,7 +236,7 @@ def test_counts_go_on_for_what_is_the_same_and_new_answers_come_after_the_old():
     assert [take(before), take(before, b"[]"), take(before, b"1")] == ["a", "b", "gone"]
     after = Matcher([item("a"), item("b", b"[2]"), item("c")])
     after.go_on_from(before.counts())
-    assert after.times_served == [1, 0, 0]
+    assert after.counters.served == [1, 0, 0]
     assert [take(after), take(after, b"[2]")] == ["c", "b"]
 
 

@@ -30,6 +30,8 @@ def test_what_means_the_same_is_equal():
         ({"match": 5}, "match: expected a list of names, found 5"),
         ({"ignore": ("user",)}, "found 'user', which does not begin with"),
         ({"ignore": ("$.a",), "match": ("path",)}, "expected body among what is matched"),
+        ({"ignore": ("$.a", 1)}, "ignore: expected a list of locations such as $.user, found ('$.a', 1)"),
+        ({"ignore": None}, "ignore: expected a list of locations such as $.user, found None"),
         ({"order": "strict"}, "order: expected any or recorded, found 'strict'"),
         ({"exhausted": "stop"}, "exhausted: expected cycle or last or error, found 'stop'"),
     ],

@@ -335,6 +335,20 @@ def test_a_held_stream_is_late_by_the_clock_that_all_go_by():
     assert world.lateness.summary().max_ns == 90
 
 
+@pytest.mark.parametrize("rate", [Fraction(1, 1_000), 1_000])
+def test_what_was_due_before_a_change_of_rate_is_late_by_the_rate_of_then(rate):
+    world = World()
+    held = world.play("a", 10)
+    world.pacer.hold(held)
+    world.run(until=1_100)
+    world.now = 1_100
+    world.pacer.set_rate(rate)
+    world.now = 1_110
+    world.pacer.release(held)
+    world.run()
+    assert world.lateness.summary().max_ns == 100
+
+
 def test_the_time_that_ended_streams_took_is_counted_beside_what_they_took_when_recorded():
     world = World()
     world.play("a", 10, 40, recorded_ns=80)

@@ -77,3 +77,18 @@ def test_what_was_before_the_last_change_counts_as_at_the_change():
     clock = PlayerClock()
     clock.set_rate(Fraction(4), 1_000)
     assert clock.playing_ns(500) == 1_000
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 10**9), st.fractions(Fraction(1, 1000), 1000)), min_size=1, max_size=20)
+)
+def test_what_was_before_changes_is_so_long_ago_as_it_was(changes):
+    clock, now = PlayerClock(), 0
+    seen = []
+    for wait_ns, rate in changes:
+        seen.append((now, clock.playing_ns(now)))
+        now += wait_ns
+        clock.set_rate(rate, now)
+    for system, playing in seen:
+        grain_ns = 1_000 * len(changes) + 1  # of what is rounded to 1 ns of playing time at 1/1000
+        assert abs(clock.system_ns(playing) - system) <= grain_ns

@@ -83,7 +83,7 @@ def test_a_server_that_was_not_started_or_has_stopped_says_so(tmp_path):
         Server(Repertoire(recorded=())).pause()
     with serve(tape(tmp_path / "a.tape", exchange())) as replay:
         pass
-    with pytest.raises(RuntimeError):
+    with pytest.raises(RuntimeError, match="expected a replay that is running, found one that has stopped"):
         replay.pause()
 
 

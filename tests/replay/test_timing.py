@@ -22,6 +22,13 @@ def test_a_speed_that_is_none_says_what_is_expected_and_what_was_found(wrong):
     assert repr(wrong) in str(raised.value)
 
 
+@pytest.mark.parametrize("name", ["speed", "ttft_speed", "gap_speed", "pace"])
+@pytest.mark.parametrize("wrong", [1e-320, 9e-10, 1.1e9])
+def test_a_speed_whose_times_nobody_can_print_is_refused(name, wrong):
+    with pytest.raises(WrongTiming, match=rf"{name}: .*, from 1e-09 to 1e\+09, found "):
+        Timing(**{name: wrong})
+
+
 @pytest.mark.parametrize(
     ("text", "ns"),
     [
@@ -109,13 +116,32 @@ def test_a_contradiction_is_refused_and_names_both(words, both):
     assert raised.value.option in words
 
 
-def test_a_seed_without_anything_left_to_chance_is_refused():
+@pytest.mark.parametrize("made", [Timing, Timing.of])
+def test_a_seed_without_anything_left_to_chance_is_refused(made):
     with pytest.raises(WrongTiming, match="seed: expected jitter"):
-        Timing.of(seed=7)
+        made(seed=7)
+
+
+@pytest.mark.parametrize("wrong", ["7", 1.5, None, True])
+def test_the_value_itself_refuses_seeds_that_are_no_integers(wrong):
+    with pytest.raises(WrongTiming, match="seed: expected an integer, found"):
+        Timing(jitter=Lognormal(0.2), seed=wrong)
+
+
+@pytest.mark.parametrize("wrong", ["lognormal:0.2", 0.2])
+def test_the_value_itself_refuses_jitters_that_are_no_distributions(wrong):
+    with pytest.raises(WrongTiming, match="jitter: expected a Lognormal"):
+        Timing(jitter=wrong)
+
+
+@pytest.mark.parametrize("name", ["start_at_ns", "delay_ns"])
+def test_a_time_that_is_always_there_is_not_none(name):
+    with pytest.raises(WrongTiming, match=f"{name}: expected a number of ns"):
+        Timing(**{name: None})
 
 
 @pytest.mark.parametrize("name", ["ttft_ns", "max_gap_ns", "start_at_ns", "delay_ns"])
-@pytest.mark.parametrize("wrong", [-1, 1.5, "1s"])
+@pytest.mark.parametrize("wrong", [-1, 1.5, "1s", True])
 def test_the_value_itself_refuses_what_is_out_of_range(name, wrong):
     with pytest.raises(WrongTiming, match=f"{name}: expected a number of ns"):
         Timing(**{name: wrong})

@@ -52,7 +52,7 @@ def test_requests_that_differ_in_their_secrets_only_are_answered_in_turn():
     matcher = Matcher([item("a", chat(P)), item("b", chat(P)), item("c", chat(f"{P}."))])
     assert [take(matcher, chat("one")) for _ in range(3)] == ["a", "b", "a"]
     assert take(matcher, chat("two.")) in {"a", "b"}  # either is right: a secret may end in a dot
-    assert matcher.times_served[0] + matcher.times_served[1] == 4
+    assert matcher.counters.served[0] + matcher.counters.served[1] == 4
 
 
 def test_a_body_that_is_not_json_is_matched_as_text():

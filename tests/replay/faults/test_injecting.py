@@ -320,6 +320,19 @@ def test_what_says_that_all_has_come_is_known(content_type, last):
     assert body(found) == first
 
 
+def test_of_several_end_marks_none_is_left():
+    # A gateway that speaks as Anthropic does, and then as OpenAI does.
+    stop = b"event: message_stop\ndata: {}\n\n"
+    found = injected("drop-done", pieces=[(2, b"data: 1\n\n" + stop), (3, b": c\n\ndata: [DONE]\n\n")])
+    assert body(found) == b"data: 1\n\n: c\n\n"
+
+
+def test_of_several_lines_of_data_the_last_is_garbled():
+    found = injected("garble@event=1", pieces=[(2, b"id: 1\ndata: {\ndata:1234}\ndata\n\n")])
+    assert body(found) == b"id: 1\ndata: {\ndata:12###\ndata\n\n"
+    assert injected("garble@event=1", pieces=[(2, b"data:\n\n")]).hit == ()
+
+
 def test_a_double_comes_right_after_in_a_piece_of_its_own():
     found = injected("dup@event=2")
     event = b'data: {"a":2}\n\n'

@@ -35,7 +35,7 @@ def test_nothing_is_recorded_from_nowhere_or_to_several_files(mode, wanted):
 
 
 @given(st.text(min_size=1), st.text(min_size=1))
-def test_two_tests_never_share_a_cassette_that_neither_has_named(one, other):
+def test_tests_of_two_names_never_share_a_cassette_that_neither_has_named(one, other):
     paths = default_path(one), default_path(other)
     assert (paths[0] == paths[1]) == (one == other)
     for path in paths:

@@ -187,8 +187,11 @@ def test_every_request_of_threads_is_counted(project):
         "test_it.py",
         """
         from concurrent.futures import ThreadPoolExecutor
+
+        import pytest
         from client import ask
 
+        @pytest.mark.tape(exhausted="cycle")
         def test_it(tape):
             with ThreadPoolExecutor(8) as pool:
                 found = list(pool.map(lambda _: ask(tape.url), range(40)))
@@ -310,7 +313,7 @@ def test_the_factory_opens_several_in_one_test_and_one_for_a_module(project):
 
         @pytest.fixture(scope="module")
         def shared(tape_factory):
-            with tape_factory("weather.tape") as tape:
+            with tape_factory("weather.tape", exhausted="cycle") as tape:
                 yield tape
 
         def test_two(tape_factory):
@@ -366,6 +369,77 @@ def test_a_miss_after_a_hundred_others_still_fails_its_test(project):
     assert "... and 2 more\n" in ran.output
 
 
+def test_a_request_that_comes_more_often_than_it_was_recorded_fails_the_test(project):
+    project.write(
+        "test_it.py",
+        """
+        from client import ask
+
+        def test_it(tape):
+            assert [ask(tape.url)[0] for _ in range(2)] == [200, 404]
+        """,
+    )
+    chat(project.folder / "tapes" / "test_it.tape", "hi")
+    ran = project.run()
+    assert ran.outcomes == {"failed": 1}
+    assert "was recorded once and has been asked for more often" in ran.output
+
+
+def test_the_nearest_mark_says_how_requests_are_matched(project):
+    project.write(
+        "test_it.py",
+        """
+        import pytest
+        from client import ask
+
+        pytestmark = pytest.mark.tape("weather.tape", exhausted="last")
+
+        @pytest.mark.tape(ignore="$.messages")
+        def test_it(tape):
+            assert [ask(tape.url, str(number))[0] for number in range(3)] == [200, 200, 200]
+
+        def test_factory(tape_factory):
+            with tape_factory("weather.tape", match=("method", "path"), exhausted="cycle") as tape:
+                assert [ask(tape.url, str(number))[0] for number in range(3)] == [200, 200, 200]
+        """,
+    )
+    chat(project.folder / "weather.tape", "hi")
+    ran = project.run()
+    assert ran.outcomes == {"passed": 2}, ran.output
+
+
+def test_a_mark_has_a_timing_and_a_test_steers_it(project):
+    project.write(
+        "test_it.py",
+        """
+        from threading import Thread
+
+        import pytest
+        from client import ask
+        from tokentape.replay import Timing
+
+        @pytest.mark.tape("weather.tape", timing=Timing.of(ttft="10h"))
+        def test_it(tape):
+            tape.pause()
+            found = []
+            asks = Thread(target=lambda: found.append(ask(tape.url)[0]))
+            asks.start()
+            tape.set_speed(1e6)
+            tape.resume()
+            asks.join(20)
+            assert found == [200]
+
+        @pytest.mark.tape("weather.tape")
+        def test_instant(tape):
+            with pytest.raises(ValueError, match="instant"):
+                tape.set_speed(2)
+        """,
+    )
+    chat(project.folder / "weather.tape", "hi")
+    ran = project.run()
+    assert ran.outcomes == {"passed": 2}, ran.output
+
+
 def test_budgets_are_from_the_cassette(project):
     project.write(
         "test_it.py",
@@ -406,11 +480,26 @@ def test_a_mark_that_is_none_is_one_line(project):
         @pytest.mark.tape("weather.tape", speed="slow")
         def test_speed(tape):
             pass
+
+        @pytest.mark.tape("weather.tape", ignore="user")
+        def test_ignore(tape):
+            pass
+
+        @pytest.mark.tape("weather.tape", timing="1s")
+        def test_timing(tape):
+            pass
+
+        @pytest.mark.tape(42)
+        def test_path(tape):
+            pass
         """,
     )
     chat(project.folder / "weather.tape", "hi")
     ran = project.run()
-    assert ran.outcomes == {"error": 4}
+    assert ran.outcomes == {"error": 7}
+    assert "found 'user', which does not begin with $" in ran.output
+    assert "expected a Timing such as Timing.of(ttft='1s'), found '1s'" in ran.output
+    assert "tape: expected str, bytes or os.PathLike object, not int" in ran.output
     assert "expected misses to be 'fail' or 'allow', found 'maybe'" in ran.output
     assert 'expected record to be a list such as ["--filter", "~all"]' in ran.output
     assert "unexpected keyword argument 'colour'" in ran.output
@@ -439,6 +528,17 @@ def test_a_cassette_that_is_absent_says_what_to_run(project):
     assert "record it with: tokentape record --upstream URL -o " in ran.output
     assert "record it with: pytest 'test_it.py::test_somewhere' --tape-mode once" in ran.output
     assert not (project.folder / "tapes").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_one_line(project):
+    project.write(
+        "test_it.py", ASKS.format(mark="@pytest.mark.tape('client.py/a.tape', upstream='http://x')")
+    )
+    ran = project.run("--tape-mode", "once")
+    assert ran.outcomes == {"error": 1}
+    assert "client.py/a.tape: cannot be recorded: expected a folder to write to, found: " in ran.output
+    assert "Traceback" not in ran.output
+    assert ran.output.count("testing/") == 0, ran.output
 
 
 def test_in_ci_nothing_is_recorded(project):

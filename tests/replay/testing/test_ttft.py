@@ -7,6 +7,8 @@ from tests.replay.recordings import exchange, tape
 from tests.replay.testing.cassettes import chat
 from tests.streams import STREAMS, cut
 from tokentape.analysis import load
+from tokentape.replay.testing import Tape
+from tokentape.replay.testing._choosing import Wanted
 from tokentape.replay.testing._ttft import ttfts_ms
 
 
@@ -66,3 +68,10 @@ def test_what_ended_badly_is_counted_as_the_analysis_counts_it(tmp_path, more):
 
 def test_they_are_exact(tmp_path):
     assert list(ttfts_ms(chat(tmp_path / "a.tape", "hi", "ho", ttft_ms=123))) == [123, 133]
+
+
+def test_of_a_recording_that_has_become_a_cassette_they_are_the_cassettes(tmp_path):
+    path = chat(tmp_path / "a.tape", "hi", ttft_ms=40)
+    wanted = Wanted(paths=(path,))
+    found = Tape(wanted, url="", base_url="", replay=None, file=tmp_path / ".recording-1" / "a.tape")
+    assert found.ttfts_ms == (40.0,)

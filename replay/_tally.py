@@ -1,0 +1,51 @@
+"""What one server has counted, in full: several of them can be added up to the statistics of all.
+
+Percentiles cannot be added up, so a tally has the distribution of lateness itself.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tokentape.replay._lateness import Lateness
+from tokentape.replay._stats import Missed, Stats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """The counts of one server. `answered` has what its requests were answered with.
+
+    `recorded_ns` is how long the answers that have ended took when they were recorded, `played_ns` how long
+    the same ones took now.
+    """
+
+    answered: Stats
+    lateness: Lateness
+    cut_off: int = 0
+    recorded_ns: int = 0
+    played_ns: int = 0
+
+
+def combined(tallies: Sequence[Tally]) -> Stats:
+    """Return the statistics of servers that share their counts of what was served (see `Counters`)."""
+    if not tallies:
+        return Stats()
+    lateness = Lateness()
+    missed: Counter[tuple[str, str]] = Counter()
+    for tally in tallies:
+        lateness.add_all(tally.lateness)
+        for kind in tally.answered.missed:
+            missed[kind.method, kind.path] += kind.times
+    recorded_ns = sum(tally.recorded_ns for tally in tallies)
+    played_ns = sum(tally.played_ns for tally in tallies)
+    return replace(
+        tallies[-1].answered,
+        missed=tuple(
+            Missed(method=method, path=path, times=times) for (method, path), times in missed.items()
+        ),
+        misses=sum(tally.answered.misses for tally in tallies),
+        models_listed=sum(tally.answered.models_listed for tally in tallies),
+        lateness=lateness.summary(),
+        cut_off=sum(tally.cut_off for tally in tallies),
+        speed=recorded_ns / played_ns if recorded_ns and played_ns else None,
+    )
