@@ -78,7 +78,7 @@ class Matcher(Generic[R]):
         self._in_order = self.matching.order == "recorded"
         self._row_numbers = {digest: number for number, digest in enumerate(self._asked_for())}
         self.counters = Counters(rows=len(self._row_numbers), exchanges=len(recorded))
-        self._last_row = 0
+        self._last: int | None = None  # the number of the row that was asked for last
 
     def take(self, key: RequestKey) -> R | None:
         """Return what answers the request and count it as served; None if nothing does."""
@@ -94,13 +94,14 @@ class Matcher(Generic[R]):
                 return None
             self.counters.asked[number] += 1
             self.counters.served[index] += 1
-        self._last_row = number
+            self._last = number
         return self.recorded[index]
 
     def give_back(self) -> None:
         """Let the next who asks what the last `take` was for get the same; it stays counted as served."""
-        with self.counters.alone:
-            self.counters.asked[self._last_row] -= 1
+        if self._last is not None:
+            with self.counters.alone:
+                self.counters.asked[self._last] -= 1
 
     def why_not(self, key: RequestKey) -> Miss:
         """Return why `take` had nothing: what is nearest or due, then at most ten lines of differences."""

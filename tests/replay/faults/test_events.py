@@ -39,7 +39,7 @@ def test_they_are_those_of_the_decoder_and_come_with_their_last_byte(body):
 
 
 def test_comments_and_blank_lines_belong_to_no_event():
-    found = found_in(b": a\n\ndata: 1\n\n\n: b\n\nevent: x\n\ndata: 2\n\n")
+    found = found_in(b": a\n\ndata: 1\n\n\n: b\n\nevent: x\n\n: c\ndata: 2\n\n")
     assert own(found) == [b"data: 1\n\n", b"data: 2\n\n"]
 
 
