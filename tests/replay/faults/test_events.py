@@ -50,6 +50,15 @@ def test_an_end_of_line_may_be_cut_by_a_piece():
     ]
 
 
+def test_what_an_answer_was_cut_off_in_is_none():
+    stream = b"data: 1\n\ndata: 2\n"
+    assert own(found_in(stream, end_reason="upstream-error")) == [b"data: 1\n\n"]
+    assert own(found_in(stream)) == [b"data: 1\n\n", b"data: 2\n"]
+    ndjson = ((b"Content-Type", b"application/x-ndjson"),)
+    assert own(found_in(b"1\n2", headers=ndjson, end_reason="upstream-error")) == [b"1\n"]
+    assert own(found_in(b"1\n2", headers=ndjson)) == [b"1\n", b"2"]
+
+
 def test_in_ndjson_a_line_is_an_event():
     headers = ((b"Content-Type", b"application/x-ndjson; charset=utf-8"),)
     found = found_in(b'{"a":1}\n\n{"a"', b':2}\r\n{"done":true}', headers=headers)

@@ -489,3 +489,32 @@ def test_a_last_line_without_its_end_is_ended_before_it_is_doubled():
     ndjson = ((b"Content-Type", b"application/x-ndjson"),)
     found = injected("dup@event=2", headers=ndjson, pieces=[(2, b'{"a":1}\n{"a":2}')])
     assert body(found) == b'{"a":1}\n{"a":2}\n{"a":2}'
+
+
+@pytest.mark.parametrize(
+    "fault", ["dup@event=1", "drop-done", "keepalive-stall=4ms@event=1", "error-event@event=1"]
+)
+def test_a_body_of_another_length_is_sent_in_chunks(fault):
+    headers = ((b"Content-Type", b"text/event-stream"), (b"Content-Length", b"%d" % len(BODY)))
+    found = injected(fault, headers=headers)
+    head = found.answer.parts[0][1]
+    assert b"Content-Length" not in head
+    assert head.endswith(b"\r\ntransfer-encoding: chunked\r\n\r\n")
+    assert found.answer.framing == b"transfer-encoding: chunked"
+    assert found.answer.parts[-1][1] == b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "fault", ["garble@event=1", "split=1", "merge=9", "slow-start=1s", "stall=1s@event=1"]
+)
+def test_a_body_of_the_same_length_keeps_it(fault):
+    headers = ((b"Content-Type", b"text/event-stream"), (b"Content-Length", b"%d" % len(BODY)))
+    found = injected(fault, headers=headers)
+    assert found.hit
+    assert b"\r\nContent-Length: %d\r\n" % len(BODY) in found.answer.parts[0][1]
+    assert b"".join(data for _, data in found.answer.parts[1:]) == body(found)
+
+
+def test_nothing_else_hits_what_was_cut_before_its_head():
+    found = injected("truncate@time=500us", "stall=1s@byte=0", "split=1", "reset@byte=0")
+    assert (found.hit, found.answer.parts) == ((0,), ((0.5 * MS, b""),))
