@@ -9,7 +9,9 @@ from tokentape.replay.faults._events import Located, streamed
 from tokentape.replay.faults._families import is_done
 from tokentape.replay.faults._unframed import Unframed
 
-_DATA = re.compile(rb"(?:^|(?<=[\r\n]))data:? ?([^\r\n]*)")
+_DATA = re.compile(
+    rb"(?:^(?:\xef\xbb\xbf)?|(?<=[\r\n]))data(?:: ?|(?=[\r\n]|\Z))([^\r\n]*)"
+)  # after a BOM, too
 
 
 def garbled(answer: Unframed, number: int) -> Unframed | None:

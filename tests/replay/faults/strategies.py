@@ -90,13 +90,16 @@ _EVENTS = [
     b"event: message_stop\ndata: {}\n\n",
     b"data\n\n",
     b"not a field\n",
+    b"database: 1\n",
+    b"\xff\x00\r\n",
 ]
 
 
 @st.composite
 def bodies(draw):
     """A stream, whole or cut off in the middle."""
-    body = b"".join(draw(st.lists(st.sampled_from(_EVENTS), min_size=1, max_size=8)))
+    mark = draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+    body = mark + b"".join(draw(st.lists(st.sampled_from(_EVENTS), min_size=1, max_size=8)))
     return body[: draw(st.integers(1, len(body)))] if draw(st.booleans()) else body
 
 

@@ -333,6 +333,21 @@ def test_of_several_lines_of_data_the_last_is_garbled():
     assert injected("garble@event=1", pieces=[(2, b"data:\n\n")]).hit == ()
 
 
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (b"\xef\xbb\xbfdata: 1234\n\n", b"\xef\xbb\xbfdata: 12##\n\n"),
+        (b"data: 1234\ndatabase: 1\n\n", b"data: 12##\ndatabase: 1\n\n"),
+        (b"data: 1234\r\rdata: 5\r\r", b"data: 12##\r\rdata: 5\r\r"),
+        (b"data:1234\r\n: data: c\r\n\r\n", b"data:12##\r\n: data: c\r\n\r\n"),
+        (b"data: 1234", b"data: 12##"),
+        ("data: 你好\n\n".encode(), "data: 你###\n\n".encode()),
+    ],
+)
+def test_nothing_but_the_data_is_garbled(event, expected):
+    assert body(injected("garble@event=1", pieces=[(2, event)])) == expected
+
+
 def test_a_double_comes_right_after_in_a_piece_of_its_own():
     found = injected("dup@event=2")
     event = b'data: {"a":2}\n\n'
