@@ -116,6 +116,7 @@ class Answering:
     def share_counts(self) -> None:
         """Take turns together with processes that are forked from now on."""
         self._matcher.counters.share()
+        self._injector.share_counts()
 
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""

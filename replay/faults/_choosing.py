@@ -5,7 +5,7 @@ is hit by `p=0.1,seed=7` depends on nothing but the fault itself and the number 
 hits more often than its `times`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from tokentape.replay._counters import Counters
 from tokentape.replay._request_key import RequestKey
 from tokentape.replay.faults._fault import Fault, Scope
 
@@ -46,34 +47,49 @@ class FaultHits:
 
 
 class Choosing:
-    """Chooses among faults for one request after the other."""
+    """Chooses among faults for one request after the other.
+
+    Processes that are forked after `share` choose together, as one would.
+    """
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)
-        self._asked = [0] * len(self.faults)
-        self._hits = [0] * len(self.faults)
+        # `asked`: how many requests were in the scope of each; `served`: how many it has hit, or is about to
+        self._counters = Counters(rows=len(self.faults), exchanges=len(self.faults))
 
     @property
     def hits(self) -> tuple[FaultHits, ...]:
         """How often each fault has hit, in their order; from any thread."""
-        counted = zip(self.faults, [*self._hits], strict=True)
+        counted = zip(self.faults, [*self._counters.served], strict=True)
         return tuple(FaultHits(fault=str(fault), times=times) for fault, times in counted)
 
-    def due(self, asked: Asked) -> Iterator[int]:
-        """Count a request, and yield the positions of the faults that are to hit it, in their order."""
+    def share(self) -> None:
+        """Count together with processes that are forked from now on."""
+        if self.faults:
+            self._counters.share()
+
+    def due(self, asked: Asked) -> list[int]:
+        """Count a request and a hit of each fault that is to hit it; return the positions of these."""
+        found: list[int] = []
         for position, fault in enumerate(self.faults):
-            if not _in_scope(fault.scope, asked):
+            if not in_scope(fault.scope, asked):
                 continue
-            self._asked[position] += 1
-            if self._hits[position] != fault.scope.times and _chosen(fault, self._asked[position]):
-                yield position
+            with self._counters.alone:
+                self._counters.asked[position] += 1
+                over = self._counters.served[position] == fault.scope.times
+                if not over and _chosen(fault, self._counters.asked[position]):
+                    self._counters.served[position] += 1
+                    found.append(position)
+        return found
 
-    def hit(self, position: int) -> None:
-        """Count a hit of the fault at a position."""
-        self._hits[position] += 1
+    def missed(self, position: int) -> None:
+        """Take back a hit of the fault at a position: the answer had nothing for it to change."""
+        with self._counters.alone:
+            self._counters.served[position] -= 1
 
 
-def _in_scope(scope: Scope, asked: Asked) -> bool:
+def in_scope(scope: Scope, asked: Asked) -> bool:
+    """Whether a request is one of those that a fault counts."""
     if scope.path is not None and not fnmatchcase(asked.path, scope.path):
         return False
     return scope.model is None or fnmatchcase(asked.model, scope.model)

@@ -35,6 +35,12 @@ class Streamed:
     events: tuple[Located, ...]
     lines: bool
 
+    def rest_of(self, count: int) -> bytes:
+        """Return what the last of so many events lacks before something else can follow; b"" but for some."""
+        if count == 0 or self.events[count - 1].event.terminated:
+            return b""
+        return b"\n" if self.lines else b"\n\n"
+
 
 def streamed(answer: Unframed) -> Streamed | None:
     """Return the events of an answer, which is decoded for it; None if none can be found in it."""
@@ -71,8 +77,9 @@ def _lines(body: bytes, *, whole: bool) -> Iterator[Located]:
     position = 0
     for line in body.split(b"\n"):
         end = min(position + len(line) + 1, len(body))
-        if (data := line.strip()) and (whole or body[end - 1 : end] == b"\n"):
-            yield Located(start=position, end=end, event=ServerSentEvent(data, 0))
+        ended = body[position:end].endswith(b"\n")
+        if (data := line.strip()) and (whole or ended):
+            yield Located(start=position, end=end, event=ServerSentEvent(data, 0, terminated=ended))
         position = end
 
 

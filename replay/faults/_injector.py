@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from tokentape.replay._request_key import RequestKey
 from tokentape.replay._wire import Answer
-from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits
+from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits, in_scope
 from tokentape.replay.faults._fault import Fault, Faulty
 from tokentape.replay.faults._injecting import Injected, inject
 from tokentape.replay.faults._spelling import faults_of
@@ -43,6 +43,10 @@ class Injector:
         self._earlier.update({each.fault: each.times for each in self._choosing.hits if each.times})
         self._choosing = choosing
 
+    def share_counts(self) -> None:
+        """Count together with processes that are forked from now on."""
+        self._choosing.share()
+
     def inject(self, answer: Answer, key: RequestKey, *, at_once: bool) -> Injected | None:
         """Return the answer to a request with the faults that hit it, and count these; None if none does.
 
@@ -52,8 +56,18 @@ class Injector:
         if not choosing.faults:
             return None
         asked = Asked(key)
-        effects = [(position, choosing.faults[position].effect) for position in choosing.due(asked)]
+        due = choosing.due(asked)
+        effects = [(position, choosing.faults[position].effect) for position in due]
         found = inject(answer, effects, asked, at_once=at_once)
-        for position in found.hit:
-            choosing.hit(position)
+        for position in due:
+            if position not in found.hit:
+                choosing.missed(position)
         return found if found.hit else None
+
+
+def inject_all(answer: Answer, key: RequestKey, faults: Iterable[Fault], *, at_once: bool) -> Injected | None:
+    """Return the answer as if every fault hit it that may hit its request; None if none changes it."""
+    asked = Asked(key)
+    effects = [(at, fault.effect) for at, fault in enumerate(faults) if in_scope(fault.scope, asked)]
+    found = inject(answer, effects, asked, at_once=at_once)
+    return found if found.hit else None

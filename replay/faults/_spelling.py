@@ -48,6 +48,8 @@ def parse_fault(text: str) -> Fault:
 
     Raises `WrongFault`, a ValueError.
     """
+    if not isinstance(text, str):
+        raise WrongFault(f"expected a fault such as 'status=429,times=1', found {text!r}")
     try:
         first, *rest = [word.strip() for word in text.split(",")]
         options = _options(rest)

@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests.cli.test_replay import replaying, stop
-from tests.replay.recordings import connected, exchange, post, read_until, tape
+from tests.replay.recordings import connected, exchange, post, read_all, read_until, tape
 from tokentape.cli import main
 from tokentape.cli._served import served_json, served_table
 from tokentape.replay import FaultHits, Stats
@@ -45,6 +45,30 @@ def test_faults_are_applied_in_their_order_and_counted(tmp_path, as_json):
             "truncate@event=9: never hit",
         ):
             assert f"\nfault {line}\n" in out
+
+
+def test_several_processes_hit_together_as_often_as_one(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange())
+    options = [
+        "--speed",
+        "instant",
+        "--workers",
+        "2",
+        "--fault",
+        "status=429,times=3",
+        "--fault",
+        "drop-done,nth=7",
+    ]
+    with replaying(path, *options, "--json") as (process, url):
+        answers = []
+        for _ in range(24):  # the system spreads connections over the processes
+            with connected(url) as client:
+                client.sendall(post(headers="Connection: close\r\n"))
+                answers.append(read_all(client))
+        out, _ = stop(process, signal.SIGINT)
+    assert sum(b" 429 " in answer for answer in answers) == 3
+    assert sum(b" 200 " in answer and b"[DONE]" not in answer for answer in answers) == 1
+    assert [each["times"] for each in json.loads(out)["faults"]] == [3, 1]
 
 
 def test_faults_come_from_a_file_too(tmp_path):

@@ -26,10 +26,11 @@ from tokentape.replay.faults import (
     Status,
     Truncate,
 )
+from tokentape.replay.faults._effects import MAX_COUNT
 
 _HOUR_NS = 3_600 * 10**9
-_counts = st.integers(0, 12) | st.integers(0, 10**12)
-_numbers = st.integers(1, 12) | st.integers(1, 10**12)
+_counts = st.integers(0, 12) | st.integers(0, MAX_COUNT)
+_numbers = st.integers(1, 12) | st.integers(1, MAX_COUNT)
 _spans = st.integers(1, 5_000_000) | st.integers(1, _HOUR_NS)
 
 
@@ -89,13 +90,16 @@ _EVENTS = [
     b"event: message_stop\ndata: {}\n\n",
     b"data\n\n",
     b"not a field\n",
+    b"database: 1\n",
+    b"\xff\x00\r\n",
 ]
 
 
 @st.composite
 def bodies(draw):
     """A stream, whole or cut off in the middle."""
-    body = b"".join(draw(st.lists(st.sampled_from(_EVENTS), min_size=1, max_size=8)))
+    mark = draw(st.sampled_from([b"", b"\xef\xbb\xbf"]))
+    body = mark + b"".join(draw(st.lists(st.sampled_from(_EVENTS), min_size=1, max_size=8)))
     return body[: draw(st.integers(1, len(body)))] if draw(st.booleans()) else body
 
 

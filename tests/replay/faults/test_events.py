@@ -39,7 +39,7 @@ def test_they_are_those_of_the_decoder_and_come_with_their_last_byte(body):
 
 
 def test_comments_and_blank_lines_belong_to_no_event():
-    found = found_in(b": a\n\ndata: 1\n\n\n: b\n\nevent: x\n\ndata: 2\n\n")
+    found = found_in(b": a\n\ndata: 1\n\n\n: b\n\nevent: x\n\n: c\ndata: 2\n\n")
     assert own(found) == [b"data: 1\n\n", b"data: 2\n\n"]
 
 
@@ -48,6 +48,15 @@ def test_an_end_of_line_may_be_cut_by_a_piece():
         b"data: 1\r\n\r\n",
         b"data: 2\r\n\r\n",
     ]
+
+
+def test_what_an_answer_was_cut_off_in_is_none():
+    stream = b"data: 1\n\ndata: 2\n"
+    assert own(found_in(stream, end_reason="upstream-error")) == [b"data: 1\n\n"]
+    assert own(found_in(stream)) == [b"data: 1\n\n", b"data: 2\n"]
+    ndjson = ((b"Content-Type", b"application/x-ndjson"),)
+    assert own(found_in(b"1\n2", headers=ndjson, end_reason="upstream-error")) == [b"1\n"]
+    assert own(found_in(b"1\n2", headers=ndjson)) == [b"1\n", b"2"]
 
 
 def test_in_ndjson_a_line_is_an_event():

@@ -320,6 +320,34 @@ def test_what_says_that_all_has_come_is_known(content_type, last):
     assert body(found) == first
 
 
+def test_of_several_end_marks_none_is_left():
+    # A gateway that speaks as Anthropic does, and then as OpenAI does.
+    stop = b"event: message_stop\ndata: {}\n\n"
+    found = injected("drop-done", pieces=[(2, b"data: 1\n\n" + stop), (3, b": c\n\ndata: [DONE]\n\n")])
+    assert body(found) == b"data: 1\n\n: c\n\n"
+
+
+def test_of_several_lines_of_data_the_last_is_garbled():
+    found = injected("garble@event=1", pieces=[(2, b"id: 1\ndata: {\ndata:1234}\ndata\n\n")])
+    assert body(found) == b"id: 1\ndata: {\ndata:12###\ndata\n\n"
+    assert injected("garble@event=1", pieces=[(2, b"data:\n\n")]).hit == ()
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        (b"\xef\xbb\xbfdata: 1234\n\n", b"\xef\xbb\xbfdata: 12##\n\n"),
+        (b"data: 1234\ndatabase: 1\n\n", b"data: 12##\ndatabase: 1\n\n"),
+        (b"data: 1234\r\rdata: 5\r\r", b"data: 12##\r\rdata: 5\r\r"),
+        (b"data:1234\r\n: data: c\r\n\r\n", b"data:12##\r\n: data: c\r\n\r\n"),
+        (b"data: 1234", b"data: 12##"),
+        ("data: 你好\n\n".encode(), "data: 你###\n\n".encode()),
+    ],
+)
+def test_nothing_but_the_data_is_garbled(event, expected):
+    assert body(injected("garble@event=1", pieces=[(2, event)])) == expected
+
+
 def test_a_double_comes_right_after_in_a_piece_of_its_own():
     found = injected("dup@event=2")
     event = b'data: {"a":2}\n\n'
@@ -461,3 +489,47 @@ def test_only_what_nobody_can_take_for_the_answer_spoils_it():
     harmless = {"stall=1s@event=1", "keepalive-stall=1s@event=1", "drop-done", "dup@event=1", "split=1",
                 "merge=9", "slow-start=1s"}  # fmt: skip
     assert {text for text in spoiling | harmless if injected(text).spoiled} == spoiling
+
+
+@pytest.mark.parametrize("fault", ["dup@event=2", "keepalive-stall=4ms@event=2", "error-event@event=2"])
+def test_what_follows_a_last_event_without_its_blank_line_is_not_taken_for_a_part_of_it(fault):
+    found = injected(fault, pieces=[(2, b"data: 1\n\ndata: 2")])
+    assert found.hit
+    first, second, *rest = events(body(found) + b"\n\n")
+    assert (first, second) == (b"1", b"2")
+    assert len(rest) == (not fault.startswith("keepalive"))
+
+
+def test_a_last_line_without_its_end_is_ended_before_it_is_doubled():
+    ndjson = ((b"Content-Type", b"application/x-ndjson"),)
+    found = injected("dup@event=2", headers=ndjson, pieces=[(2, b'{"a":1}\n{"a":2}')])
+    assert body(found) == b'{"a":1}\n{"a":2}\n{"a":2}'
+
+
+@pytest.mark.parametrize(
+    "fault", ["dup@event=1", "drop-done", "keepalive-stall=4ms@event=1", "error-event@event=1"]
+)
+def test_a_body_of_another_length_is_sent_in_chunks(fault):
+    headers = ((b"Content-Type", b"text/event-stream"), (b"Content-Length", b"%d" % len(BODY)))
+    found = injected(fault, headers=headers)
+    head = found.answer.parts[0][1]
+    assert b"Content-Length" not in head
+    assert head.endswith(b"\r\ntransfer-encoding: chunked\r\n\r\n")
+    assert found.answer.framing == b"transfer-encoding: chunked"
+    assert found.answer.parts[-1][1] == b"0\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "fault", ["garble@event=1", "split=1", "merge=9", "slow-start=1s", "stall=1s@event=1"]
+)
+def test_a_body_of_the_same_length_keeps_it(fault):
+    headers = ((b"Content-Type", b"text/event-stream"), (b"Content-Length", b"%d" % len(BODY)))
+    found = injected(fault, headers=headers)
+    assert found.hit
+    assert b"\r\nContent-Length: %d\r\n" % len(BODY) in found.answer.parts[0][1]
+    assert b"".join(data for _, data in found.answer.parts[1:]) == body(found)
+
+
+def test_nothing_else_hits_what_was_cut_before_its_head():
+    found = injected("truncate@time=500us", "stall=1s@byte=0", "split=1", "reset@byte=0")
+    assert (found.hit, found.answer.parts) == ((0,), ((0.5 * MS, b""),))

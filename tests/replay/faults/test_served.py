@@ -4,12 +4,13 @@ import json
 import threading
 import time
 
+import anthropic
 import openai
 import pytest
 
 from tests.replay.recordings import connected, exchange, post, read_all, read_exactly, read_until, tape
 from tests.replay.testing.cassettes import chat, request
-from tests.streams import stepfun
+from tests.streams import anthropic_messages, stepfun
 from tokentape.replay import Matching, WrongFault, serve
 from tokentape.replay._connection import Connection
 
@@ -347,3 +348,27 @@ def test_a_double_is_read_twice(tmp_path):
         openai.OpenAI(base_url=replay.base_url, api_key="none", timeout=10) as client,
     ):
         assert ask(client) == "ihih"
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("status=529", "overloaded_error"),
+        ("status=429,retry-after=0", "rate_limit_error"),
+        ("error-event@event=3", "overloaded_error"),
+    ],
+)
+def test_the_anthropic_client_raises_what_it_raises_for_the_api(tmp_path, fault, error):
+    body = b'{"max_tokens":9,"messages":[{"role":"user","content":"hi"}],"model":"m","stream":true}'
+    pieces = [(number + 2, piece) for number, piece in enumerate(anthropic_messages().pieces)]
+    path = tape(tmp_path / "a.tape", exchange(path=b"/v1/messages", body=body, pieces=pieces, end_ms=99))
+    message = {"role": "user", "content": "hi"}
+    with (
+        serve(path, speed="instant", faults=[f"{fault},times=1"]) as replay,
+        anthropic.Anthropic(base_url=replay.url, api_key="none", max_retries=0, timeout=10) as client,
+    ):
+        with pytest.raises(anthropic.APIStatusError) as raised:
+            list(client.messages.create(max_tokens=9, messages=[message], model="m", stream=True))
+        assert raised.value.body["error"]["type"] == error
+        assert list(client.messages.create(max_tokens=9, messages=[message], model="m", stream=True))
+    assert hits(replay) == [1]

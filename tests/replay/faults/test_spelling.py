@@ -57,6 +57,12 @@ def test_a_list_has_faults_and_their_spellings():
         faults_of("drop-done")
 
 
+@pytest.mark.parametrize("found", [None, 7, b"drop-done", ["drop-done"]])
+def test_what_is_no_text_is_no_fault(found):
+    with pytest.raises(WrongFault, match="expected a fault such as 'status=429,times=1', found"):
+        faults_of([found])
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
