@@ -19,6 +19,8 @@ from fractions import Fraction
 from heapq import heappop, heappush, heapreplace
 from typing import TypeAlias
 
+import msgspec
+
 from tokentape.replay._lateness import Lateness
 from tokentape.replay._player_clock import PlayerClock
 from tokentape.replay._timer import Timer, kernel_timer
@@ -29,7 +31,7 @@ Clock: TypeAlias = Callable[[], int]
 """Returns the time in ns, as `time.monotonic_ns` does."""
 
 
-class Stream:
+class Stream(msgspec.Struct, eq=False):
     """One answer on its way: parts (at least one), each due at `anchor_ns` plus its offset.
 
     `anchor_ns` is a time of the system, at which the request was there. `recorded_ns` is how long the
@@ -37,38 +39,21 @@ class Stream:
     called after the last part and may play another.
     """
 
-    __slots__ = (
-        "anchor_ns",
-        "ended",
-        "halted",
-        "held",
-        "parts",
-        "position",
-        "recorded_ns",
-        "waiting",
-        "write",
-        "zero_ns",
-    )
-
-    def __init__(
-        self,
-        parts: Sequence[Part],
-        *,
-        anchor_ns: int,
-        write: Callable[[bytes], None],
-        ended: Callable[[], None],
-        recorded_ns: int = 0,
-    ) -> None:
-        self.parts = parts
-        self.anchor_ns = anchor_ns
-        self.zero_ns = anchor_ns  # in playing time, once it plays
-        self.recorded_ns = recorded_ns
-        self.write = write
-        self.ended = ended
-        self.position = 0  # of the next part
-        self.held = False  # the client does not read
-        self.waiting = False  # set aside: a piece came due while held
-        self.halted = False  # nothing more is written
+    parts: Sequence[Part]
+    anchor_ns: int
+    write: Callable[[bytes], None]
+    ended: Callable[[], None]
+    recorded_ns: int = 0
+    zero_ns: int = 0
+    """The anchor in playing time, once it plays."""
+    position: int = 0
+    """Of the next part."""
+    held: bool = False
+    """The client does not read."""
+    waiting: bool = False
+    """Set aside: a piece came due while held."""
+    halted: bool = False
+    """Nothing more is written."""
 
     @property
     def due_ns(self) -> int:
@@ -111,8 +96,12 @@ class Pacer:
         `write` or `ended`.
         """
         stream.zero_ns = self._player.playing_ns(stream.anchor_ns)
-        self._enter(stream)
-        self._go_on()
+        at_once = len(stream.parts) == 1 and stream.parts[0][0] == 0
+        if at_once and not (stream.held or self._writing or self._player.paused):
+            self._write_whole(stream)  # as all answers of an instant replay: nothing to wait for
+        else:
+            self._enter(stream)
+            self._go_on()
 
     def pause(self) -> None:
         """Write nothing more of any stream: they stand still until `resume`."""
@@ -206,7 +195,24 @@ class Pacer:
         now_ns = self._clock()
         self._lateness.add(now_ns - self._player.system_ns(due_ns))
         if is_last and not stream.halted:
-            if stream.recorded_ns:
-                self.recorded_ns += stream.recorded_ns
-                self.played_ns += now_ns - stream.anchor_ns
-            stream.ended()
+            self._end(stream, now_ns)
+
+    def _write_whole(self, stream: Stream) -> None:
+        self._writing = True
+        try:
+            if data := stream.parts[0][1]:
+                stream.write(data)
+            now_ns = self._clock()
+            self._lateness.add(now_ns - self._player.system_ns(stream.zero_ns))
+            if not stream.halted:
+                self._end(stream, now_ns)
+        finally:
+            self._writing = False
+            if self._heap:
+                self._go_on()
+
+    def _end(self, stream: Stream, now_ns: int) -> None:
+        if stream.recorded_ns:
+            self.recorded_ns += stream.recorded_ns
+            self.played_ns += now_ns - stream.anchor_ns
+        stream.ended()

@@ -5,10 +5,10 @@ RFC 9112 has a server refuse. Invariant: `feed` returns requests in the order in
 once; after a `Refusal` nothing more comes, since what follows it cannot be told apart.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import httptools
+import msgspec
 
 from tokentape.cassette import MAX_RECORD_BYTES, Headers
 
@@ -16,8 +16,7 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingRequest:
+class IncomingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A complete request. `keep_alive` is whether the client wants to keep the connection."""
 
     method: str
@@ -28,8 +27,7 @@ class IncomingRequest:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """What cannot be answered as a request, with the status and the words to say so."""
 
     status: int
@@ -116,27 +114,33 @@ class RequestReader:
     def on_url(self, url: bytes) -> None:
         """Take a part of the request's target."""
         self._target += url
-        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field, or a trailer after the body."""
-        self._count_head(len(name) + len(value) + 4)
         if self._in_head:
             self._fields.append((name, value))
-            lower = name.lower()
-            if lower == b"expect":
-                self._expects_continue = value.strip().lower() == b"100-continue"
-            elif lower == b"content-length" and value.isdigit():
-                self._check_body(int(value[:20]))
+        else:
+            self._count_head(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
         """Check what the headers must hold."""
         self._in_head = False
         self._fed_in_head = 0
-        version = self._parser.get_http_version()
+        size = len(self._target)
+        hosts = 0
+        for name, value in self._fields:
+            size += len(name) + len(value) + 4
+            lower = name.lower()
+            if lower == b"host":
+                hosts += 1
+            elif lower == b"content-length" and value.isdigit():
+                self._check_body(int(value[:20]))
+            elif lower == b"expect":
+                self._expects_continue = value.strip().lower() == b"100-continue"
+        self._count_head(size)
+        self._version = version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             self._stop(505, f"expected HTTP/1.1, found HTTP/{version}")
-        hosts = sum(name.lower() == b"host" for name, _ in self._fields)
         if hosts != 1 and (version == "1.1" or hosts):
             self._stop(400, f"expected one Host header, found {hosts}")  # RFC 9112, 3.2
         if self._parser.get_method() == b"CONNECT":
@@ -157,7 +161,7 @@ class RequestReader:
         request = IncomingRequest(
             method=self._parser.get_method().decode("ascii"),
             target=self._target,
-            http_version=self._parser.get_http_version(),
+            http_version=self._version,
             body=b"".join(self._body),
             keep_alive=self._parser.should_keep_alive(),
             headers=tuple(self._fields),

@@ -1,6 +1,5 @@
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.replay.recordings import post
 from tokentape.replay._requests import IncomingRequest, Refusal, RequestReader
