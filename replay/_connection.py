@@ -14,13 +14,16 @@ from typing import cast
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Clock, Pacer, Stream
 from tokentape.replay._reply import Ending, Reply
-from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader
+from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader, SeenRequests
 
 _LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
 
 
 class Connection(asyncio.Protocol):
-    """The protocol of a connection; `opened` and `lost` are told when it begins and when it is over."""
+    """The protocol of a connection; `opened` and `lost` are told when it begins and when it is over.
+
+    Connections may share what their readers have `seen`.
+    """
 
     def __init__(
         self,
@@ -30,13 +33,14 @@ class Connection(asyncio.Protocol):
         clock: Clock,
         opened: Callable[["Connection"], None],
         lost: Callable[["Connection"], None],
+        seen: SeenRequests | None = None,
     ) -> None:
         self._answer = answer
         self._pacer = pacer
         self._clock = clock
         self._opened = opened
         self._lost = lost
-        self._reader = RequestReader()
+        self._reader = RequestReader(seen=seen)
         self._waiting: deque[Incoming] = deque()
         self._stream: Stream | None = None
         self._write_paused = False

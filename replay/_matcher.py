@@ -29,7 +29,7 @@ from tokentape.replay._wildcard import Place, Wildcard, has_placeholder, wild_pl
 _CANDIDATES = 32  # a miss is explained while streams are paced: its cost is bounded by these two
 _MAX_COMPARED_BYTES = 1 << 20
 _MAX_SEEN_BYTES = 1 << 23
-_SEEN_BYTES = 500  # what one takes beside what was sent
+_OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 
 _ALL = b""  # stands for the digest of the one row of all exchanges
 _EXHAUSTED = "exhausted is error; cycle or last would answer again"
@@ -77,7 +77,7 @@ class Matcher(Generic[R]):
         self._digests: list[bytes] = []  # of each exchange
         self._rows: dict[bytes, list[int]] = {}  # by digest
         self._wildcards: list[Wildcard] = []
-        self._seen: Seen[object, bytes | None] = Seen(_MAX_SEEN_BYTES)
+        self._seen: Seen[object, bytes] = Seen(_MAX_SEEN_BYTES)  # the digest for a request, b"" for none
         self._matters = {b"content-type", *(name.encode() for name in self.matching.headers)}
         self._index()
         self._in_order = self.matching.order == "recorded"
@@ -155,8 +155,13 @@ class Matcher(Generic[R]):
     def _known(self, key: RequestKey) -> bytes | None:
         """Return the digest of the recorded requests that are the same as a live one, if there are any."""
         headers = [field for field in key.headers if field[0].lower() in self._matters]
-        size = _SEEN_BYTES + len(key.path) + len(key.body) + sum(len(value) for _, value in headers)
-        return self._seen.get((key.method, key.path, key.body, *headers), size, lambda: self._find(key))
+        seen = (key.method, key.path, key.body, *headers)
+        found = self._seen.get(seen)
+        if found is None:
+            found = self._find(key) or b""
+            size = len(key.path) + len(key.body) + sum(_OBJECT_BYTES + len(value) for _, value in headers)
+            self._seen.keep(seen, found, _OBJECT_BYTES + size)
+        return found or None
 
     def _find(self, key: RequestKey) -> bytes | None:
         found = self._compared(key)

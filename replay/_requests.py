@@ -3,6 +3,9 @@
 The parsing is httptools' (llhttp). Here are the limits, which hold before the memory is taken, and what
 RFC 9112 has a server refuse. Invariant: `feed` returns requests in the order in which they came, each
 once; after a `Refusal` nothing more comes, since what follows it cannot be told apart.
+
+A request that comes whole in one read, as most do, is known again by its bytes where another may begin, and
+is not parsed again: the parser would be where it is now.
 """
 
 from typing import TypeAlias
@@ -11,8 +14,10 @@ import httptools
 import msgspec
 
 from tokentape.cassette import MAX_RECORD_BYTES, Headers
+from tokentape.replay._seen import Seen
 
 MAX_HEAD_BYTES = 64 * 1024
+_OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
 
 
@@ -35,23 +40,42 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Incoming: TypeAlias = IncomingRequest | Refusal
+SeenRequests: TypeAlias = Seen[bytes, IncomingRequest]
 
 
 class RequestReader:
-    """Reads the requests of one connection."""
+    """Reads the requests of one connection. Readers with the same limits may share what they have `seen`."""
 
-    def __init__(self, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        max_head_bytes: int = MAX_HEAD_BYTES,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        seen: SeenRequests | None = None,
+    ) -> None:
         self._max_head_bytes = max_head_bytes
         self._max_body_bytes = max_body_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._found: list[Incoming] = []
         self._refusal: Refusal | None = None
+        self._seen = seen
         self._fed_in_head = 0
         self._expects_continue = False
         self.on_message_begin()
+        self._between = True  # nothing of the next request is here yet
 
     def feed(self, data: bytes) -> list[Incoming]:
         """Return the requests that these bytes complete, and a refusal where they go wrong."""
+        if self._seen is None or not self._between:
+            return self._feed(data)
+        if known := self._seen.get(data):
+            return [known]
+        found = self._feed(data)
+        if self._between and len(found) == 1 and isinstance(found[0], IncomingRequest):
+            self._seen.keep(data, found[0], 2 * len(data) + _OBJECT_BYTES * (len(found[0].headers) + 1))
+        return found
+
+    def _feed(self, data: bytes) -> list[Incoming]:
         while data and self._refusal is None:
             if self._in_head:
                 self._fed_in_head += len(data)
@@ -91,6 +115,7 @@ class RequestReader:
 
     def _refuse(self, status: int, message: str) -> None:
         if self._refusal is None:
+            self._between = False
             self._refusal = Refusal(status=status, message=message)
             self._found.append(self._refusal)
 
@@ -103,6 +128,7 @@ class RequestReader:
 
     def on_message_begin(self) -> None:
         """Begin a request."""
+        self._between = False
         self._in_head = True
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
@@ -168,6 +194,7 @@ class RequestReader:
         )
         self._found.append(request)
         self.on_message_begin()
+        self._between = request.keep_alive
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size

@@ -19,10 +19,12 @@ from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
+from tokentape.replay._requests import SeenRequests
 from tokentape.replay._stats import Stats
 from tokentape.replay._tally import Tally, combined
 
 _BACKLOG = 1_024  # a load test opens its connections all at once
+_MAX_SEEN_BYTES = 1 << 22
 
 
 class Server:
@@ -44,6 +46,7 @@ class Server:
         self._answering = Answering(repertoire, matching=matching)
         self._cut_off = 0
         self._connections: set[Connection] = set()
+        self._seen = SeenRequests(_MAX_SEEN_BYTES)
         self._listener: asyncio.Server | None = None
         self._lateness = Lateness()
         self._pacer: Pacer | None = None
@@ -201,6 +204,7 @@ class Server:
             clock=self._clock,
             opened=self._opened,
             lost=self._lost,
+            seen=self._seen,
         )
 
     def _opened(self, connection: Connection) -> None:

@@ -1,26 +1,23 @@
 from tokentape.replay._seen import Seen
 
 
-def test_the_same_is_found_once():
-    seen, asked = Seen(10), []
-
-    def find(key):
-        asked.append(key)
-        return None if key == "b" else key.upper()
-
-    assert [seen.get(key, 1, lambda key=key: find(key)) for key in "abab"] == ["A", None, "A", None]
-    assert asked == ["a", "b"]
+def test_what_was_kept_is_found_and_nothing_else():
+    seen = Seen(10)
+    seen.keep("a", 1, 5)
+    seen.keep("b", 2, 5)
+    assert [seen.get(key) for key in "abc"] == [1, 2, None]
 
 
-def test_no_more_is_kept_than_is_allowed_and_what_is_too_large_is_never_kept():
-    seen, asked = Seen(10), []
-
-    def get(key, size):
-        return seen.get(key, size, lambda: asked.append(key) or key)
-
+def test_no_more_is_kept_than_is_allowed_and_the_latest_is():
+    seen = Seen(10)
     for n in range(100):
-        assert get(n, 4) == n
+        seen.keep(n, n, 4)
+        assert seen.get(n) == n
         assert len(seen) <= 2
-    assert get("large", 11) == get("large", 11) == "large"
+
+
+def test_what_is_too_large_is_never_kept():
+    seen = Seen(10)
+    seen.keep("large", 1, 11)
+    assert seen.get("large") is None
     assert len(seen) == 0
-    assert asked == [*range(100), "large", "large"]
