@@ -27,9 +27,11 @@ PLAYED_NS = 4_000_000_000
 LONG_GAPS = 2_000
 LONG_GAP_NS = 5_000_000
 LONG_STREAMS = 9
+RATIO_STREAMS = 100
 P50_MS = 0.2
 P99_MS = 5.0
 DRIFT_MS = 2.0
+OF_SLEEPING = 5.0
 
 
 def run() -> Iterator[dict[str, Any]]:
@@ -46,26 +48,16 @@ def _loads(folder: Path) -> Iterator[dict[str, Any]]:
     recording, other = tape(folder / "a.tape", pieces, GAP_NS), fixture(folder / "a.json", pieces, GAP_NS)
     for streams in STREAMS:
         load = f"{streams:,} stream{'s' * (streams > 1)} x {1_000_000_000 // GAP_NS} pieces/s"
-        with servers.replay(recording) as served:
-            client = lateness_ms(served.port, streams=streams, gap_ns=GAP_NS)
-        ours = served.lateness_ms
-        beside = f"{_percentiles(ours)}; client: {_percentiles(client)}"
-        numbers = {"server_ms": ours, "client_ms": client}
-        yield _row(f"{load}: p50 in the server", ours["p50"], P50_MS, beside, **numbers)
-        yield _row(f"{load}: p99 in the server", ours["p99"], P99_MS, **numbers)
-        with servers.sleeping(pieces, GAP_NS) as served:
-            client = lateness_ms(served.port, streams=streams, gap_ns=GAP_NS)
-        beside = f"{_percentiles(served.lateness_ms)}; client: {_percentiles(client)}"
-        numbers = {"server_ms": served.lateness_ms, "client_ms": client}
-        yield _row(f"{load}: p50 in aiohttp that sleeps", served.lateness_ms["p50"], None, beside, **numbers)
-        if streams == STREAMS[1]:
-            ratio = served.lateness_ms["p50"] / max(ours["p50"], 0.001)  # it is rounded down to 1 us
-            yield {
-                **_row(f"{load}: p50 in the server, aiohttp that sleeps / replay", ratio, 5.0),
-                "unit": "x",
-                "better": "higher",
-            }
-        yield _by_aimock(f"{load}: p50 at the client of aimock", "p50", other, streams, GAP_NS)
+        ours = _played(servers.replay(recording), streams, GAP_NS)
+        yield _row("replay", f"{load}: p50 in the server", ours["server_ms"]["p50"], ours, limit=P50_MS)
+        yield _row("replay", f"{load}: p99 in the server", ours["server_ms"]["p99"], limit=P99_MS)
+        its = _played(servers.sleeping(pieces, GAP_NS), streams, GAP_NS)
+        yield _row("aiohttp", f"{load}: p50 in the server", its["server_ms"]["p50"], its)
+        if streams == RATIO_STREAMS:
+            ratio = its["server_ms"]["p50"] / max(ours["server_ms"]["p50"], 0.001)  # rounded down to 1 us
+            row = _row("replay", f"{load}: p50 in the server, aiohttp / replay", ratio, limit=OF_SLEEPING)
+            yield {**row, "unit": "x", "better": "higher"}
+        yield _by_aimock(f"{load}: p50 at the client", "p50", other, streams, GAP_NS)
 
 
 def _speeds(folder: Path) -> Iterator[dict[str, Any]]:
@@ -73,17 +65,9 @@ def _speeds(folder: Path) -> Iterator[dict[str, Any]]:
         gap_ns = int(GAP_NS / speed)
         pieces = PLAYED_NS // gap_ns
         path = tape(folder / f"{speed:g}.tape", pieces, GAP_NS, first_ns=int(FIRST_NS * speed))
-        with servers.replay(path, f"{speed:g}") as served:
-            client = lateness_ms(served.port, streams=SPEED_STREAMS, gap_ns=gap_ns)
-        load = f"{SPEED_STREAMS} streams x {speed * 1_000_000_000 / GAP_NS:g} pieces/s, {speed:g}x"
-        yield _row(
-            f"{load}: p50 in the server",
-            served.lateness_ms["p50"],
-            None,
-            f"{_percentiles(served.lateness_ms)}; client: {_percentiles(client)}",
-            server_ms=served.lateness_ms,
-            client_ms=client,
-        )
+        played = _played(servers.replay(path, f"{speed:g}"), SPEED_STREAMS, gap_ns)
+        what = f"{speed:g}x, {SPEED_STREAMS} streams x {1_000_000_000 / gap_ns:g} pieces/s: p50 in the server"
+        yield _row("replay", what, played["server_ms"]["p50"], played)
 
 
 def _drift(folder: Path) -> Iterator[dict[str, Any]]:
@@ -92,43 +76,58 @@ def _drift(folder: Path) -> Iterator[dict[str, Any]]:
     what = f"{load}: the last piece at the client, median"
     recording = tape(folder / "long.tape", pieces, LONG_GAP_NS)
     for name, limit, server in (
-        ("", DRIFT_MS, servers.replay(recording)),
-        (", aiohttp that sleeps", None, servers.sleeping(pieces, LONG_GAP_NS)),
+        ("replay", DRIFT_MS, servers.replay(recording)),
+        ("aiohttp", None, servers.sleeping(pieces, LONG_GAP_NS)),
     ):
-        client = _played(server, LONG_STREAMS, LONG_GAP_NS)
-        yield _row(what + name, client["last"], limit, f"all: {_percentiles(client)}", client_ms=client)
+        played = _played(server, LONG_STREAMS, LONG_GAP_NS)
+        yield _row(name, what, played["client_ms"]["last"], played, limit=limit)
     other = fixture(folder / "long.json", pieces, LONG_GAP_NS)
-    yield _by_aimock(f"{what}, aimock", "last", other, LONG_STREAMS, LONG_GAP_NS)
+    yield _by_aimock(what, "last", other, LONG_STREAMS, LONG_GAP_NS)
 
 
 def _by_aimock(what: str, measured: str, path: Path, streams: int, gap_ns: int) -> dict[str, Any]:
     try:
-        client = _played(servers.replay_by_aimock(path), streams, gap_ns)
+        played = _played(servers.replay_by_aimock(path), streams, gap_ns)
     except aimock.Missing as missing:
-        return {**_row(what, 0.0, None), "measured": None, "skipped": str(missing)}
-    beside = f"{_percentiles(client)}; last {client['last']:.3g} ms"
-    return _row(what, client[measured], None, beside, client_ms=client)
+        return {**_row("aimock", what, 0.0), "measured": None, "skipped": str(missing)}
+    return _row("aimock", what, played["client_ms"][measured], played)
 
 
 def _played(server: AbstractContextManager[servers.Served], streams: int, gap_ns: int) -> dict[str, Any]:
     with server as served:
-        return lateness_ms(served.port, streams=streams, gap_ns=gap_ns)
+        client = lateness_ms(served.port, streams=streams, gap_ns=gap_ns)
+    pieces = client.pop("pieces")
+    return {
+        "server_ms": served.lateness_ms,
+        "client_ms": client,
+        "pieces": pieces,
+        "cpu_us_a_piece": served.cpu_ns / pieces / 1e3,
+    }
 
 
 def _row(
-    what: str, measured: float, limit: float | None, beside: str = "", **numbers: object
+    server: str,
+    what: str,
+    measured: float,
+    played: dict[str, Any] | None = None,
+    *,
+    limit: float | None = None,
 ) -> dict[str, Any]:
     return {
-        "benchmark": "replay lateness",
+        "benchmark": f"{server} lateness",
         "what": what,
         "measured": measured,
         "unit": "ms",
         "limit": limit,
         "better": "lower",
-        "beside": beside,
-        **numbers,
+        **({"beside": _beside(played), **played} if played else {}),
     }
 
 
-def _percentiles(found: dict[str, float]) -> str:
-    return f"p50 {found['p50']:.3g}, p99 {found['p99']:.3g}, max {found['max']:.3g} ms"
+def _beside(played: dict[str, Any]) -> str:
+    seen = [
+        f"{who} " + "/".join(f"{played[f'{who}_ms'][name]:.3g}" for name in ("p50", "p99", "max")) + " ms"
+        for who in ("server", "client")
+        if played[f"{who}_ms"]
+    ]
+    return f"{', '.join(seen)} (p50/p99/max), {played['cpu_us_a_piece']:.3g} us CPU a piece"

@@ -31,11 +31,16 @@ _TIMEOUT_S = 30
 
 @dataclass
 class Served:
-    """A server that runs. `lateness_ms` is what it measured itself, once it has been stopped."""
+    """A server that runs. Once it has been stopped, the rest is there.
+
+    `lateness_ms` and `pieces` are what it counted itself, if it does. `cpu_ns` is what it took from when it
+    listened on.
+    """
 
     port: int
     lateness_ms: dict[str, float] = field(default_factory=dict)
     pieces: int = 0
+    cpu_ns: int = 0
 
 
 @contextmanager
@@ -77,7 +82,9 @@ def _server(*command: str) -> Iterator[Served]:
             process = subprocess.Popen(command, stdout=out, stderr=err, cwd=_ROOT)
         try:
             served = Served(_port(process, out, err))
+            before_ns = _cpu_ns(process.pid)
             yield served
+            served.cpu_ns = _cpu_ns(process.pid) - before_ns
         finally:
             process.terminate()
             try:
@@ -89,6 +96,12 @@ def _server(*command: str) -> Iterator[Served]:
         if found.startswith(b"{"):
             said = json.loads(found)
             served.lateness_ms, served.pieces = said["lateness_ms"], said["pieces"]
+
+
+def _cpu_ns(pid: int) -> int:
+    """Return the CPU time that all threads of a process have used."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads)
 
 
 def _port(process: subprocess.Popen[bytes], *outputs: IO[bytes]) -> int:

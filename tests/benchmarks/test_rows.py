@@ -122,6 +122,7 @@ def test_the_lateness_of_a_replay_is_measured_beside_its_peers(monkeypatch, peer
     from benchmarks import replay_lateness
 
     monkeypatch.setattr(replay_lateness, "STREAMS", (1, 3))
+    monkeypatch.setattr(replay_lateness, "RATIO_STREAMS", 3)
     monkeypatch.setattr(replay_lateness, "SPEED_STREAMS", 2)
     monkeypatch.setattr(replay_lateness, "SPEEDS", (0.25, 16.0))
     monkeypatch.setattr(replay_lateness, "GAP_NS", 4_000_000)
@@ -130,20 +131,35 @@ def test_the_lateness_of_a_replay_is_measured_beside_its_peers(monkeypatch, peer
     monkeypatch.setattr(replay_lateness, "LONG_STREAMS", 2)
     rows = list(replay_lateness.run())
     assert [row["limit"] for row in rows if row["limit"]] == [0.2, 5.0, 0.2, 5.0, 5.0, 2.0]
-    played = {row["what"]: row["client_ms"]["pieces"] for row in rows if "client_ms" in row}
-    assert {what: pieces for what, pieces in played.items() if "p50 in the server" in what} == {
-        "1 stream x 250 pieces/s: p50 in the server": 10,
-        "3 streams x 250 pieces/s: p50 in the server": 30,
-        "2 streams x 62.5 pieces/s, 0.25x: p50 in the server": 2 * 2,
-        "2 streams x 4000 pieces/s, 16x: p50 in the server": 2 * 160,
-    }
+    played = [
+        (row["benchmark"].split()[0], row["what"].partition(":")[0], row["pieces"])
+        for row in rows
+        if "pieces" in row
+    ]
+    assert [each for each in played if each[0] != "aimock"] == [
+        ("replay", "1 stream x 250 pieces/s", 10),
+        ("aiohttp", "1 stream x 250 pieces/s", 10),
+        ("replay", "3 streams x 250 pieces/s", 30),
+        ("aiohttp", "3 streams x 250 pieces/s", 30),
+        ("replay", "0.25x, 2 streams x 62.5 pieces/s", 2 * 2),
+        ("replay", "16x, 2 streams x 4000 pieces/s", 2 * 160),
+        ("replay", "2 streams of 5 gaps of 5 ms", 2 * 6),
+        ("aiohttp", "2 streams of 5 gaps of 5 ms", 2 * 6),
+    ]
+    assert (
+        all(each in played for each in [("aimock", *each[1:]) for each in played if each[0] == "aiohttp"])
+        is peers
+    )
     assert_shown(rows, aimock_rows=3, peers=peers)
 
 
 def assert_shown(rows, *, aimock_rows, peers):
     skipped = [row for row in rows if row["measured"] is None]
     assert len(skipped) == (0 if peers else aimock_rows)
-    assert all(row["skipped"] == "npm is not installed" and "aimock" in row["what"] for row in skipped)
+    assert all(
+        row["skipped"] == "npm is not installed" and "aimock" in row["benchmark"] + row["what"]
+        for row in skipped
+    )
     for row in rows:
         assert isinstance(command.met(row), bool)
         assert json.loads(json.dumps(row)) == row
