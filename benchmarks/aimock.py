@@ -1,14 +1,18 @@
 """aimock, a mock server of the field for Node, installed from npm where it is not there yet.
 
-`build/bench` keeps it. Where npm, Node or the network are missing there is `Missing`, with the reason.
+It is kept in `build/`. Where npm, Node or the network are missing there is `Missing`, with the reason.
 """
 
 import subprocess
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 _VERSION = "1.43.0"
-_FOLDER = Path(__file__).parents[1] / "build" / "bench"
+_BUILD = Path(__file__).parents[1] / "build"
+_FOLDER = _BUILD / f"aimock-{_VERSION}"
+_QUIETLY = ("--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--loglevel=error")
 _TIMEOUT_S = 120
 
 
@@ -16,19 +20,33 @@ class Missing(Exception):
     """aimock cannot be run here; the message says why."""
 
 
-@cache
 def command() -> tuple[str, ...]:
     """Return what starts aimock, less its options. Raises `Missing`."""
-    package = _FOLDER / "node_modules" / "@copilotkit" / "aimock"
-    script = package / "dist" / "cli.js"
-    if not (script.exists() and f'"version": "{_VERSION}"' in (package / "package.json").read_text()):
-        _FOLDER.mkdir(parents=True, exist_ok=True)
-        _done("npm", "install", "--prefix", str(_FOLDER), *_QUIETLY, f"@copilotkit/aimock@{_VERSION}")
-    _done("node", str(script), "--help")
-    return "node", str(script)
+    found = _tried()
+    if isinstance(found, Missing):
+        raise found
+    return found
 
 
-_QUIETLY = ("--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--loglevel=error")
+@cache
+def _tried() -> tuple[str, ...] | Missing:
+    """Try once: where npm waits for a network that is not there, it does so for minutes."""
+    try:
+        return _installed()
+    except Missing as missing:
+        return missing
+
+
+def _installed() -> tuple[str, ...]:
+    if not _FOLDER.exists():
+        _BUILD.mkdir(exist_ok=True)
+        with TemporaryDirectory(dir=_BUILD) as folder:
+            _done("npm", "install", "--prefix", folder, *_QUIETLY, f"@copilotkit/aimock@{_VERSION}")
+            with suppress(OSError):  # another process was first
+                Path(folder, "node_modules").rename(_FOLDER)
+    script = str(_FOLDER / "@copilotkit" / "aimock" / "dist" / "cli.js")
+    _done("node", script, "--help")
+    return "node", script
 
 
 def _done(*arguments: str) -> None:
