@@ -107,6 +107,8 @@ class Connection(asyncio.Protocol):
             self._pacer.release(self._stream)
 
     def _answer_waiting(self, now_ns: int) -> None:
+        if self._answering:
+            return  # an answer that ended while it began: the loop below goes on with the next
         self._answering = True
         try:
             while self._waiting and self._stream is None:
@@ -162,7 +164,7 @@ class Connection(asyncio.Protocol):
             self._waiting.clear()
         if self._ending == "reset":
             self._reset()
-        elif not self._answering:  # else it ended while it began: the loop there goes on with the next
+        else:
             self._answer_waiting(self._clock())
 
     def _write(self, data: bytes) -> None:

@@ -19,8 +19,6 @@ from fractions import Fraction
 from heapq import heappop, heappush, heapreplace
 from typing import TypeAlias
 
-import msgspec
-
 from tokentape.replay._lateness import Lateness
 from tokentape.replay._player_clock import PlayerClock
 from tokentape.replay._timer import Timer, kernel_timer
@@ -31,7 +29,7 @@ Clock: TypeAlias = Callable[[], int]
 """Returns the time in ns, as `time.monotonic_ns` does."""
 
 
-class Stream(msgspec.Struct, eq=False):
+class Stream:
     """One answer on its way: parts (at least one), each due at `anchor_ns` plus its offset.
 
     `anchor_ns` is a time of the system, at which the request was there. `recorded_ns` is how long the
@@ -39,21 +37,38 @@ class Stream(msgspec.Struct, eq=False):
     called after the last part and may play another.
     """
 
-    parts: Sequence[Part]
-    anchor_ns: int
-    write: Callable[[bytes], None]
-    ended: Callable[[], None]
-    recorded_ns: int = 0
-    zero_ns: int = 0
-    """The anchor in playing time, once it plays."""
-    position: int = 0
-    """Of the next part."""
-    held: bool = False
-    """The client does not read."""
-    waiting: bool = False
-    """Set aside: a piece came due while held."""
-    halted: bool = False
-    """Nothing more is written."""
+    __slots__ = (
+        "anchor_ns",
+        "ended",
+        "halted",
+        "held",
+        "parts",
+        "position",
+        "recorded_ns",
+        "waiting",
+        "write",
+        "zero_ns",
+    )
+
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        *,
+        anchor_ns: int,
+        write: Callable[[bytes], None],
+        ended: Callable[[], None],
+        recorded_ns: int = 0,
+    ) -> None:
+        self.parts = parts
+        self.anchor_ns = anchor_ns
+        self.zero_ns = anchor_ns  # in playing time, once it plays
+        self.recorded_ns = recorded_ns
+        self.write = write
+        self.ended = ended
+        self.position = 0  # of the next part
+        self.held = False  # the client does not read
+        self.waiting = False  # set aside: a piece came due while held
+        self.halted = False  # nothing more is written
 
     @property
     def due_ns(self) -> int:
@@ -96,7 +111,7 @@ class Pacer:
         `write` or `ended`.
         """
         stream.zero_ns = self._player.playing_ns(stream.anchor_ns)
-        at_once = len(stream.parts) == 1 and stream.parts[0][0] == 0
+        at_once = len(stream.parts) == 1 and stream.due_ns == stream.zero_ns
         if at_once and not (stream.held or self._writing or self._player.paused):
             self._write_whole(stream)  # as all answers of an instant replay: nothing to wait for
         else:

@@ -61,17 +61,17 @@ class RequestReader:
         self._seen = seen
         self._fed_in_head = 0
         self._expects_continue = False
-        self.on_message_begin()
-        self._between = True  # nothing of the next request is here yet
+        self._ended = False  # nothing more is taken
+        self._clear()
 
     def feed(self, data: bytes) -> list[Incoming]:
         """Return the requests that these bytes complete, and a refusal where they go wrong."""
-        if self._seen is None or not self._between:
+        if self._seen is None or self._begun or self._ended:
             return self._feed(data)
         if known := self._seen.get(data):
             return [known]
         found = self._feed(data)
-        if self._between and len(found) == 1 and isinstance(found[0], IncomingRequest):
+        if not (self._begun or self._ended) and len(found) == 1 and isinstance(found[0], IncomingRequest):
             self._seen.keep(data, found[0], 2 * len(data) + _OBJECT_BYTES * (len(found[0].headers) + 1))
         return found
 
@@ -113,9 +113,19 @@ class RequestReader:
         fields = [name + b": " + value for name, value in self._fields if name.lower() != b"upgrade"]
         return b"\r\n".join([start, *fields, b"", b""])
 
+    def _clear(self) -> None:
+        self._begun = False
+        self._in_head = True
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._expects_continue = False
+
     def _refuse(self, status: int, message: str) -> None:
         if self._refusal is None:
-            self._between = False
+            self._ended = True
             self._refusal = Refusal(status=status, message=message)
             self._found.append(self._refusal)
 
@@ -128,14 +138,8 @@ class RequestReader:
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._between = False
-        self._in_head = True
-        self._target = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._expects_continue = False
+        self._clear()
+        self._begun = True
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the request's target."""
@@ -193,8 +197,8 @@ class RequestReader:
             headers=tuple(self._fields),
         )
         self._found.append(request)
-        self.on_message_begin()
-        self._between = request.keep_alive
+        self._ended = not request.keep_alive
+        self._clear()
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size

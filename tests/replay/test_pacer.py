@@ -401,8 +401,8 @@ def test_an_answer_of_one_part_waits_where_any_other_would():
         anchor_ns=world.now,
         write=world.log.append,
         ended=lambda: world.log.append("ended"),
-        held=True,
     )
+    world.pacer.hold(held)
     world.pacer.play(held)
     world.pacer.pause()
     world.play("paused", 0)

@@ -186,6 +186,16 @@ def test_after_a_refusal_nothing_is_known_again():
     assert reader.feed(asked) == []
 
 
+def test_a_body_that_is_a_known_request_is_a_body():
+    seen = Seen(10_000)
+    asked = post(b"abc")
+    RequestReader(seen=seen).feed(asked)
+    reader = RequestReader(seen=seen)
+    assert reader.feed(post(asked).removesuffix(asked)) == []
+    (found,) = reader.feed(asked)
+    assert found.body == asked
+
+
 def test_a_request_that_came_before_is_not_parsed_again(monkeypatch):
     seen = Seen(10_000)
     (first,) = RequestReader(seen=seen).feed(post(b"abc"))
