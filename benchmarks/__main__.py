@@ -12,7 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-BENCHMARKS = ("recorder", "stamps", "memory", "replay_lateness", "replay_instant", "analysis")
+BENCHMARKS = (
+    "recorder",
+    "stamps",
+    "memory",
+    "replay_lateness",
+    "replay_instant",
+    "replay_memory",
+    "analysis",
+)
 _COLUMNS = ("benchmark", "what", "measured", "limit", "", "beside")
 _WIDTH = 160  # in a file or a pipe
 

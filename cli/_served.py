@@ -16,7 +16,8 @@ def served_json(stats: Stats) -> str:
     """
     found = asdict(stats)
     found["lateness_ms"] = _milliseconds(stats.lateness)
-    found["pieces"] = found.pop("lateness")["pieces"]
+    found["pieces"], found["held"] = stats.lateness.pieces, stats.lateness.held
+    del found["lateness"]
     return json_text({"hits": stats.hits, **found})
 
 
@@ -47,6 +48,10 @@ def served_table(stats: Stats) -> str:
         counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
+    if stats.unread:
+        counts += f"; {stats.unread} cut off because the client did not read"
+    if stats.incomplete:
+        counts += f"; {counted(stats.incomplete, 'request')} never completed"
     return "\n".join([*lines, "", counts, _lateness(stats)])
 
 
@@ -72,16 +77,19 @@ def _lateness_above(lateness: LatenessSummary, limit_ns: int) -> str:
     found = (lateness.p99_ns or 0) / 1e6
     return (
         f"expected a lateness p99 of at most {limit_ns / 1e6:g} ms, found {found:.3f} ms: "
-        "the machine was busy with something else, or a client did not read"
+        "the machine was busy with something else"
     )
 
 
 def _lateness(stats: Stats) -> str:
     lateness = stats.lateness
     found = [f"{name} {ms:.3f} ms" for name, ms in _milliseconds(lateness).items() if ms is not None]
+    held = f"{counted(lateness.held, 'piece')} waited for clients that did not read"
     if not found:
-        return "no pieces were sent"
+        return held if lateness.held else "no pieces were sent"
     line = f"lateness of {counted(lateness.pieces, 'piece')}: {', '.join(found)}"
+    if lateness.held:
+        line += f"; {held}"
     return line if stats.speed is None else f"{line}; speed achieved: {stats.speed:.4g}x"
 
 

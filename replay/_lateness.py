@@ -1,7 +1,7 @@
 """How late pieces were: a distribution in bounded memory, exact to the microsecond.
 
 Lateness is counted in buckets of 1 us; what is a second late or more, in buckets of 1 ms, so that a day
-of clients that do not read cannot fill the memory. The maximum is exact. Invariant: the buckets hold
+of a machine that stands still cannot fill the memory. The maximum is exact. Invariant: the buckets hold
 every piece that was counted.
 """
 
@@ -17,7 +17,8 @@ class LatenessSummary:
     """The lateness of `pieces` timed writes: heads, pieces of bodies and ends of answers.
 
     It is counted until the bytes are written. What the system does not take yet waits in the process, 64 KiB
-    and a piece at most, and counts as written. Where nothing was written, all are None.
+    and a piece at most, and counts as written. Where nothing was written, all are None. `held` are other
+    writes, which came due while their client did not read: when they went was its doing.
     A percentile is the smallest lateness (rounded down to 1 us; to 1 ms from a second on) that so many
     percent of the pieces do not exceed.
     """
@@ -26,6 +27,7 @@ class LatenessSummary:
     p50_ns: int | None = None
     p99_ns: int | None = None
     max_ns: int | None = None
+    held: int = 0
 
 
 class Lateness:
@@ -36,6 +38,8 @@ class Lateness:
         """How many pieces by the lower bound of their lateness in ns."""
         self.max_ns = 0
         """The greatest lateness in ns."""
+        self.held = 0
+        """How many pieces waited for their client, and are not in the distribution."""
 
     def add(self, late_ns: int) -> None:
         """Count one piece that was `late_ns` late."""
@@ -48,6 +52,7 @@ class Lateness:
         for bucket, count in other.buckets.copy().items():  # copy() does not let another thread in between
             self.buckets[bucket] = self.buckets.get(bucket, 0) + count
         self.max_ns = max(self.max_ns, other.max_ns)
+        self.held += other.held
 
     def summary(self) -> LatenessSummary:
         """Return the distribution of what was counted so far."""
@@ -58,6 +63,7 @@ class Lateness:
             p50_ns=_percentile(buckets, pieces, 50),
             p99_ns=_percentile(buckets, pieces, 99),
             max_ns=self.max_ns if pieces else None,
+            held=self.held,
         )
 
 

@@ -5,7 +5,7 @@ a line in `lost` or `remarks` says why it is not.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import TypeAlias
 
@@ -16,6 +16,7 @@ from tokentape.replay._models import models_of
 from tokentape.replay._paths import expanded
 from tokentape.replay._quantities import Speed
 from tokentape.replay._request_key import RequestKey, request_key
+from tokentape.replay._store import Store
 from tokentape.replay._timing import Timing
 from tokentape.replay._wire import Answer, exchange_name, prepare
 
@@ -71,8 +72,9 @@ def load(
     lost: list[str] = []
     remarks: list[str] = []
     unfinished: list[str] = []
-    for name in names:
-        recorded += _load_one(name, timing, lost, remarks, unfinished)
+    with Store() as store:
+        for name in names:
+            recorded += _load_one(name, timing, store, lost, remarks, unfinished)
     if not recorded:
         found = [*lost, *remarks] or ["it is empty"]
         reasons = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
@@ -89,10 +91,10 @@ def load(
 
 
 def _load_one(
-    name: str, timing: Timing, lost: list[str], remarks: list[str], unfinished: list[str]
+    name: str, timing: Timing, store: Store, lost: list[str], remarks: list[str], unfinished: list[str]
 ) -> list[Recorded]:
     with cassette.open(name, lenient=True) as tape:
-        found = list(_prepared(name, tape, timing, lost, remarks))
+        found = list(_prepared(name, tape, timing, store, lost, remarks))
         lost += [f"{name}: {damage}" for damage in tape.damage]
         unfinished += [name] if tape.interrupted or tape.damage else []
         if tape.interrupted and not tape.damage:
@@ -108,7 +110,7 @@ def _load_one(
 
 
 def _prepared(
-    name: str, tape: cassette.Reader, timing: Timing, lost: list[str], remarks: list[str]
+    name: str, tape: cassette.Reader, timing: Timing, store: Store, lost: list[str], remarks: list[str]
 ) -> Iterator[tuple[tuple[int, int, int], Recorded]]:
     for exchange in cassette.exchanges(tape):
         source = exchange_name(name, exchange)
@@ -123,7 +125,7 @@ def _prepared(
             continue
         recorded = Recorded(
             key=request_key(request.method, request.path, request.body, request.headers),
-            answer=answer,
+            answer=replace(answer, parts=store.add(answer.parts)),
             status=exchange.response.status if exchange.response else None,
             source=source,
             times=request.times,

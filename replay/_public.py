@@ -4,6 +4,7 @@ from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
 from tokentape.replay._explain import Explained, ExplainedPart, Explanation, explain
 from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
 from tokentape.replay._lateness import LatenessSummary
+from tokentape.replay._limits import Limits
 from tokentape.replay._load import Recorded, Repertoire, load
 from tokentape.replay._matching import Exhausted, Matching, Order
 from tokentape.replay._quantities import Lognormal, Speed, parse_span, parse_speed
@@ -21,6 +22,7 @@ __all__ = [
     "ExplainedPart",
     "Explanation",
     "LatenessSummary",
+    "Limits",
     "Lognormal",
     "Matching",
     "Missed",

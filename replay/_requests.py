@@ -13,12 +13,12 @@ from typing import TypeAlias
 import httptools
 import msgspec
 
-from tokentape.cassette import MAX_RECORD_BYTES, Headers
+from tokentape.cassette import Headers
+from tokentape.replay._limits import Limits
 from tokentape.replay._seen import Seen
 
-MAX_HEAD_BYTES = 64 * 1024
+_FRAMED = 6  # bytes on the wire for one of a body, where each is a chunk of its own
 _OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
-MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
 
 
 class IncomingRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,15 +46,10 @@ SeenRequests: TypeAlias = Seen[bytes, IncomingRequest]
 class RequestReader:
     """Reads the requests of one connection. Readers with the same limits may share what they have `seen`."""
 
-    def __init__(
-        self,
-        *,
-        max_head_bytes: int = MAX_HEAD_BYTES,
-        max_body_bytes: int = MAX_BODY_BYTES,
-        seen: SeenRequests | None = None,
-    ) -> None:
-        self._max_head_bytes = max_head_bytes
-        self._max_body_bytes = max_body_bytes
+    def __init__(self, limits: Limits | None = None, *, seen: SeenRequests | None = None) -> None:
+        limits = limits or Limits()
+        self._max_head_bytes = limits.max_head_bytes
+        self._max_body_bytes = limits.max_body_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._found: list[Incoming] = []
         self._refusal: Refusal | None = None
@@ -79,11 +74,20 @@ class RequestReader:
         while data and self._refusal is None:
             if self._in_head:
                 self._fed_in_head += len(data)
+            else:
+                self._fed_in_body += len(data)
             data = self._parse(data)
-        if self._in_head and self._fed_in_head > self._max_head_bytes:
-            self._refuse_head()  # a field that does not end is never handed out by the parser
+        # A field that does not end is never handed out by the parser, be it of the head or a trailer.
+        framing = self._fed_in_body - self._body_bytes * _FRAMED
+        if self._fed_in_head > self._max_head_bytes or framing > self._max_head_bytes:
+            self._refuse_head()
         found, self._found = self._found, []
         return found
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part of a request has come, and the rest has not."""
+        return self._begun
 
     def take_expectation(self) -> bool:
         """Return, once, whether the client waits for a 100 (Continue) before it sends its body."""
@@ -121,6 +125,7 @@ class RequestReader:
         self._head_bytes = 0
         self._body: list[bytes] = []
         self._body_bytes = 0
+        self._fed_in_body = 0
         self._expects_continue = False
 
     def _refuse(self, status: int, message: str) -> None:

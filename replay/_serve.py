@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
 
+from tokentape.replay._limits import Limits
 from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._matching import Matching
 from tokentape.replay._quantities import Speed
@@ -92,6 +93,7 @@ def serve(
     speed: Speed | None = None,
     timing: Timing | None = None,
     matching: Matching | None = None,
+    limits: Limits | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -101,13 +103,17 @@ def serve(
             client = openai.OpenAI(base_url=replay.base_url, api_key="any")
 
     `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
-    `matching` says which exchange answers which request, by default as `Matching()`. Answers that are on
-    their way when the block ends are cut off. Raises as `load` and `Server.start` do.
+    `matching` says which exchange answers which request, by default as `Matching()`; `limits` what a client
+    may ask for, by default as `Limits()`. Answers that are on their way when the block ends are cut off.
+    Raises as `load` and `Server.start` do.
     """
     repertoire = load(paths, speed=speed, timing=timing)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = Thread(
-        target=_run, args=(repertoire, matching, host, port, started), name="tokentape replay", daemon=True
+        target=_run,
+        args=(repertoire, matching, limits, host, port, started),
+        name="tokentape replay",
+        daemon=True,
     )
     thread.start()
     try:
@@ -123,13 +129,14 @@ def serve(
 def _run(
     repertoire: Repertoire,
     matching: Matching | None,
+    limits: Limits | None,
     host: str,
     port: int,
     started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with Server(repertoire, matching=matching) as server:
+        async with Server(repertoire, matching=matching, limits=limits) as server:
             await server.start(host, port)
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()

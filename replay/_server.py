@@ -14,12 +14,14 @@ from tokentape.replay._answering import Answering
 from tokentape.replay._connection import Connection
 from tokentape.replay._errors import CannotListen
 from tokentape.replay._lateness import Lateness
+from tokentape.replay._limits import Limits
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
 from tokentape.replay._requests import SeenRequests
+from tokentape.replay._rounds import Rounds
 from tokentape.replay._stats import Stats
 from tokentape.replay._tally import Tally, combined
 
@@ -38,6 +40,7 @@ class Server:
         repertoire: Repertoire,
         *,
         matching: Matching | None = None,
+        limits: Limits | None = None,
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self._clock = clock
@@ -47,6 +50,8 @@ class Server:
         self._cut_off = 0
         self._connections: set[Connection] = set()
         self._seen = SeenRequests(_MAX_SEEN_BYTES)
+        self._limits = limits or Limits()
+        self._rounds = Rounds(self._connections, limits=self._limits, clock=clock)
         self._listener: asyncio.Server | None = None
         self._lateness = Lateness()
         self._pacer: Pacer | None = None
@@ -77,6 +82,7 @@ class Server:
             self._pacer.close()
             raise CannotListen.because(host, port, error) from None
         self._address = self._listener.sockets[0].getsockname()[:2]
+        self._rounds.start()
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
         """Close the port, let answers that are on their way end within `grace_s`, then cut off the rest."""
@@ -92,6 +98,7 @@ class Server:
         for connection in [*self._connections]:
             connection.abort()
         await self._all_closed(None)
+        self._rounds.stop()
         self._pacer.close()
         self._listener = None
 
@@ -166,6 +173,8 @@ class Server:
             answered=self._answering.stats,
             lateness=self._lateness,
             cut_off=self._cut_off,
+            incomplete=self._rounds.ended["incomplete"],
+            unread=self._rounds.ended["unread"],
             recorded_ns=self._pacer.recorded_ns if self._pacer else 0,
             played_ns=self._pacer.played_ns if self._pacer else 0,
         )
@@ -202,6 +211,7 @@ class Server:
             answer=self._answering.reply_to,
             pacer=self._pacer,
             clock=self._clock,
+            limits=self._limits,
             opened=self._opened,
             lost=self._lost,
             seen=self._seen,

@@ -37,10 +37,12 @@ class Stats:
 
     What a reload took away follows, if it was served. `missed` lists what was missed, the first thousand
     kinds; `misses` counts all. `models_listed` counts requests for the list of models that was made of the
-    recording. `cut_off` counts answers that the server's stop ended early. `speed` is the speed achieved:
-    what the answers that were played to their end took when they were recorded, over what they took now,
-    each from the complete request to its end; None if there was none whose times are known. Of
-    `lost_workers`, processes that ended although nobody told them to, only what was served is counted.
+    recording. `cut_off` counts answers that the server's stop ended early, `unread` those that ended early
+    because the client did not read on, `incomplete` requests of which the rest did not come in time.
+    `speed` is the speed achieved: what the answers that were played to their end took when they were
+    recorded, over what they took now, each from the complete request to its end; None if there was none whose
+    times are known. Of `lost_workers`, processes that ended although nobody told them to, only what was
+    served is counted.
     """
 
     served: tuple[Served, ...] = ()
@@ -48,6 +50,8 @@ class Stats:
     misses: int = 0
     lateness: LatenessSummary = field(default_factory=LatenessSummary)
     cut_off: int = 0
+    incomplete: int = 0
+    unread: int = 0
     models_listed: int = 0
     speed: float | None = None
     lost_workers: int = 0

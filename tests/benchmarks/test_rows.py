@@ -178,7 +178,7 @@ def test_benchmarks_are_chosen_by_how_their_names_begin(monkeypatch):
     found = SimpleNamespace(run=list)
     monkeypatch.setattr(command, "import_module", lambda name: asked.append(name) or found)
     command.main(["replay"])
-    assert asked == ["benchmarks.replay_lateness", "benchmarks.replay_instant"]
+    assert asked == [f"benchmarks.replay_{what}" for what in ("lateness", "instant", "memory")]
     with pytest.raises(SystemExit, match="found 'replays'"):
         command.main(["replays"])
 
@@ -203,3 +203,15 @@ def test_a_request_is_the_same_however_it_is_spelled():
     assert len(spelled) == 1 << 10
     assert {len(each) for each in spelled} == {len(request())}
     assert {each.partition(b"\r\n\r\n")[2].rstrip() for each in spelled} == {BODY}
+
+
+def test_a_large_cassette_and_its_connections_are_rows(monkeypatch):
+    from benchmarks import replay_memory
+
+    monkeypatch.setattr(replay_memory, "MEGABYTES", 1)
+    monkeypatch.setattr(replay_memory, "CONNECTIONS", 5)
+    rows = replay_memory.run()
+    assert len(rows) == 4
+    for row in rows:
+        assert isinstance(command.met(row), bool)
+    assert rows[0]["opened_s"] > 0

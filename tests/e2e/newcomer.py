@@ -85,7 +85,7 @@ class Newcomer:
         name = re.match(r"(?:#|//) (\w+\.(?:m?[jp][sy]|toml))\n", code)
         if name is None:
             assert kind == "python", f"a block of code that no test runs: {code}"
-            self.outputs["python"] = self.run(sys.executable, "-c", code)
+            self.outputs["python"] = self.outputs.get("python", "") + self.run(sys.executable, "-c", code)
             return
         (self.folder / name[1]).write_text(code)
 
