@@ -18,6 +18,7 @@ from tokentape.replay._matching import Matching
 from tokentape.replay._request_key import RequestKey
 
 Kind: TypeAlias = Literal["JSON", "form", "multipart", "bytes"]
+_spelled = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode  # one spelling for each value
 _LOOKED_AT = 8192  # characters in which a binary file has a zero
 _BOUNDARY = re.compile(r'boundary=(?:"([^"]+)"|([^\s";,]+))', re.IGNORECASE)
 _DISPOSITION = re.compile(r"^content-disposition:(.*)", re.IGNORECASE | re.MULTILINE)
@@ -50,7 +51,7 @@ class Compared(NamedTuple):
 
     def digest(self) -> bytes:
         """Return what is equal for the same requests."""
-        found = blake2b(json.dumps(self[:4], sort_keys=True).encode(), digest_size=16)
+        found = blake2b(_spelled(self[:4]).encode(), digest_size=16)
         if self.body is not None:
             found.update(b" %b " % self.body.kind.encode() + self.body.text.encode("latin-1"))
         return found.digest()
@@ -62,7 +63,7 @@ def compared(key: RequestKey, matching: Matching, ignored: Sequence[Location]) -
     return Compared(
         method=key.method if "method" in matching.match else None,
         path=path if "path" in matching.match else None,
-        query=_by_name(query.encode("latin-1")) if "query" in matching.match else None,
+        query=(_by_name(query.encode("latin-1")) if query else {}) if "query" in matching.match else None,
         headers={name: header(key.headers, name.encode()).strip() for name in matching.headers},
         body=body_of(key, ignored) if "body" in matching.match else None,
     )
@@ -74,7 +75,7 @@ def body_of(key: RequestKey, ignored: Sequence[Location] = ()) -> Body:
         kind, value = _read(key)
         if kind != "bytes":
             value = without(value, ignored)
-            return Body(kind, value, json.dumps(value, sort_keys=True, separators=(",", ":")))
+            return Body(kind, value, _spelled(value))
     except RecursionError:
         pass
     text = key.body.decode("latin-1")

@@ -16,14 +16,17 @@ from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Clock, Pacer, Stream
 from tokentape.replay._patience import Overdue, Patience
 from tokentape.replay._reply import Ending, Reply
-from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader
+from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader, SeenRequests
 
 _KEEPALIVE_S = 60
 _LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
 
 
 class Connection(asyncio.Protocol):
-    """The protocol of a connection; `opened` and `lost` are told when it begins and when it is over."""
+    """The protocol of a connection; `opened` and `lost` are told when it begins and when it is over.
+
+    Connections may share what their readers have `seen`.
+    """
 
     def __init__(
         self,
@@ -34,13 +37,14 @@ class Connection(asyncio.Protocol):
         limits: Limits,
         opened: Callable[["Connection"], None],
         lost: Callable[["Connection"], None],
+        seen: SeenRequests | None = None,
     ) -> None:
         self._answer = answer
         self._pacer = pacer
         self._clock = clock
         self._opened = opened
         self._lost = lost
-        self._reader = RequestReader(limits)
+        self._reader = RequestReader(limits, seen=seen)
         self._patience = Patience(limits, clock())
         self._waiting: deque[Incoming] = deque()
         self._stream: Stream | None = None

@@ -23,10 +23,13 @@ from tokentape.replay._difference import request_differences, shortened
 from tokentape.replay._location import parse_location
 from tokentape.replay._matching import Matching
 from tokentape.replay._request_key import RequestKey
+from tokentape.replay._seen import Seen
 from tokentape.replay._wildcard import Place, Wildcard, has_placeholder, wild_places
 
 _CANDIDATES = 32  # a miss is explained while streams are paced: its cost is bounded by these two
 _MAX_COMPARED_BYTES = 1 << 20
+_MAX_SEEN_BYTES = 1 << 23
+_OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 
 _ALL = b""  # stands for the digest of the one row of all exchanges
 _EXHAUSTED = "exhausted is error; cycle or last would answer again"
@@ -74,6 +77,8 @@ class Matcher(Generic[R]):
         self._digests: list[bytes] = []  # of each exchange
         self._rows: dict[bytes, list[int]] = {}  # by digest
         self._wildcards: list[Wildcard] = []
+        self._seen: Seen[object, bytes] = Seen(_MAX_SEEN_BYTES)  # the digest for a request, b"" for none
+        self._matters = {b"content-type", *(name.encode() for name in self.matching.headers)}
         self._index()
         self._in_order = self.matching.order == "recorded"
         self._row_numbers = {digest: number for number, digest in enumerate(self._asked_for())}
@@ -161,6 +166,16 @@ class Matcher(Generic[R]):
 
     def _known(self, key: RequestKey) -> bytes | None:
         """Return the digest of the recorded requests that are the same as a live one, if there are any."""
+        headers = [field for field in key.headers if field[0].lower() in self._matters]
+        seen = (key.method, key.path, key.body, *headers)
+        found = self._seen.get(seen)
+        if found is None:
+            found = self._find(key) or b""
+            size = len(key.path) + len(key.body) + sum(_OBJECT_BYTES + len(value) for _, value in headers)
+            self._seen.keep(seen, found, _OBJECT_BYTES + size)
+        return found or None
+
+    def _find(self, key: RequestKey) -> bytes | None:
         found = self._compared(key)
         digest = found.digest()
         if digest in self._rows:

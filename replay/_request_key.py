@@ -2,7 +2,8 @@
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from tokentape.cassette import (
     MAX_RECORD_BYTES,
@@ -16,8 +17,7 @@ from tokentape.replay._secrets import printable, shown_target
 _WHOLE_URL = re.compile(rb"https?://[^/?]*(.*)", re.IGNORECASE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestKey:
+class RequestKey(msgspec.Struct, frozen=True, kw_only=True):
     """What of a request can be matched. `path` is the target with its query, without scheme and host."""
 
     method: str

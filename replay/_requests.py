@@ -3,21 +3,25 @@
 The parsing is httptools' (llhttp). Here are the limits, which hold before the memory is taken, and what
 RFC 9112 has a server refuse. Invariant: `feed` returns requests in the order in which they came, each
 once; after a `Refusal` nothing more comes, since what follows it cannot be told apart.
+
+A request that comes whole in one read, as most do, is known again by its bytes where another may begin, and
+is not parsed again: the parser would be where it is now.
 """
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import httptools
+import msgspec
 
 from tokentape.cassette import Headers
 from tokentape.replay._limits import Limits
+from tokentape.replay._seen import Seen
 
 _FRAMED = 6  # bytes on the wire for one of a body, where each is a chunk of its own
+_OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IncomingRequest:
+class IncomingRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A complete request. `keep_alive` is whether the client wants to keep the connection."""
 
     method: str
@@ -28,8 +32,7 @@ class IncomingRequest:
     headers: Headers = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """What cannot be answered as a request, with the status and the words to say so."""
 
     status: int
@@ -37,24 +40,37 @@ class Refusal:
 
 
 Incoming: TypeAlias = IncomingRequest | Refusal
+SeenRequests: TypeAlias = Seen[bytes, IncomingRequest]
 
 
 class RequestReader:
-    """Reads the requests of one connection."""
+    """Reads the requests of one connection. Readers with the same limits may share what they have `seen`."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, *, seen: SeenRequests | None = None) -> None:
         limits = limits or Limits()
         self._max_head_bytes = limits.max_head_bytes
         self._max_body_bytes = limits.max_body_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._found: list[Incoming] = []
         self._refusal: Refusal | None = None
+        self._seen = seen
         self._fed_in_head = 0
         self._expects_continue = False
+        self._ended = False  # nothing more is taken
         self._clear()
 
     def feed(self, data: bytes) -> list[Incoming]:
         """Return the requests that these bytes complete, and a refusal where they go wrong."""
+        if self._seen is None or self._begun or self._ended:
+            return self._feed(data)
+        if known := self._seen.get(data):
+            return [known]
+        found = self._feed(data)
+        if not (self._begun or self._ended) and len(found) == 1 and isinstance(found[0], IncomingRequest):
+            self._seen.keep(data, found[0], 2 * len(data) + _OBJECT_BYTES * (len(found[0].headers) + 1))
+        return found
+
+    def _feed(self, data: bytes) -> list[Incoming]:
         while data and self._refusal is None:
             if self._in_head:
                 self._fed_in_head += len(data)
@@ -114,6 +130,7 @@ class RequestReader:
 
     def _refuse(self, status: int, message: str) -> None:
         if self._refusal is None:
+            self._ended = True
             self._refusal = Refusal(status=status, message=message)
             self._found.append(self._refusal)
 
@@ -132,27 +149,33 @@ class RequestReader:
     def on_url(self, url: bytes) -> None:
         """Take a part of the request's target."""
         self._target += url
-        self._count_head(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header field, or a trailer after the body."""
-        self._count_head(len(name) + len(value) + 4)
         if self._in_head:
             self._fields.append((name, value))
-            lower = name.lower()
-            if lower == b"expect":
-                self._expects_continue = value.strip().lower() == b"100-continue"
-            elif lower == b"content-length" and value.isdigit():
-                self._check_body(int(value[:20]))
+        else:
+            self._count_head(len(name) + len(value) + 4)
 
     def on_headers_complete(self) -> None:
         """Check what the headers must hold."""
         self._in_head = False
         self._fed_in_head = 0
-        version = self._parser.get_http_version()
+        size = len(self._target)
+        hosts = 0
+        for name, value in self._fields:
+            size += len(name) + len(value) + 4
+            lower = name.lower()
+            if lower == b"host":
+                hosts += 1
+            elif lower == b"content-length" and value.isdigit():
+                self._check_body(int(value[:20]))
+            elif lower == b"expect":
+                self._expects_continue = value.strip().lower() == b"100-continue"
+        self._count_head(size)
+        self._version = version = self._parser.get_http_version()
         if version not in ("1.0", "1.1"):
             self._stop(505, f"expected HTTP/1.1, found HTTP/{version}")
-        hosts = sum(name.lower() == b"host" for name, _ in self._fields)
         if hosts != 1 and (version == "1.1" or hosts):
             self._stop(400, f"expected one Host header, found {hosts}")  # RFC 9112, 3.2
         if self._parser.get_method() == b"CONNECT":
@@ -173,12 +196,13 @@ class RequestReader:
         request = IncomingRequest(
             method=self._parser.get_method().decode("ascii"),
             target=self._target,
-            http_version=self._parser.get_http_version(),
+            http_version=self._version,
             body=b"".join(self._body),
             keep_alive=self._parser.should_keep_alive(),
             headers=tuple(self._fields),
         )
         self._found.append(request)
+        self._ended = not request.keep_alive
         self._clear()
 
     def _count_head(self, size: int) -> None:

@@ -25,7 +25,7 @@ from tokentape.replay._matching import Matching
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
 from tokentape.replay._reply import Reply
-from tokentape.replay._requests import IncomingRequest
+from tokentape.replay._requests import IncomingRequest, SeenRequests
 from tokentape.replay._rounds import Rounds
 from tokentape.replay._stats import Stats
 from tokentape.replay._tally import Tally, combined
@@ -35,6 +35,7 @@ from tokentape.replay.faults import Fault, Faulty
 
 _log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
 _BACKLOG = 1_024  # a load test opens its connections all at once
+_MAX_SEEN_BYTES = 1 << 22
 
 
 class Server:
@@ -63,6 +64,7 @@ class Server:
         self._steering: Steering | None = None
         self._cut_off = 0
         self._connections: set[Connection] = set()
+        self._seen = SeenRequests(_MAX_SEEN_BYTES)
         self._limits = limits or Limits()
         self._rounds = Rounds(self._connections, limits=self._limits, clock=clock)
         self._listener: asyncio.Server | None = None
@@ -291,6 +293,7 @@ class Server:
             limits=self._limits,
             opened=self._opened,
             lost=self._lost,
+            seen=self._seen,
         )
 
     def _reply_to(self, request: IncomingRequest) -> Reply:

@@ -12,7 +12,7 @@ ROW = {"benchmark": "b", "what": "w", "measured": 0.96, "limit": 0.95, "better":
 
 def run_with(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, object]) -> bool:
     monkeypatch.setattr(command, "import_module", lambda _: SimpleNamespace(run=lambda: list(rows)))
-    return command.main(["any"])
+    return command.main(["recorder"])
 
 
 @pytest.mark.parametrize(
@@ -87,14 +87,122 @@ def test_the_memory_of_each_proxy_is_a_row(monkeypatch):
         assert row["resident_mb"] > 10
 
 
-def test_an_instant_replay_and_the_bare_protocol_send_the_same_answer(monkeypatch, tmp_path):
-    from benchmarks import replay
+@pytest.fixture(params=["with aimock", "without aimock"])
+def peers(request, monkeypatch):
+    """aimock as it is here, or a machine that cannot install it."""
+    from benchmarks import aimock
 
-    monkeypatch.setattr(replay, "INSTANT_ROUNDS", 2)
-    monkeypatch.setattr(replay, "INSTANT_SECONDS", 0.01)
-    rounds = replay._instant(tmp_path, 5)
-    assert len(rounds) == 2
-    assert all(rate > 0 for pair in rounds for rate in pair)
+    if request.param == "without aimock":
+
+        def missing():
+            raise aimock.Missing("npm is not installed")
+
+        monkeypatch.setattr(aimock, "command", missing)
+        return False
+    try:
+        aimock.command()
+    except aimock.Missing as missing:
+        pytest.skip(str(missing))
+    return True
+
+
+def test_an_instant_replay_is_measured_beside_its_peers(monkeypatch, peers):
+    from benchmarks import replay_instant
+
+    monkeypatch.setattr(replay_instant, "PIECES", (5, 2_000))
+    monkeypatch.setattr(replay_instant, "ROUNDS", 2)
+    monkeypatch.setattr(replay_instant, "ROUND_S", 0.01)
+    monkeypatch.setattr(replay_instant, "SPELLINGS", 10)
+    rows = list(replay_instant.run())
+    assert [row["limit"] for row in rows] == [None, None, 0.8, None, 3.0 if peers else None]
+    assert_shown(rows, aimock_rows=2, peers=peers)
+
+
+def test_the_lateness_of_a_replay_is_measured_beside_its_peers(monkeypatch, peers):
+    from benchmarks import replay_lateness
+
+    monkeypatch.setattr(replay_lateness, "STREAMS", (1, 3))
+    monkeypatch.setattr(replay_lateness, "RATIO_STREAMS", 3)
+    monkeypatch.setattr(replay_lateness, "SPEED_STREAMS", 2)
+    monkeypatch.setattr(replay_lateness, "SPEEDS", (0.25, 16.0))
+    monkeypatch.setattr(replay_lateness, "GAP_NS", 4_000_000)
+    monkeypatch.setattr(replay_lateness, "PLAYED_NS", 40_000_000)
+    monkeypatch.setattr(replay_lateness, "LONG_GAPS", 5)
+    monkeypatch.setattr(replay_lateness, "LONG_STREAMS", 2)
+    rows = list(replay_lateness.run())
+    assert [row["limit"] for row in rows if row["limit"]] == [0.2, 5.0, 0.2, 5.0, 5.0, 2.0]
+    played = [
+        (row["benchmark"].split()[0], row["what"].partition(":")[0], row["pieces"])
+        for row in rows
+        if "pieces" in row
+    ]
+    assert [each for each in played if each[0] != "aimock"] == [
+        ("replay", "1 stream x 250 pieces/s", 10),
+        ("aiohttp", "1 stream x 250 pieces/s", 10),
+        ("replay", "3 streams x 250 pieces/s", 30),
+        ("aiohttp", "3 streams x 250 pieces/s", 30),
+        ("replay", "0.25x, 2 streams x 62.5 pieces/s", 2 * 2),
+        ("replay", "16x, 2 streams x 4000 pieces/s", 2 * 160),
+        ("replay", "2 streams of 5 gaps of 5 ms", 2 * 6),
+        ("aiohttp", "2 streams of 5 gaps of 5 ms", 2 * 6),
+    ]
+    assert (
+        all(each in played for each in [("aimock", *each[1:]) for each in played if each[0] == "aiohttp"])
+        is peers
+    )
+    assert_shown(rows, aimock_rows=3, peers=peers)
+
+
+def assert_shown(rows, *, aimock_rows, peers):
+    skipped = [row for row in rows if row["measured"] is None]
+    assert len(skipped) == (0 if peers else aimock_rows)
+    assert all(
+        row["skipped"] == "npm is not installed" and "aimock" in row["benchmark"] + row["what"]
+        for row in skipped
+    )
+    for row in rows:
+        assert isinstance(command.met(row), bool)
+        assert json.loads(json.dumps(row)) == row
+
+
+def test_what_cannot_be_measured_is_in_the_table_with_the_reason(monkeypatch, capsys):
+    row = ROW | {"measured": None, "skipped": "npm: [no network]"}
+    assert run_with(monkeypatch, row)
+    shown = capsys.readouterr().out
+    assert "skipped" in shown
+    assert "npm: [no network]" in shown.partition("\n")[2]
+
+
+def test_benchmarks_are_chosen_by_how_their_names_begin(monkeypatch):
+    asked = []
+    found = SimpleNamespace(run=list)
+    monkeypatch.setattr(command, "import_module", lambda name: asked.append(name) or found)
+    command.main(["replay"])
+    assert asked == [f"benchmarks.replay_{what}" for what in ("lateness", "instant", "memory")]
+    with pytest.raises(SystemExit, match="found 'replays'"):
+        command.main(["replays"])
+
+
+def test_the_server_and_the_client_of_a_benchmark_see_the_same_pieces(tmp_path):
+    """Each piece once, none before its time: the anchors of both are before the request was answered."""
+    from benchmarks import answers, load, servers
+
+    gap_ns = 5_000_000
+    with servers.replay(answers.tape(tmp_path / "a.tape", 20, gap_ns)) as served:
+        client = load.lateness_ms(served.port, streams=3, gap_ns=gap_ns)
+    assert client["pieces"] == 3 * 20
+    assert served.pieces == 3 * (20 + 2)  # and the head and the end of each
+    assert 0 < client["p50"] <= client["p99"] <= client["max"]
+    assert client["last"] > 0
+
+
+def test_a_request_is_the_same_however_it_is_spelled():
+    from benchmarks.answers import BODY, request
+
+    spelled = {request(spelling) for spelling in range(1 << 10)}
+    assert len(spelled) == 1 << 10
+    assert {len(each) for each in spelled} == {len(request())}
+    assert {each.partition(b"\r\n\r\n")[2].rstrip() for each in spelled} == {BODY}
 
 
 def test_a_large_cassette_and_its_connections_are_rows(monkeypatch):

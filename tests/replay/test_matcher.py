@@ -271,3 +271,35 @@ def test_in_recorded_order_a_request_may_be_one_of_several_with_placeholders():
         "ends",
         "any",
     ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b'{"a":1}', b'{ "a": 1.0 }', b"a=1&b=2", b"b=2&a=1"]),
+            st.sampled_from([b"/a", b"/b"]),
+            st.lists(
+                st.sampled_from(
+                    [
+                        (b"Content-Type", b"application/x-www-form-urlencoded"),
+                        (b"X-Tenant", b"a"),
+                        (b"X-Other", b"c"),
+                    ]
+                ),
+                max_size=2,
+            ),
+        ),
+        max_size=30,
+    )
+)
+def test_what_came_before_changes_nothing_in_which_requests_are_the_same(requests):
+    """A matcher remembers what requests are the same as; one that has seen nothing must say the same."""
+    matching = Matching(match="method,path,query,body,header:x-tenant")
+    form = ((b"content-type", b"application/x-www-form-urlencoded"),)
+    items = [item("json", b'{"a":1}', path=b"/a"), item("form", b"a=1&b=2", path=b"/a", headers=form)]
+    matcher = Matcher(items, matching)
+    for body, path, headers in requests:
+        fresh = Matcher(items, matching)
+        assert take(matcher, body, path=path, headers=headers) == take(
+            fresh, body, path=path, headers=headers
+        )

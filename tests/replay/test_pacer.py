@@ -426,3 +426,59 @@ def test_what_an_end_begins_is_written_after_it_not_in_it():
 
     world.pacer.play(Stream([(0, b"x")], anchor_ns=world.now, write=lambda _: None, ended=ended))
     assert world.log == ["the end is over", (1_000, "b", b"0"), (1_000, "b", "ended")]
+
+
+def test_an_answer_of_one_part_that_is_due_at_once_passes_by_the_timer():
+    world = World()
+    world.play("later", 50)
+    arms = world.arms
+    world.now += 5
+    world.play("a", 0, anchor=world.now - 2, recorded_ns=70)
+    assert world.log == [(1_005, "a", b"0"), (1_005, "a", "ended")]
+    assert (world.armed, world.arms) == (1_050, arms)
+    assert (world.lateness.summary().pieces, world.lateness.summary().max_ns) == (1, 2)
+    assert (world.pacer.recorded_ns, world.pacer.played_ns) == (70, 2)
+
+
+def test_an_answer_of_one_part_waits_where_any_other_would():
+    world = World()
+    held = Stream(
+        [(0, b"x")],
+        anchor_ns=world.now,
+        write=world.log.append,
+        ended=lambda: world.log.append("ended"),
+    )
+    world.pacer.hold(held)
+    world.pacer.play(held)
+    world.pacer.pause()
+    world.play("paused", 0)
+    assert world.log == []
+    world.pacer.resume()
+    assert world.log == [(1_000, "paused", b"0"), (1_000, "paused", "ended")]
+    world.pacer.release(held)
+    world.run()
+    assert world.log[2:] == [b"x", "ended"]
+
+
+def test_an_answer_of_one_part_whose_write_loses_its_connection_has_no_end():
+    world = World()
+
+    def vanish(_):
+        world.pacer.halt(stream)
+
+    stream = Stream([(0, b"x")], anchor_ns=world.now, write=vanish, ended=lambda: world.log.append("ended"))
+    world.pacer.play(stream)
+    assert world.log == []
+
+
+def test_a_write_that_raises_at_once_does_not_stop_the_other_streams():
+    world = World()
+
+    def fail(_):
+        raise RuntimeError
+
+    world.play("b", 20)
+    with pytest.raises(RuntimeError):
+        world.play("a", 0, write=fail)
+    world.run()
+    assert world.times("b") == [1_020]

@@ -1,10 +1,12 @@
-from dataclasses import replace
-
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.replay.recordings import post
 from tokentape.replay._limits import Limits
 from tokentape.replay._requests import IncomingRequest, Refusal, RequestReader
+from tokentape.replay._seen import Seen
 
 CHUNKED = (
     b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\nT: 1\r\n\r\n"
@@ -153,6 +155,69 @@ def test_http_10_expects_nothing():
     reader = RequestReader()
     reader.feed(post(b"abc", version="1.0", headers="Expect: 100-continue\r\n")[:-3])
     assert not reader.take_expectation()
+
+
+ONE_CONNECTION = [
+    post(b"abc", path="/a"),
+    CHUNKED,
+    b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"\r\nGET /b HTTP/1.1\r\nHost: x\r\n\r\n",
+    b"GET /b HTTP/1.1\r\nHost: x\r\n\r\n\r",
+    b"GET /c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    b"GET /d HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
+    b"GET /e HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+    post(b"abc", path="/f", headers="Expect: 100-continue\r\n"),
+    post(b"ab\r", path="/g"),
+    b"GET /none HTTP/1.1\r\n\r\n",
+    b"\r",
+    b"\n",
+    b"\x00",
+]
+
+
+@given(st.data())
+def test_a_reader_that_knows_requests_by_their_bytes_reads_as_one_that_does_not(data):
+    """Over connections of requests that come whole, in halves and several at a time."""
+    seen = Seen(data.draw(st.sampled_from([1_000, 1_000_000])))
+    whole = st.sampled_from(ONE_CONNECTION)
+    halves = st.builds(
+        lambda each, cut: [each[:cut], each[cut:]], st.sampled_from(ONE_CONNECTION), st.integers(0, 40)
+    )
+    reads = st.one_of(
+        whole.map(lambda each: [each]), halves, st.tuples(whole, whole).map(lambda two: [b"".join(two)])
+    )
+    for connection in data.draw(st.lists(st.lists(reads, max_size=6), max_size=6)):
+        knowing, fresh = RequestReader(seen=seen), RequestReader()
+        for read in (piece for each in connection for piece in each):
+            assert knowing.feed(read) == fresh.feed(read)
+            assert knowing.take_expectation() == fresh.take_expectation()
+
+
+def test_after_a_refusal_nothing_is_known_again():
+    asked = post(b"")
+    reader = RequestReader(Limits(max_head_bytes=len(asked)), seen=Seen(10_000))
+    assert len(reader.feed(asked)) == 1
+    (refused,) = reader.feed(b"\r\n" * len(asked))  # empty lines, which may stand before a request
+    assert isinstance(refused, Refusal)
+    assert reader.feed(asked) == []
+
+
+def test_a_body_that_is_a_known_request_is_a_body():
+    seen = Seen(10_000)
+    asked = post(b"abc")
+    RequestReader(seen=seen).feed(asked)
+    reader = RequestReader(seen=seen)
+    assert reader.feed(post(asked).removesuffix(asked)) == []
+    (found,) = reader.feed(asked)
+    assert found.body == asked
+
+
+def test_a_request_that_came_before_is_not_parsed_again(monkeypatch):
+    seen = Seen(10_000)
+    (first,) = RequestReader(seen=seen).feed(post(b"abc"))
+    reader = RequestReader(seen=seen)
+    monkeypatch.setattr(reader, "_parse", None)
+    assert reader.feed(post(b"abc")) == [first]
 
 
 @pytest.mark.parametrize("data", [post(b"abc", path="/a"), CHUNKED], ids=["length", "chunked"])
