@@ -17,8 +17,8 @@ from tokentape.cassette import MAX_RECORD_BYTES, Headers
 from tokentape.replay._seen import Seen
 
 MAX_HEAD_BYTES = 64 * 1024
-_OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
+_OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 
 
 class IncomingRequest(msgspec.Struct, frozen=True, kw_only=True):
