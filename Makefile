@@ -59,3 +59,9 @@ build/types: pyproject.toml
 build/node: tests/node/package.json tests/node/package-lock.json
 	@rm -rf $@ && mkdir -p $@ && cp $^ $@/
 	@npm ci --prefix $@ --no-audit --no-fund --loglevel=error || { rm -rf $@; exit 1; }
+
+# Environments of their own for clients that need other versions than the tests have: openai 2 and 3 exclude each other.
+build/clients/%: tests/clients/%.txt
+	@rm -rf $@ && mkdir -p $(@D) && $(PYTHON) -m venv $@
+	@$@/bin/python -m pip install -qq --disable-pip-version-check --requirement $< || { rm -rf $@; exit 1; }
+	@touch $@
