@@ -7,6 +7,8 @@ There is no port here and nothing waits. Invariant: every request that comes is 
 missed or as a list of models.
 """
 
+from collections.abc import Iterable
+
 from tokentape.replay._base_path import base_path
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
@@ -18,12 +20,16 @@ from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._request_key import RequestKey, request_key
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Served, Stats
+from tokentape.replay.faults import Fault, Faulty, Injector
 
 
 class Answering:
     """Answers requests from a repertoire, one at a time."""
 
-    def __init__(self, repertoire: Repertoire, *, matching: Matching | None = None) -> None:
+    def __init__(
+        self, repertoire: Repertoire, *, matching: Matching | None = None, faults: Iterable[Faulty] = ()
+    ) -> None:
+        self._injector = Injector(faults)
         self._matching = matching or Matching()
         self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
         self._models = _models(repertoire)
@@ -41,6 +47,7 @@ class Answering:
             missed=self._misses.kinds,
             misses=self._misses.count,
             models_listed=self._models_listed,
+            faults=self._injector.hits,
         )
 
     @property
@@ -62,6 +69,18 @@ class Answering:
             return Reply(parts=answer.closing(), ending="close", recorded_ns=recorded_ns)
         ending: Ending = "close" if answer.closes else "open"
         return Reply(parts=answer.parts, ending=ending, recorded_ns=recorded_ns)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._injector.faults
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; all that they count begins anew.
+
+        What has hit so far stays in `stats`. Raises `WrongFault`, and changes nothing, if one makes no sense.
+        """
+        self._injector.set_faults(faults)
 
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""

@@ -12,6 +12,7 @@ from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Missed, Served, Stats
 from tokentape.replay._timing import Timing, WrongTiming
+from tokentape.replay.faults import Fault, FaultHits, Scope, WrongFault, parse_fault
 
 __all__ = [
     "CannotListen",
@@ -19,6 +20,8 @@ __all__ = [
     "Explained",
     "ExplainedPart",
     "Explanation",
+    "Fault",
+    "FaultHits",
     "LatenessSummary",
     "Lognormal",
     "Matching",
@@ -29,16 +32,19 @@ __all__ = [
     "Repertoire",
     "Replay",
     "ReplayError",
+    "Scope",
     "Served",
     "Server",
     "Speed",
     "Stats",
     "Timing",
+    "WrongFault",
     "WrongTiming",
     "explain",
     "httpx2_transport",
     "httpx_transport",
     "load",
+    "parse_fault",
     "parse_span",
     "parse_speed",
     "reload_on_change",

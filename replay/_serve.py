@@ -15,6 +15,7 @@ from tokentape.replay._quantities import Speed
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
 from tokentape.replay._timing import Timing
+from tokentape.replay.faults import Fault, Faulty, faults_of
 
 _CHANGED_WITHIN_S = 10.0
 
@@ -64,6 +65,20 @@ class Replay:
         """See `Server.set_speed`."""
         self._in_its_thread(lambda: self._server.set_speed(speed))
 
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._server.faults
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; all that they count begins anew.
+
+        They are `Fault` values or their spellings. What has hit so far stays in `stats`. Raises
+        `WrongFault`, and changes nothing, if one makes no sense.
+        """
+        given = faults_of(faults)
+        self._in_its_thread(lambda: self._server.set_faults(given))
+
     def _in_its_thread(self, change: Callable[[], None]) -> None:
         """Make a change and wait for it. Raises RuntimeError if the server has stopped."""
         made: Future[None] = Future()
@@ -89,6 +104,7 @@ def serve(
     speed: Speed | None = None,
     timing: Timing | None = None,
     matching: Matching | None = None,
+    faults: Iterable[Faulty] = (),
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -98,13 +114,18 @@ def serve(
             client = openai.OpenAI(base_url=replay.base_url, api_key="any")
 
     `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
-    `matching` says which exchange answers which request, by default as `Matching()`. Answers that are on
-    their way when the block ends are cut off. Raises as `load` and `Server.start` do.
+    `matching` says which exchange answers which request, by default as `Matching()`; `faults` say what goes
+    wrong, as in `["status=429,times=1"]`. Answers that are on their way when the block ends are cut off.
+    Raises as `load` and `Server.start` do, and `WrongFault`.
     """
+    given = faults_of(faults)
     repertoire = load(paths, speed=speed, timing=timing)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = Thread(
-        target=_run, args=(repertoire, matching, host, port, started), name="tokentape replay", daemon=True
+        target=_run,
+        args=(repertoire, matching, given, host, port, started),
+        name="tokentape replay",
+        daemon=True,
     )
     thread.start()
     try:
@@ -120,13 +141,14 @@ def serve(
 def _run(
     repertoire: Repertoire,
     matching: Matching | None,
+    faults: tuple[Fault, ...],
     host: str,
     port: int,
     started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with Server(repertoire, matching=matching) as server:
+        async with Server(repertoire, matching=matching, faults=faults) as server:
             await server.start(host, port)
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()

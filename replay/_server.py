@@ -6,6 +6,7 @@ Invariant: when `stop` has returned, no connection is open and nothing more is w
 
 import asyncio
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
@@ -21,6 +22,7 @@ from tokentape.replay._matching import Matching
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
 from tokentape.replay._stats import Stats
+from tokentape.replay.faults import Fault, Faulty
 
 _BACKLOG = 1_024  # a load test opens its connections all at once
 
@@ -36,12 +38,13 @@ class Server:
         repertoire: Repertoire,
         *,
         matching: Matching | None = None,
+        faults: Iterable[Faulty] = (),
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self._clock = clock
         self._timing = repertoire.timing
         self._speed = repertoire.timing.speed
-        self._answering = Answering(repertoire, matching=matching)
+        self._answering = Answering(repertoire, matching=matching, faults=faults)
         self._cut_off = 0
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -114,6 +117,15 @@ class Server:
             raise ValueError("expected a replay with a speed that is a number, found one that is instant")
         self._playing().set_rate(Fraction(speed) / Fraction(self._timing.speed))
         self._speed = speed
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; see `Answering.set_faults`."""
+        self._answering.set_faults(faults)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._answering.faults
 
     @property
     def paused(self) -> bool:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from tokentape.replay._lateness import LatenessSummary
+from tokentape.replay.faults import FaultHits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,8 @@ class Stats:
     kinds; `misses` counts all. `models_listed` counts requests for the list of models that was made of the
     recording. `cut_off` counts answers that the server's stop ended early. `speed` is the speed achieved:
     what the answers that were played to their end took when they were recorded, over what they took now,
-    each from the complete request to its end; None if there was none whose times are known.
+    each from the complete request to its end; None if there was none whose times are known. Answers that
+    a fault hit do not count in it; `faults` says how often each fault did.
     """
 
     served: tuple[Served, ...] = ()
@@ -49,6 +51,7 @@ class Stats:
     cut_off: int = 0
     models_listed: int = 0
     speed: float | None = None
+    faults: tuple[FaultHits, ...] = ()
 
     @property
     def never_played(self) -> tuple[Served, ...]:
