@@ -8,10 +8,10 @@ from uuid import UUID
 
 os.environ["LANGSMITH_TRACING"] = "false"
 
-from asked import KEY, Job, run  # noqa: E402  (after the switch that langchain reads when it is imported)
-from langchain_core.runnables import RunnableConfig  # noqa: E402
-from langchain_openai import ChatOpenAI  # noqa: E402
-from pydantic import SecretStr  # noqa: E402
+from asked import KEY, Job, run
+from langchain_core.runnables import RunnableConfig
+from langchain_openai import ChatOpenAI
+from pydantic import SecretStr
 
 _RUN = RunnableConfig(run_id=UUID(int=1))  # it names chunks that have no id; else each run has its own
 

@@ -85,7 +85,7 @@ CLIENTS = (
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a client said of a job: what it yielded, and the type and message of its error, if there was one."""
+    """What a client said of a job: what it yielded, and the type and message of its error, if any."""
 
     yielded: list[Any]
     error: list[str] | None
@@ -104,7 +104,12 @@ class Program:
         env = {name: value for name, value in os.environ.items() if name.lower() not in proxies}
         with self._errors.open("w") as errors:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=env
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=env,
             )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -1,4 +1,4 @@
-"""The bodies that clients are asked to stream: those of tests/streams.py, and the recorded ones of providers."""
+"""The bodies that clients are asked to stream: those of tests/streams.py, and those of the corpus."""
 
 import csv
 import json
@@ -7,34 +7,45 @@ from dataclasses import dataclass
 from tests.corpus import FOLDER, IS_HERE
 from tests.streams import STREAMS, Stream, anthropic_messages, cut, reads
 
+LITTLE, LARGE = "little-", "large-"
+"""What models begin with, after the size of their bodies."""
+_LITTLE_BYTES = 6_000
 EVENT_STREAM = ("content-type", "text/event-stream; charset=utf-8")
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """A response body to ask for by `model`: of no family, whose names would change what SDKs ask."""
+    """A response body, to ask for by `model`: a name of no family, which would change what SDKs ask."""
 
     model: str
     name: str
     api: str
     stream: Stream
-    recorded: bool = False
+    recorded: bool
     """Whether it is of the corpus."""
 
 
 def all_bodies() -> tuple[Body, ...]:
     """Return every body, in the pieces in which it came where they are known, else cut at random."""
-    found = [Body(f"stream-{n}", each.name, "openai-chat", each) for n, each in enumerate(STREAMS)]
-    found.append(Body("stream-a", "anthropic-messages", "anthropic-messages", anthropic_messages()))
-    if IS_HERE:
-        with (FOLDER / "INDEX.tsv").open(newline="") as index:
-            for number, row in enumerate(csv.DictReader(index, delimiter="\t")):
-                stream = _stream(row["file"], row["api"], seed=number)
-                found.append(Body(f"body-{number}", row["file"], row["api"], stream, recorded=True))
-    return tuple(found)
+    written = [(each.name, "openai-chat", each) for each in STREAMS]
+    written.append(("anthropic-messages", "anthropic-messages", anthropic_messages()))
+    recorded = [(file, api, _stream(file, api)) for file, api in _index()] if IS_HERE else []
+    return tuple(
+        Body(_model(number, stream), name, api, stream, recorded=number >= len(written))
+        for number, (name, api, stream) in enumerate([*written, *recorded])
+    )
 
 
-def _stream(file: str, api: str, *, seed: int) -> Stream:
+def _model(number: int, stream: Stream) -> str:
+    return f"{LITTLE if len(stream.body) <= _LITTLE_BYTES else LARGE}{number}"
+
+
+def _index() -> list[tuple[str, str]]:
+    with (FOLDER / "INDEX.tsv").open(newline="") as index:
+        return [(row["file"], row["api"]) for row in csv.DictReader(index, delimiter="\t")]
+
+
+def _stream(file: str, api: str) -> Stream:
     path = FOLDER / file
     body = path.read_bytes()
     headers: tuple[tuple[str, str], ...] = (EVENT_STREAM,)
@@ -47,4 +58,4 @@ def _stream(file: str, api: str, *, seed: int) -> Stream:
         body = b"".join(b"data: " + line + b"\n\n" for line in body.splitlines())
     if known.exists():
         return Stream(name=file, pieces=reads(body, json.loads(known.read_text())), headers=headers)
-    return Stream(name=file, pieces=cut(body, seed, typical=200), headers=headers)
+    return Stream(name=file, pieces=cut(body, len(body), typical=200), headers=headers)

@@ -1,4 +1,4 @@
-"""The environments in which client programs run: that of the tests, and others for what does not fit in it."""
+"""The environments of client programs: that of the tests, and others for what does not fit in it."""
 
 import fcntl
 import shutil
@@ -24,7 +24,7 @@ def python_with_openai(major: int) -> str:
 
 
 def python_of(environment: str) -> str:
-    """Return the interpreter of an environment of tests/clients/, made if it is not there. Raises `Absent`."""
+    """Return the interpreter of an environment of tests/clients/, made if need be. Raises `Absent`."""
     return str(_made(f"build/clients/{environment}", f"PYTHON={sys.executable}") / "bin" / "python")
 
 
