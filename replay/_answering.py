@@ -30,6 +30,7 @@ class Answering:
         self, repertoire: Repertoire, *, matching: Matching | None = None, faults: Iterable[Faulty] = ()
     ) -> None:
         self._injector = Injector(faults)
+        self._at_once = repertoire.timing.speed == "instant"
         self._matching = matching or Matching()
         self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
         self._models = _models(repertoire)
@@ -62,12 +63,16 @@ class Answering:
         if recorded is None:
             return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
         answer = recorded.answer
-        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
-        if request.http_version == "1.0":
-            return Reply(parts=answer.for_http10(), ending="close", recorded_ns=recorded_ns)
-        if not request.keep_alive:
-            return Reply(parts=answer.closing(), ending="close", recorded_ns=recorded_ns)
         ending: Ending = "close" if answer.closes else "open"
+        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
+        if injected := self._injector.inject(answer, key, at_once=self._at_once):
+            answer, ending, recorded_ns = injected.answer, injected.ending, 0
+            if injected.spoiled:
+                self._matcher.give_back()
+        if request.http_version == "1.0":
+            return Reply(parts=answer.for_http10(), ending=_at_last(ending), recorded_ns=recorded_ns)
+        if not request.keep_alive:
+            return Reply(parts=answer.closing(), ending=_at_last(ending), recorded_ns=recorded_ns)
         return Reply(parts=answer.parts, ending=ending, recorded_ns=recorded_ns)
 
     @property
@@ -122,6 +127,11 @@ class Answering:
             close=close,
         )
         return Reply(now=response)
+
+
+def _at_last(ending: Ending) -> Ending:
+    """Return how the last answer of a connection ends it."""
+    return "close" if ending == "open" else ending
 
 
 def _models(repertoire: Repertoire) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ class Matcher(Generic[R]):
         self._wildcards: list[Wildcard] = []
         self._asked: dict[bytes, int] = {}
         self._asked_in_order = 0
+        self._last: bytes | None = None  # the digest of the last request that was answered, out of order
         self._index()
 
     def take(self, key: RequestKey) -> R | None:
@@ -95,9 +96,17 @@ class Matcher(Generic[R]):
             if turn is None:
                 return None
             self._asked[digest] = asked + 1
+            self._last = digest
             index = indexes[turn]
         self.times_served[index] += 1
         return self.recorded[index]
+
+    def give_back(self) -> None:
+        """Let the next who asks what the last `take` was for get the same; it stays counted as served."""
+        if self.matching.order == "recorded":
+            self._asked_in_order -= 1
+        elif self._last is not None:
+            self._asked[self._last] -= 1
 
     def why_not(self, key: RequestKey) -> Miss:
         """Return why `take` had nothing: what is nearest or due, then at most ten lines of differences."""

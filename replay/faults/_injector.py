@@ -6,8 +6,11 @@ Invariant: what has hit stays counted for as long as the replay runs, also when 
 from collections import Counter
 from collections.abc import Iterable
 
-from tokentape.replay.faults._choosing import Choosing, FaultHits
+from tokentape.replay._request_key import RequestKey
+from tokentape.replay._wire import Answer
+from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits
 from tokentape.replay.faults._fault import Fault, Faulty
+from tokentape.replay.faults._injecting import Injected, inject
 from tokentape.replay.faults._spelling import faults_of
 
 
@@ -39,3 +42,18 @@ class Injector:
         choosing = Choosing(faults_of(faults))
         self._earlier.update({each.fault: each.times for each in self._choosing.hits if each.times})
         self._choosing = choosing
+
+    def inject(self, answer: Answer, key: RequestKey, *, at_once: bool) -> Injected | None:
+        """Return the answer to a request with the faults that hit it, and count these; None if none does.
+
+        `at_once`: the answer was prepared to be sent without waiting.
+        """
+        choosing = self._choosing
+        if not choosing.faults:
+            return None
+        asked = Asked(key)
+        effects = [(position, choosing.faults[position].effect) for position in choosing.due(asked)]
+        found = inject(answer, effects, asked, at_once=at_once)
+        for position in found.hit:
+            choosing.hit(position)
+        return found if found.hit else None
