@@ -18,6 +18,7 @@ from tests.e2e.processes import ROOT
 PYTHON_CLIENTS = ROOT / "tests" / "clients"
 _A_LINE_WITHIN_S = 60.0
 
+_OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 OPENAI = frozenset({"openai-chat", "legacy-completions", "openai-responses"})
 
 
@@ -43,6 +44,14 @@ PROGRAMS: Mapping[str, Callable[[], list[str]]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a client said of a job: what it yielded, and the type and message of its error, if any."""
+
+    yielded: list[Any]
+    error: list[str] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Client:
     """A way of asking: a program, what of it, and of which APIs it takes answers; None is any."""
 
@@ -57,6 +66,19 @@ class Client:
     def decodes(self) -> bool:
         """Whether it makes something of a body; the others give it as it is."""
         return self.apis is not None
+
+    @property
+    def takes_chat(self) -> bool:
+        """Whether it takes chat completions."""
+        return self.apis is None or "openai-chat" in self.apis
+
+    def comparable(self, told: Told) -> list[Any]:
+        """Return items and error, without the header fields that concern only one connection."""
+        if self.decodes or told.error is not None:
+            return [*told.yielded, told.error]
+        (status, reason, headers), body = told.yielded
+        kept = [pair for pair in headers if pair[0].lower() not in _OF_THE_CONNECTION]
+        return [status, reason, kept, body]
 
     def takes(self, body: Body) -> bool:
         return self.apis is None or body.api in self.apis
@@ -81,14 +103,6 @@ CLIENTS = (
     Client("node", "fetch"),
     Client("node", "undici"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a client said of a job: what it yielded, and the type and message of its error, if any."""
-
-    yielded: list[Any]
-    error: list[str] | None
 
 
 class Program:

@@ -11,15 +11,15 @@ from tests.replay.recordings import exchange, tape
 from tests.streams import Stream
 from tokentape import cassette
 
-_GAP_MS = 0.05
 
-
-def tape_of(path: Path, asked: Iterable[Asked], streams: Mapping[str, Stream]) -> Path:
+def tape_of(
+    path: Path, asked: Iterable[Asked], streams: Mapping[str, Stream], *, gap_ms: float = 0.05
+) -> Path:
     """Write a cassette in which every request is as it came, and the answers are framed in three ways."""
-    return tape(path, *(_records(n, each, streams[each.answered]) for n, each in enumerate(asked)))
+    return tape(path, *(_records(n, each, streams[each.answered], gap_ms) for n, each in enumerate(asked)))
 
 
-def _records(number: int, asked: Asked, stream: Stream) -> list[cassette.Record]:
+def _records(number: int, asked: Asked, stream: Stream, gap_ms: float) -> list[cassette.Record]:
     framing = (
         (("transfer-encoding", "chunked"),),
         (("content-length", str(len(stream.body))),),
@@ -33,8 +33,8 @@ def _records(number: int, asked: Asked, stream: Stream) -> list[cassette.Record]
         path=asked.target.encode(),
         headers=_as_bytes(headers),
         start_ms=100 * number,
-        pieces=[(at, piece) for at, piece in zip(count(1, _GAP_MS), stream.pieces, strict=False)],
-        end_ms=1 + _GAP_MS * len(stream.pieces),
+        pieces=[(at, piece) for at, piece in zip(count(1, gap_ms), stream.pieces, strict=False)],
+        end_ms=1 + gap_ms * len(stream.pieces),
     )
     assert isinstance(request, cassette.Request)
     return [replace(request, headers=_as_bytes(asked.headers)), *others]
