@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from tokentape.cassette import counted
+from tokentape.cli._fault_options import fault_lines
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import LatenessSummary, Stats
@@ -46,7 +47,7 @@ def served_table(stats: Stats) -> str:
         counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
-    return "\n".join([*lines, "", counts, _lateness(stats)])
+    return "\n".join([*lines, "", counts, *fault_lines(stats), _lateness(stats)])
 
 
 def unplayed(stats: Stats) -> str:

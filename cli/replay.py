@@ -10,6 +10,7 @@ import click
 from tokentape.cli._address import Address
 from tokentape.cli._config import config_option
 from tokentape.cli._explained import print_explanation
+from tokentape.cli._fault_options import fault_options
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
 from tokentape.cli._reloading import reloading
@@ -17,7 +18,7 @@ from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import lateness_above, served_json, served_table, unplayed
 from tokentape.cli._serving import serve_until_stopped
 from tokentape.cli._timing_options import Span, timing_options
-from tokentape.replay import Matching, ReplayError, Server, Timing, load
+from tokentape.replay import Fault, Matching, ReplayError, Server, Timing, load
 
 
 @click.command(short_help="Serve cassettes over HTTP as they were recorded.")
@@ -30,6 +31,7 @@ from tokentape.replay import Matching, ReplayError, Server, Timing, load
     "--strict-timing", "strict_ns", type=Span(), help="Exit with 3 if lateness p99 is above, as 5ms."
 )
 @matching_options
+@fault_options
 @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
 @click.option("--fail-unplayed", is_flag=True, help="Exit with 3 if something was never played.")
 @config_option
@@ -42,6 +44,7 @@ def command(
     timing: Timing,
     strict_ns: int | None,
     matching: Matching,
+    faults: tuple[Fault, ...],
     reload: bool,
     fail_unplayed: bool,
     explains: bool,
@@ -64,14 +67,22 @@ def command(
     Ctrl-C or SIGTERM stops it and prints what was served and how late pieces were; answers on their way
     have three seconds to end, which a second Ctrl-C cuts short.
 
+    --fault lets something go wrong, as with a live API: the kinds, and which requests are hit how often, are
+    in docs/faults.md.
+
     \b
     tokentape replay session.tape
     tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
     tokentape replay 'tapes/*.tape' --ignore '$.user' --exhausted error --fail-unplayed
+    tokentape replay session.tape --fault status=429,retry-after=2,times=1 --fault stall=10s@event=4
     tokentape replay session.tape --ttft 300ms --pace 50/s --explain --exchange 0
     """
     if exchange is not None and not explains:
         raise click.UsageError("expected --explain beside --exchange, found none: a server serves all")
+    if faults and explains:
+        raise click.UsageError(
+            "expected either --fault or --explain, found both: it explains the timing alone"
+        )
     again = reloading(files, partial(load, files, timing=timing)) if reload else None
     try:
         if explains:
@@ -83,7 +94,9 @@ def command(
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
-        stats = asyncio.run(serve_until_stopped(Server(repertoire, matching=matching), *listen, again))
+        stats = asyncio.run(
+            serve_until_stopped(Server(repertoire, matching=matching, faults=faults), *listen, again)
+        )
     except ReplayError as error:
         raise click.ClickException(str(error)) from error
     click.echo(served_json(stats) if as_json else served_table(stats))

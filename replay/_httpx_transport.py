@@ -9,14 +9,17 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 
-from tokentape.replay._in_process import BrokenOff, InProcess, TooSlow
+from tokentape.replay._in_process import BrokenOff, InProcess, TooSlow, WasReset
 from tokentape.replay._load import Path, load
 from tokentape.replay._quantities import Speed
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Stats
+from tokentape.replay.faults import Fault, Faulty
 
 
-def httpx_transport(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Any:
+def httpx_transport(
+    paths: Path | Iterable[Path], *, speed: Speed = 1.0, faults: Iterable[Faulty] = ()
+) -> Any:
     """Return a transport for `httpx.Client` and `httpx.AsyncClient`.
 
     ::
@@ -26,21 +29,24 @@ def httpx_transport(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Any:
 
     It never waits. `now_ns` is its own time, which each piece moves to when it would have come; where the
     client's read timeout would have passed meanwhile, httpx.ReadTimeout is raised. Streams that are read
-    side by side share the time. It has `base_url`, and `stats` and `explanations` as `Replay` has them.
-    Raises as `load` does, and ImportError where there is no httpx.
+    side by side share the time. It has `base_url`, and `stats`, `explanations`, `faults` and `set_faults` as
+    `Replay` has them. `faults` are as those of `serve`: a stall moves the clock, a reset is httpx.ReadError.
+    Raises as `load` does, `WrongFault`, and ImportError where there is no httpx.
     """
-    return _transport("httpx", paths, speed)
+    return _transport("httpx", paths, speed, faults)
 
 
-def httpx2_transport(paths: Path | Iterable[Path], *, speed: Speed = 1.0) -> Any:
+def httpx2_transport(
+    paths: Path | Iterable[Path], *, speed: Speed = 1.0, faults: Iterable[Faulty] = ()
+) -> Any:
     """Return the same for `httpx2`, which openai from 3 and anthropic from 2 on use."""
-    return _transport("httpx2", paths, speed)
+    return _transport("httpx2", paths, speed, faults)
 
 
-def _transport(name: str, paths: Path | Iterable[Path], speed: Speed) -> Any:
+def _transport(name: str, paths: Path | Iterable[Path], speed: Speed, faults: Iterable[Faulty]) -> Any:
     library: Any = import_module(name)
     made = type("CassetteTransport", (_Transport, library.BaseTransport, library.AsyncBaseTransport), {})
-    return made(library, InProcess(load(paths, speed=speed)))
+    return made(library, InProcess(load(paths, speed=speed), faults=faults))
 
 
 class _Transport:
@@ -67,6 +73,15 @@ class _Transport:
     def explanations(self) -> tuple[str, ...]:
         """What was answered to each request that matched nothing."""
         return self._replay.explanations
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._replay.faults
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; all that they count begins anew."""
+        self._replay.set_faults(faults)
 
     def handle_request(self, request: Any) -> Any:
         """Answer a request of a `Client`."""
@@ -128,5 +143,7 @@ def _as_errors_of(library: Any, request: Any) -> Iterator[None]:
         yield
     except TooSlow as error:
         raise library.ReadTimeout(str(error), request=request) from None
+    except WasReset as error:
+        raise library.ReadError(str(error), request=request) from None
     except BrokenOff as error:
         raise library.RemoteProtocolError(str(error), request=request) from None

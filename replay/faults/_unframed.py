@@ -1,7 +1,7 @@
 """A prepared answer without the framing of HTTP, so that it can be changed, and back again.
 
 What a fault changes is the head, the pieces of the body, when each is due, and how the answer ends; how
-that is framed follows from them. Invariant: framed again as it was, it is the same answer, byte for byte.
+that is framed follows from them. Invariant: framed again as it was, it is the same bytes at the same times.
 """
 
 from collections.abc import Iterator
@@ -75,6 +75,9 @@ class Unframed:
         return Answer(parts=parts, closes=self.ending != "open", framing=self.framing)
 
     def _parts(self) -> Iterator[Part]:
+        if not self.head[1]:
+            yield self.end[0], b""
+            return
         yield self.head
         for offset_ns, data in self.pieces:
             yield offset_ns, b"%x\r\n%b\r\n" % (len(data), data) if self.framing else data
