@@ -9,7 +9,7 @@ from tests.streams import STREAMS, Stream, anthropic_messages, cut, reads
 
 LITTLE, LARGE = "little-", "large-"
 """What models begin with, after the size of their bodies."""
-_LITTLE_BYTES = 6_000
+_LITTLE_BYTES = 4_000
 EVENT_STREAM = ("content-type", "text/event-stream; charset=utf-8")
 
 

@@ -134,3 +134,13 @@ class Heard:
             told = program.ask(client.way, [job(client, urls[client], body) for body in bodies])
             heard[client] = {body.model: each for body, each in zip(bodies, told, strict=True)}
         return heard
+
+
+def difference(ours: list[Any], theirs: list[Any]) -> str:
+    """Say where two first differ, shortly; "" if they do not."""
+    if ours == theirs:
+        return ""
+    for number, (one, other) in enumerate(zip(ours, theirs, strict=False)):
+        if one != other:
+            return f"item {number}: {str(one)[:300]} became {str(other)[:300]}"
+    return f"{len(ours)} items became {len(theirs)}: {str(ours[-1])[:300]} became {str(theirs[-1])[:300]}"

@@ -12,7 +12,7 @@ import pytest
 from tests.corpus import ABSENT, IS_HERE
 from tests.e2e.clients.asking import CLIENTS, Client, Told
 from tests.e2e.clients.environments import Absent
-from tests.e2e.clients.heard import SOURCES, Heard
+from tests.e2e.clients.heard import SOURCES, Heard, difference
 from tests.streams import Stream
 from tokentape.cassette import SSEDecoder
 
@@ -36,9 +36,9 @@ def test_a_replay_yields_what_a_plain_server_yields(
     replayed = _of(lambda: heard.replayed(source, client), heard, recorded=recorded)
     assert list(replayed) == list(plain)
     differences = {
-        heard.bodies[model].name: difference
+        heard.bodies[model].name: found
         for model in plain
-        if (difference := _difference(client.comparable(plain[model]), client.comparable(replayed[model])))
+        if (found := difference(client.comparable(plain[model]), client.comparable(replayed[model])))
     }
     assert differences == {}
 
@@ -86,16 +86,6 @@ def _of(hear: Callable[[], Mapping[str, Told]], heard: Heard, *, recorded: bool)
     except Absent as absent:
         pytest.skip(str(absent))
     return {model: told for model, told in found.items() if heard.bodies[model].recorded == recorded}
-
-
-def _difference(ours: list[Any], theirs: list[Any]) -> str:
-    """Say where two first differ, shortly; "" if they do not."""
-    if ours == theirs:
-        return ""
-    for number, (one, other) in enumerate(zip(ours, theirs, strict=False)):
-        if one != other:
-            return f"item {number}: {str(one)[:300]} became {str(other)[:300]}"
-    return f"{len(ours)} items became {len(theirs)}: {str(ours[-1])[:300]} became {str(theirs[-1])[:300]}"
 
 
 def _events(stream: Stream) -> Iterator[dict[str, Any]]:
