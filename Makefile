@@ -20,8 +20,9 @@ demo: $(VENV)/.ready ## record, replay at 1x and 8x, and measure a stream: the w
 test: $(VENV)/.ready ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
-fuzz: $(VENV)/.ready ## try readers with hundreds of thousands of damaged and hostile cassettes, for the night
+fuzz: $(VENV)/.ready ## damaged and hostile cassettes by the hundred thousand, all bodies byte by byte: for the night
 	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/cassette/test_fuzz.py
+	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/e2e/clients/test_corpus.py -k split
 
 lint: $(VENV)/.ready build/types ## ruff, formatting, strict types, import direction
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ from asked import Job, run
 
 @cache
 def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None, sock_read=30))
 
 
 async def _ask(job: Job) -> AsyncIterator[Any]:

@@ -48,6 +48,7 @@ def test_every_recorded_exchange_was_played_once(heard: Heard, source: str):
     stats = heard.stats(source)
     assert stats["misses"] == 0
     assert {each["times"] for each in stats["served"]} == {1}
+    assert sum(each["times"] for each in stats["faults"]) == (stats["hits"] if source == "split" else 0)
 
 
 @from_both
