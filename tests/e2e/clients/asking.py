@@ -53,11 +53,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A way of asking: a program, what of it, and of which APIs it takes answers; None is any."""
+    """A way of asking: a program, what of it, and of which APIs it takes answers; None is any.
+
+    `path` is what comes before the API's in the URLs that it asks for.
+    """
 
     program: str
     way: str
     apis: frozenset[str] | None = None
+    path: str = ""
 
     def __str__(self) -> str:
         return f"{self.program} {self.way}"
@@ -84,10 +88,13 @@ class Client:
         return self.apis is None or body.api in self.apis
 
 
+BYTEWISE = Client("openai-3", "sync", OPENAI, path="/bytewise")
+"""Who gets every body byte by byte; the others get little ones so, and in `make fuzz` all of them."""
+
 CLIENTS = (
     Client("openai-2", "sync", OPENAI),
     Client("openai-2", "async", OPENAI),
-    Client("openai-3", "sync", OPENAI),
+    BYTEWISE,
     Client("openai-3", "async", OPENAI),
     Client("anthropic", "sync", frozenset({"anthropic-messages"})),
     Client("anthropic", "async", frozenset({"anthropic-messages"})),
@@ -171,6 +178,6 @@ class Program:
 def job(client: Client, url: str, body: Body) -> dict[str, Any]:
     """Return what a client is asked for a body."""
     if client.decodes:
-        return {"url": url, "api": body.api, "model": body.model}
+        return {"url": url + client.path, "api": body.api, "model": body.model}
     path = "/v1/chat/completions" if body.api == "openai-chat" else f"/v1/{body.api}"
     return {"url": url, "path": path, "json": {"model": body.model, "stream": True, "n": 1.5}}

@@ -10,7 +10,7 @@ from tests.streams import STREAMS, Stream, anthropic_messages, cut, reads
 
 LITTLE, LARGE = "little-", "large-"
 """What models begin with, after the size of their bodies."""
-_LITTLE_BYTES = 10**9 if "TOKENTAPE_FUZZ" in os.environ else 4_000  # `make fuzz` takes its time
+_LITTLE_BYTES = 10**9 if "TOKENTAPE_FUZZ" in os.environ else 2_500  # `make fuzz` takes its time
 EVENT_STREAM = ("content-type", "text/event-stream; charset=utf-8")
 
 

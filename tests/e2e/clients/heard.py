@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from tests.e2e.clients.asking import CLIENTS, Client, Program, Told, job
+from tests.e2e.clients.asking import BYTEWISE, CLIENTS, Client, Program, Told, job
 from tests.e2e.clients.bodies import LARGE, LITTLE, all_bodies
 from tests.e2e.clients.environments import Absent
 from tests.e2e.clients.plain_server import Asked, plain_server
@@ -20,17 +20,20 @@ _AT_ONCE = 3  # programs that are busy; a server is, too
 
 SOURCES: Mapping[str, tuple[str, ...]] = {
     "as recorded": (),
-    "instant": ("--speed", "instant"),
+    "instant": ("--speed=instant",),
+    # each piece is a packet, and a call in server and client
     "split": (
         "--speed=instant",
+        f"--fault=split=1,path={BYTEWISE.path}/*",
         f"--fault=split=1,model={LITTLE}*",
-        # each piece is a packet, and a call in server and client
-        f"--fault=split=61,model={LARGE}*",
+        f"--fault=split=127,model={LARGE}*",
     ),
 }
 
 
-Listening: TypeAlias = Callable[[], dict[Client, dict[str, Told]]]
+ByModel: TypeAlias = dict[str, Told]
+ByClient: TypeAlias = dict[Client, ByModel | Absent | AssertionError]
+Listening: TypeAlias = Callable[[], ByClient]
 
 
 class Programs(Protocol):
@@ -48,16 +51,15 @@ class Heard:
         self.streams = {body.model: body.stream for body in self.bodies.values()}
         self._stats: dict[str, dict[str, Any]] = {}
         self._asked: dict[Client, list[Asked]] = {}
-        self._absent: dict[Client, str] = {}
         self._programs = programs
         self._folder = folder
-        self._heard: dict[str, dict[Client, dict[str, Told]] | Exception] = {}
+        self._heard: dict[str, ByClient | Exception] = {}
 
-    def plain(self, client: Client) -> dict[str, Told]:
+    def plain(self, client: Client) -> ByModel:
         """Return what a client yields from the plain server, by model. Raises `Absent`."""
         return self._of("plain", client, self._from_plain_servers)
 
-    def replayed(self, source: str, client: Client) -> dict[str, Told]:
+    def replayed(self, source: str, client: Client) -> ByModel:
         """Return what a client yields from a replay, by model. Raises `Absent`."""
         return self._of(source, client, partial(self._from_replay, source))
 
@@ -77,13 +79,14 @@ class Heard:
         asked = [each for of_one in self.asked.values() for each in of_one]
         return tape_of(self._folder / "session.tape", asked, self.streams)
 
-    def _of(self, source: str, client: Client, listen: Listening) -> dict[str, Told]:
-        heard = self._hear(source, listen)
-        if client in self._absent:
-            raise Absent(self._absent[client])
-        return heard[client]
+    def _of(self, source: str, client: Client, listen: Listening) -> ByModel:
+        match self._hear(source, listen)[client]:
+            case Exception() as error:
+                raise error
+            case told:
+                return told
 
-    def _hear(self, source: str, listen: Listening) -> dict[Client, dict[str, Told]]:
+    def _hear(self, source: str, listen: Listening) -> ByClient:
         """Listen once, also if it fails: all the tests that ask then fail for one reason."""
         if source not in self._heard:
             try:
@@ -97,42 +100,40 @@ class Heard:
             case heard:
                 return heard
 
-    def _from_plain_servers(self) -> dict[Client, dict[str, Told]]:
+    def _from_plain_servers(self) -> ByClient:
         with ExitStack() as stack:
             servers = {client: stack.enter_context(plain_server(self.streams)) for client in CLIENTS}
             heard = self._all_ask({client: server.url for client, server in servers.items()})
             self._asked = {client: server.asked for client, server in servers.items()}
         return heard
 
-    def _from_replay(self, source: str) -> dict[Client, dict[str, Told]]:
+    def _from_replay(self, source: str) -> ByClient:
         with Process.tokentape("replay", self._tape, "--json", *SOURCES[source]) as replay:
             heard = self._all_ask(dict.fromkeys(CLIENTS, replay.url))
         assert replay.returncode == 0, replay.stderr
         self._stats[source] = json.loads(replay.stdout)
         return heard
 
-    def _all_ask(self, urls: Mapping[Client, str]) -> dict[Client, dict[str, Told]]:
+    def _all_ask(self, urls: Mapping[Client, str]) -> ByClient:
         """Let every program ask for every body that it takes, some programs at once."""
         by_program = [list(group) for _, group in groupby(CLIENTS, key=lambda client: client.program)]
-        heard: dict[Client, dict[str, Told]] = {}
+        heard: ByClient = {}
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for told in pool.map(lambda clients: self._one_by_one(clients, urls), by_program):
                 heard |= told
         return heard
 
-    def _one_by_one(
-        self, clients: Iterable[Client], urls: Mapping[Client, str]
-    ) -> dict[Client, dict[str, Told]]:
-        heard: dict[Client, dict[str, Told]] = {}
+    def _one_by_one(self, clients: Iterable[Client], urls: Mapping[Client, str]) -> ByClient:
+        heard: ByClient = {}
         for client in clients:
             bodies = [body for body in self.bodies.values() if client.takes(body)]
             try:
                 program = self._programs.of(client)
-            except Absent as absent:
-                self._absent[client] = str(absent)
-                continue
-            told = program.ask(client.way, [job(client, urls[client], body) for body in bodies])
-            heard[client] = {body.model: each for body, each in zip(bodies, told, strict=True)}
+                told = program.ask(client.way, [job(client, urls[client], body) for body in bodies])
+            except (Absent, AssertionError) as error:  # the others are asked all the same
+                heard[client] = error
+            else:
+                heard[client] = {body.model: each for body, each in zip(bodies, told, strict=True)}
         return heard
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.corpus import ABSENT, IS_HERE
-from tests.e2e.clients.asking import CLIENTS, Client, Told
+from tests.e2e.clients.asking import BYTEWISE, CLIENTS, Client, Told
 from tests.e2e.clients.environments import Absent
 from tests.e2e.clients.heard import SOURCES, Heard, difference
 from tests.streams import Stream
@@ -48,7 +48,13 @@ def test_every_recorded_exchange_was_played_once(heard: Heard, source: str):
     stats = heard.stats(source)
     assert stats["misses"] == 0
     assert {each["times"] for each in stats["served"]} == {1}
-    assert sum(each["times"] for each in stats["faults"]) == (stats["hits"] if source == "split" else 0)
+
+
+def test_every_answer_was_split_if_it_was_to_be(heard: Heard):
+    stats = heard.stats("split")
+    bytewise, little, large = (each["times"] for each in stats["faults"])
+    assert little + large == stats["hits"] == len(stats["served"])
+    assert bytewise == len(heard.asked[BYTEWISE])
 
 
 @from_both
