@@ -64,5 +64,5 @@ build/node: tests/node/package.json tests/node/package-lock.json
 # Environments of their own for clients that need other versions than the tests have: openai 2 and 3 exclude each other.
 build/clients/%: tests/clients/%.txt
 	@rm -rf $@ && mkdir -p $(@D) && $(PYTHON) -m venv $@
-	@$@/bin/python -m pip install -qq --disable-pip-version-check --requirement $< || { rm -rf $@; exit 1; }
+	@$@/bin/python -m pip install -qq --disable-pip-version-check --retries 1 --requirement $< || { rm -rf $@; exit 1; }
 	@touch $@

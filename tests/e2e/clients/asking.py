@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.e2e.clients.bodies import Body
-from tests.e2e.clients.environments import node_packages, python_of, python_with_openai
+from tests.e2e.environments import node_packages, python_of, python_with_openai
 from tests.e2e.processes import ROOT
 
 PYTHON_CLIENTS = ROOT / "tests" / "clients"

@@ -8,8 +8,8 @@ from threading import Lock
 import pytest
 
 from tests.e2e.clients.asking import PROGRAMS, Client, Program
-from tests.e2e.clients.environments import Absent
 from tests.e2e.clients.heard import Heard
+from tests.e2e.environments import Absent
 
 
 class Programs:

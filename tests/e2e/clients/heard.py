@@ -11,9 +11,9 @@ from typing import Any, Protocol, TypeAlias
 
 from tests.e2e.clients.asking import BYTEWISE, CLIENTS, Client, Program, Told, job
 from tests.e2e.clients.bodies import LARGE, LITTLE, all_bodies
-from tests.e2e.clients.environments import Absent
 from tests.e2e.clients.plain_server import Asked, plain_server
 from tests.e2e.clients.tapes import tape_of
+from tests.e2e.environments import Absent
 from tests.e2e.processes import Process
 
 _AT_ONCE = 3  # programs that are busy; a server is, too

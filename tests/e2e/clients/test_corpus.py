@@ -11,8 +11,8 @@ import pytest
 
 from tests.corpus import ABSENT, IS_HERE
 from tests.e2e.clients.asking import BYTEWISE, CLIENTS, Client, Told
-from tests.e2e.clients.environments import Absent
 from tests.e2e.clients.heard import SOURCES, Heard, difference
+from tests.e2e.environments import Absent
 from tests.streams import Stream
 from tokentape.cassette import SSEDecoder
 

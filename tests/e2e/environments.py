@@ -4,6 +4,7 @@ import fcntl
 import shutil
 import subprocess
 import sys
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
@@ -37,18 +38,27 @@ def node_packages() -> str:
 
 
 def _made(target: str, *variables: str) -> Path:
+    if reason := _why_not_made(target, *variables):
+        raise Absent(reason)
+    return ROOT / target
+
+
+@cache
+def _why_not_made(target: str, *variables: str) -> str:
+    """Make a target, and return why it cannot be made; "" if it can."""
     (ROOT / "build").mkdir(exist_ok=True)
     with (ROOT / "build" / ".making").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # other test processes want it, too
-        made = subprocess.run(
-            ["make", target, *variables],
-            cwd=ROOT,
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=_MADE_WITHIN_S,
-        )
-    if made.returncode:
-        said = (made.stderr or made.stdout).strip().splitlines()
-        raise Absent(f"`make {target}` failed: {said[0] if said else 'without a word'}")
-    return ROOT / target
+        fcntl.flock(lock, fcntl.LOCK_EX)  # tests with another interpreter want it, too
+        try:
+            made = subprocess.run(
+                ["make", target, *variables],
+                cwd=ROOT,
+                check=False,
+                capture_output=True,
+                text=True,
+                timeout=_MADE_WITHIN_S,
+            )
+        except subprocess.TimeoutExpired:
+            return f"`make {target}` took more than {_MADE_WITHIN_S} s"
+    said = [line for line in made.stderr.splitlines() if line and not line.startswith("make")]
+    return f"`make {target}` failed: {(said or ['no word of why'])[-1]}" if made.returncode else ""
