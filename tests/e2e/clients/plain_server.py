@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from tests.e2e.wire import chunk, head
 from tests.streams import Stream
 
 TELLS_NOTHING = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
@@ -27,17 +28,24 @@ class Asked:
 class PlainServer:
     """Answers with the stream that the request's `model` names, or the end of its path.
 
-    `asked` has what was asked, in order of arrival.
+    If it `cuts`, it breaks off after the first half of the pieces. `asked` has what was asked, in order of
+    arrival.
     """
 
     streams: Mapping[str, Stream]
+    cuts: bool = False
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
 
 
+def first_half(stream: Stream) -> tuple[bytes, ...]:
+    """Return the pieces of a stream that is cut."""
+    return stream.pieces[: len(stream.pieces) // 2]
+
+
 @contextmanager
-def plain_server(streams: Mapping[str, Stream]) -> Iterator[PlainServer]:
-    state = PlainServer(streams)
+def plain_server(streams: Mapping[str, Stream], *, cuts: bool = False) -> Iterator[PlainServer]:
+    state = PlainServer(streams, cuts)
 
     class Answers(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -53,15 +61,19 @@ def plain_server(streams: Mapping[str, Stream]) -> Iterator[PlainServer]:
             body = self.rfile.read(int(self.headers["content-length"]))
             self._answer(json.loads(body)["model"], body)
 
-        def _answer(self, name: str, body: bytes) -> None:
+        def _answer(self, name: str, asked: bytes) -> None:
             stream = state.streams.get(name)
             if stream is None:
                 self.wfile.write(TELLS_NOTHING)
                 return
-            state.asked.append(Asked(self.command, self.path, tuple(self.headers.items()), body, name))
-            fields = (*stream.headers, ("x-request-id", name), ("content-length", str(len(stream.body))))
-            lines = ["HTTP/1.1 200 OK", *(": ".join(field) for field in fields), "", ""]
-            self.wfile.write("\r\n".join(lines).encode() + stream.body)
+            state.asked.append(Asked(self.command, self.path, tuple(self.headers.items()), asked, name))
+            body = stream.body
+            framing = ("content-length", str(len(body)))
+            if state.cuts:
+                body = chunk(b"".join(first_half(stream)))
+                framing = ("transfer-encoding", "chunked")
+                self.close_connection = True
+            self.wfile.write(head("HTTP/1.1 200 OK", *stream.headers, ("x-request-id", name), framing) + body)
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True

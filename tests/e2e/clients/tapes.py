@@ -6,7 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from tests.e2e.clients.plain_server import Asked
+from tests.e2e.clients.plain_server import Asked, first_half
 from tests.replay.recordings import exchange, tape
 from tests.streams import Stream
 from tokentape import cassette
@@ -42,3 +42,24 @@ def _records(number: int, asked: Asked, stream: Stream, gap_ms: float) -> list[c
 
 def _as_bytes(headers: Iterable[tuple[str, str]]) -> cassette.Headers:
     return tuple((name.encode(), value.encode()) for name, value in headers)
+
+
+def cut_tape_of(path: Path, asked: Iterable[Asked], streams: Mapping[str, Stream]) -> Path:
+    """Write a cassette of answers that the other side broke off after the first half of their pieces."""
+    exchanges = []
+    for number, each in enumerate(asked):
+        stream = streams[each.answered]
+        pieces = [(1 + at, piece) for at, piece in enumerate(first_half(stream))]
+        headers = (*stream.headers, ("x-request-id", each.answered), ("transfer-encoding", "chunked"))
+        exchanges.append(
+            exchange(
+                number,
+                body=each.body,
+                path=each.target.encode(),
+                headers=_as_bytes(headers),
+                pieces=pieces,
+                end_ms=2 + len(pieces),
+                end_reason="upstream-error",
+            )
+        )
+    return tape(path, *exchanges)
