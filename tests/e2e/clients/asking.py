@@ -99,7 +99,6 @@ CLIENTS = (
     Client("anthropic", "sync", frozenset({"anthropic-messages"})),
     Client("anthropic", "async", frozenset({"anthropic-messages"})),
     Client("langchain", "sync", frozenset({"openai-chat"})),
-    Client("langchain", "async", frozenset({"openai-chat"})),
     Client("httpx2", "sync"),
     Client("httpx2", "async"),
     Client("httpx", "sync"),
