@@ -8,12 +8,19 @@ import click
 
 from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
-from tokentape.replay import Explained, Explanation, Timing, explain
+from tokentape.replay import Explained, Explanation, Fault, Timing, explain
 
 
-def print_explanation(files: tuple[str, ...], timing: Timing, exchange: int | None, *, as_json: bool) -> None:
+def print_explanation(
+    files: tuple[str, ...],
+    timing: Timing,
+    faults: tuple[Fault, ...],
+    exchange: int | None,
+    *,
+    as_json: bool,
+) -> None:
     """Print the schedules of the exchanges, or of those of a number; exit with 3 if a cassette is damaged."""
-    found = explain(files, timing=timing, exchange=exchange)
+    found = explain(files, timing=timing, exchange=exchange, faults=faults)
     click.echo(explained_json(found) if as_json else explained_tables(found))
     if said_lost(found.lost):
         sys.exit(3)
@@ -36,13 +43,14 @@ def _table(found: Explained) -> Iterator[str]:
         return
     yield f"{'recorded ms':>14}{'due ms':>14}{'bytes':>10}"
     for part in found.parts:
-        yield f"{part.recorded_ns / 1e6:14.3f}{part.due_ns / 1e6:14.3f}{part.bytes:10}  {part.what}"
+        recorded = "" if part.recorded_ns is None else f"{part.recorded_ns / 1e6:.3f}"
+        yield f"{recorded:>14}{part.due_ns / 1e6:14.3f}{part.bytes:10}  {part.what}"
 
 
 def _as_object(found: Explained) -> dict[str, object]:
     parts = [
         {
-            "recorded_ms": part.recorded_ns / 1e6,
+            "recorded_ms": None if part.recorded_ns is None else part.recorded_ns / 1e6,
             "due_ms": part.due_ns / 1e6,
             "bytes": part.bytes,
             "what": part.what,

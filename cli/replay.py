@@ -79,14 +79,10 @@ def command(
     """
     if exchange is not None and not explains:
         raise click.UsageError("expected --explain beside --exchange, found none: a server serves all")
-    if faults and explains:
-        raise click.UsageError(
-            "expected either --fault or --explain, found both: it explains the timing alone"
-        )
     again = reloading(files, partial(load, files, timing=timing)) if reload else None
     try:
         if explains:
-            print_explanation(files, timing, exchange, as_json=as_json)
+            print_explanation(files, timing, faults, exchange, as_json=as_json)
             return
         repertoire = load(files, timing=timing)
         for line in (*repertoire.remarks, *repertoire.lost):

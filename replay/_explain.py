@@ -1,16 +1,18 @@
-"""What a timing makes of recorded answers, part by part, without serving them."""
+"""What a timing, and faults, make of recorded answers, part by part, without serving them."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from os import PathLike, fspath
 
 from tokentape import cassette
-from tokentape.cassette import Exchange
+from tokentape.cassette import Exchange, Request
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._first_token import first_token
 from tokentape.replay._load import Path
+from tokentape.replay._request_key import request_key
 from tokentape.replay._timing import Timing
-from tokentape.replay._wire import Script, exchange_name, script
+from tokentape.replay._wire import Script, exchange_name, prepare, script
+from tokentape.replay.faults import Fault, Faulty, faults_of, inject_all, unframed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,9 +20,10 @@ class ExplainedPart:
     """A write: when it was recorded and when it is due, in ns since the complete request, and its bytes.
 
     `what` is the head, a piece of the body by its number, or the end. The bytes are those on the wire.
+    `recorded_ns` is None in an answer that a fault has changed: its parts are not those that were recorded.
     """
 
-    recorded_ns: int
+    recorded_ns: int | None
     due_ns: int
     bytes: int
     what: str
@@ -45,18 +48,27 @@ class Explanation:
     lost: tuple[str, ...]
 
 
-def explain(paths: Path | Iterable[Path], *, timing: Timing, exchange: int | None = None) -> Explanation:
+def explain(
+    paths: Path | Iterable[Path],
+    *,
+    timing: Timing,
+    exchange: int | None = None,
+    faults: Iterable[Faulty] = (),
+) -> Explanation:
     """Return the schedule of each exchange, or of those with the number `exchange`.
 
-    Raises `CassetteError` for what is no readable cassette, `NothingToServe` if there is no such exchange.
+    Every fault whose `model` and `path` fit is applied, whatever it says of how often it hits. Raises
+    `WrongFault`, `CassetteError` for what is no readable cassette, `NothingToServe` if there is no such
+    exchange.
     """
+    given = faults_of(faults)
     explained: list[Explained] = []
     lost: list[str] = []
     names = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     for name in names:
         with cassette.open(name, lenient=True) as tape:
             explained += [
-                _explained(name, found, timing)
+                _explained(name, found, timing, given)
                 for found in cassette.exchanges(tape)
                 if exchange is None or found.number == exchange
             ]
@@ -67,7 +79,7 @@ def explain(paths: Path | Iterable[Path], *, timing: Timing, exchange: int | Non
     return Explanation(exchanges=tuple(explained), lost=tuple(lost))
 
 
-def _explained(path: str, exchange: Exchange, timing: Timing) -> Explained:
+def _explained(path: str, exchange: Exchange, timing: Timing, faults: tuple[Fault, ...]) -> Explained:
     request = exchange.request
     method, target = (request.method, request.path.decode("latin-1")) if request else ("", "")
     source = exchange_name(path, exchange)
@@ -75,6 +87,8 @@ def _explained(path: str, exchange: Exchange, timing: Timing) -> Explained:
         found = script(exchange)
     except Unservable as error:
         return Explained(source=source, method=method, path=target, why_not=str(error))
+    if faults and request and (parts := _with_faults(exchange, request, timing, faults)):
+        return Explained(source=source, method=method, path=target, parts=parts)
     names = _names(found, has_tokens=first_token(exchange) is not None)
     rows = zip(found.recorded(), found.under(timing), names, strict=True)
     parts = tuple(
@@ -82,6 +96,27 @@ def _explained(path: str, exchange: Exchange, timing: Timing) -> Explained:
         for (recorded_ns, _), (due_ns, data), name in rows
     )
     return Explained(source=source, method=method, path=target, parts=parts)
+
+
+def _with_faults(
+    exchange: Exchange, request: Request, timing: Timing, faults: tuple[Fault, ...]
+) -> tuple[ExplainedPart, ...]:
+    """Return the parts of an answer as faults change it; none if they do not."""
+    key = request_key(request.method, request.path, request.body, request.headers)
+    at_once = timing.speed == "instant"
+    injected = inject_all(prepare(exchange, timing=timing), key, faults, at_once=at_once)
+    if injected is None:
+        return ()
+    left = unframed(injected.answer)
+    names = ["head", *(f"piece {number}" for number, _ in enumerate(left.pieces, 1)), "end"]
+    if injected.ending != "open":
+        names[-1] = "the connection is reset" if injected.ending == "reset" else "the connection is closed"
+    parts = left.framed(at_once=False).parts
+    names = names if left.head[1] else names[-1:]
+    return tuple(
+        ExplainedPart(recorded_ns=None, due_ns=due_ns, bytes=len(data), what=name)
+        for (due_ns, data), name in zip(parts, names, strict=False)  # a content-length needs no end
+    )
 
 
 def _names(found: Script, *, has_tokens: bool) -> Iterator[str]:

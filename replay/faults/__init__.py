@@ -26,8 +26,9 @@ from tokentape.replay.faults._effects import (
     Truncate,
 )
 from tokentape.replay.faults._fault import Fault, Faulty, Scope
-from tokentape.replay.faults._injector import Injector
+from tokentape.replay.faults._injector import Injector, inject_all
 from tokentape.replay.faults._spelling import WrongFault, faults_of, parse_fault
+from tokentape.replay.faults._unframed import unframed
 
 __all__ = [
     "DropDone",
@@ -51,5 +52,7 @@ __all__ = [
     "Truncate",
     "WrongFault",
     "faults_of",
+    "inject_all",
     "parse_fault",
+    "unframed",
 ]

@@ -62,7 +62,7 @@ class Choosing:
     def due(self, asked: Asked) -> Iterator[int]:
         """Count a request, and yield the positions of the faults that are to hit it, in their order."""
         for position, fault in enumerate(self.faults):
-            if not _in_scope(fault.scope, asked):
+            if not in_scope(fault.scope, asked):
                 continue
             self._asked[position] += 1
             if self._hits[position] != fault.scope.times and _chosen(fault, self._asked[position]):
@@ -73,7 +73,8 @@ class Choosing:
         self._hits[position] += 1
 
 
-def _in_scope(scope: Scope, asked: Asked) -> bool:
+def in_scope(scope: Scope, asked: Asked) -> bool:
+    """Whether a request is one of those that a fault counts."""
     if scope.path is not None and not fnmatchcase(asked.path, scope.path):
         return False
     return scope.model is None or fnmatchcase(asked.model, scope.model)

@@ -19,6 +19,8 @@ def garbled(answer: Unframed, number: int) -> Unframed | None:
         return None
     body = found.answer.body
     start, end = _data(body, found.events[number - 1], lines=found.lines)
+    if start == end:
+        return None  # there is nothing to overwrite
     half = (start + end) // 2
     while half > start and body[half] & 0xC0 == 0x80:
         half -= 1
@@ -37,7 +39,8 @@ def doubled(answer: Unframed, number: int) -> Unframed | None:
     if found is None or number > len(found.events):
         return None
     located = found.events[number - 1]
-    return _spliced(found.answer, located.end, located.end, found.answer.body[located.start : located.end])
+    again = found.rest_of(number) + found.answer.body[located.start : located.end]
+    return _spliced(found.answer, located.end, located.end, again)
 
 
 def without_done(answer: Unframed) -> Unframed | None:

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from tokentape.replay._pacer import Part
 from tokentape.replay.faults._effects import Place
-from tokentape.replay.faults._events import streamed
+from tokentape.replay.faults._events import Streamed, streamed
 from tokentape.replay.faults._unframed import Unframed
 
 
@@ -40,10 +40,14 @@ def cut(answer: Unframed, place: Place) -> Cut | None:
             return at_byte(answer, sizes[place.count]) if place.count < len(sizes) else None
         case "event":
             found = streamed(answer)
-            if found is None or place.count > len(found.events):
-                return None
-            ends = [0, *(located.end for located in found.events)]
-            return at_byte(found.answer, ends[place.count])
+            return after_event(found, place.count) if found else None
+
+
+def after_event(found: Streamed, count: int) -> Cut | None:
+    """Cut an answer after so many of its events; None if it has fewer."""
+    if count > len(found.events):
+        return None
+    return at_byte(found.answer, found.events[count - 1].end if count else 0)
 
 
 def at_byte(answer: Unframed, position: int) -> Cut | None:

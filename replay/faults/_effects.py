@@ -13,7 +13,7 @@ Unit: TypeAlias = Literal["event", "piece", "byte", "time"]
 
 UNITS: tuple[Unit, ...] = get_args(Unit)
 MAX_SPAN_NS = 3_600 * 10**9
-MAX_COUNT = 10**12
+MAX_COUNT = 10**12 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from tokentape.replay._reply import Ending
 from tokentape.replay.faults._choosing import Asked
-from tokentape.replay.faults._cutting import cut
+from tokentape.replay.faults._cutting import after_event, cut
 from tokentape.replay.faults._effects import ErrorEvent, Place, Status
 from tokentape.replay.faults._events import streamed
 from tokentape.replay.faults._families import error_body, error_event, error_line, family_of
@@ -51,7 +51,7 @@ def ended_at(answer: Unframed, place: Place, ending: Ending) -> Unframed | None:
 def error_within(answer: Unframed, fault: ErrorEvent, asked: Asked) -> Unframed | None:
     """Say in the stream that it cannot go on, and come to the end of the answer."""
     found = streamed(answer)
-    place = cut(answer, Place("event", fault.event))
+    place = after_event(found, fault.event) if found else None
     if found is None or place is None:
         return None
     said = f"tokentape: the fault {fault}"
@@ -59,7 +59,7 @@ def error_within(answer: Unframed, fault: ErrorEvent, asked: Asked) -> Unframed 
     error = error_line(said) if found.lines else error_event(family, said)
     return replace(
         place.answer.chunked(),
-        pieces=(*place.before, (place.at_ns, error)),
+        pieces=(*place.before, (place.at_ns, found.rest_of(fault.event) + error)),
         end=(place.at_ns, LAST_CHUNK),
         ending="open",
     )

@@ -1,7 +1,9 @@
 """Where the events of a body are: what `@event=4` counts.
 
 An event is a server-sent event with data, as `tokentape.cassette` decodes them, `[DONE]` included; in
-NDJSON it is a line that is not empty. Comments are none. Invariant: events do not overlap, and are in order.
+NDJSON it is a line that is not empty. Comments are none, nor is what an answer was cut off in; but where one
+comes to its end without the last blank line, its last event is one. Invariant: events do not overlap, and
+are in order.
 """
 
 import re
@@ -33,6 +35,12 @@ class Streamed:
     events: tuple[Located, ...]
     lines: bool
 
+    def rest_of(self, count: int) -> bytes:
+        """Return what the last of so many events lacks before something else can follow; b"" but for some."""
+        if count == 0 or self.events[count - 1].event.terminated:
+            return b""
+        return b"\n" if self.lines else b"\n\n"
+
 
 def streamed(answer: Unframed) -> Streamed | None:
     """Return the events of an answer, which is decoded for it; None if none can be found in it."""
@@ -42,11 +50,12 @@ def streamed(answer: Unframed) -> Streamed | None:
     kind = header(answer.headers, b"content-type").partition(";")[0].strip().lower()
     lines = kind in NDJSON
     body = found.body
-    events = tuple(_lines(body) if lines else _events(body))
+    whole = answer.ending == "open"
+    events = tuple(_lines(body, whole=whole) if lines else _events(body, whole=whole))
     return Streamed(answer=found, events=events, lines=lines) if events else None
 
 
-def _events(body: bytes) -> Iterator[Located]:
+def _events(body: bytes, *, whole: bool) -> Iterator[Located]:
     decoder = SSEDecoder()
     lines = _LINES.findall(body)
     start: int | None = None
@@ -60,16 +69,17 @@ def _events(body: bytes) -> Iterator[Located]:
         if blank:
             start = None
     last = decoder.end()
-    if last is not None and start is not None:
+    if last is not None and start is not None and whole:
         yield Located(start=start, end=len(body), event=last)
 
 
-def _lines(body: bytes) -> Iterator[Located]:
+def _lines(body: bytes, *, whole: bool) -> Iterator[Located]:
     position = 0
     for line in body.split(b"\n"):
         end = min(position + len(line) + 1, len(body))
-        if data := line.strip():
-            yield Located(start=position, end=end, event=ServerSentEvent(data, 0))
+        ended = body[position:end].endswith(b"\n")
+        if (data := line.strip()) and (whole or ended):
+            yield Located(start=position, end=end, event=ServerSentEvent(data, 0, terminated=ended))
         position = end
 
 

@@ -15,7 +15,7 @@ from tokentape.dialects import PLAIN_SSE, choose
 
 Family: TypeAlias = Literal["openai", "anthropic", "responses", "plain"]
 
-_DONE_TYPES = ("message_stop", "response.completed")
+_DONE_TYPES = ("message_stop", "response.completed", "response.incomplete", "message-end", "done")
 _OPENAI_TYPES = {401: "invalid_request_error", 403: "invalid_request_error", 429: "rate_limit_error"}
 _OPENAI_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
 _ANTHROPIC_TYPES = {

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from tokentape.replay._request_key import RequestKey
 from tokentape.replay._wire import Answer
-from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits
+from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits, in_scope
 from tokentape.replay.faults._fault import Fault, Faulty
 from tokentape.replay.faults._injecting import Injected, inject
 from tokentape.replay.faults._spelling import faults_of
@@ -57,3 +57,11 @@ class Injector:
         for position in found.hit:
             choosing.hit(position)
         return found if found.hit else None
+
+
+def inject_all(answer: Answer, key: RequestKey, faults: Iterable[Fault], *, at_once: bool) -> Injected | None:
+    """Return the answer as if every fault hit it that may hit its request; None if none changes it."""
+    asked = Asked(key)
+    effects = [(at, fault.effect) for at, fault in enumerate(faults) if in_scope(fault.scope, asked)]
+    found = inject(answer, effects, asked, at_once=at_once)
+    return found if found.hit else None

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from tokentape.replay._pacer import Part
-from tokentape.replay.faults._cutting import Cut, cut
+from tokentape.replay.faults._cutting import Cut, after_event, cut
 from tokentape.replay.faults._effects import KeepaliveStall, Place
 from tokentape.replay.faults._events import streamed
 from tokentape.replay.faults._unframed import Unframed
@@ -32,14 +32,16 @@ def stalled(answer: Unframed, span_ns: int, place: Place) -> Unframed | None:
 
 
 def stalled_with_comments(answer: Unframed, fault: KeepaliveStall) -> Unframed | None:
-    """Let comments come for a while after an event: one a second, or four in a shorter while."""
-    found = cut(answer, Place("event", fault.event))
+    """Let comments come for a while after an event: one a second, or three in all in less than two."""
     events = streamed(answer)
-    if found is None or events is None or events.lines:
+    found = after_event(events, fault.event) if events and not events.lines else None
+    if events is None or found is None:
         return None
-    every_ns = min(_SECOND_NS, max(fault.span_ns // 4, 1))
+    every_ns = _SECOND_NS if fault.span_ns >= 2 * _SECOND_NS else max(fault.span_ns // 4, 1)
     times = range(found.at_ns + every_ns, found.at_ns + fault.span_ns, every_ns)
-    comments = tuple((due_ns, _COMMENT) for due_ns in times)
+    comments = [(due_ns, _COMMENT) for due_ns in times]
+    if comments and (rest := events.rest_of(fault.event)):
+        comments[0] = (comments[0][0], rest + _COMMENT)
     resumed = _resumed(found, fault.span_ns)
     after = resumed.pieces[len(found.before) :]
     return replace(resumed.chunked(), pieces=(*found.before, *comments, *after))

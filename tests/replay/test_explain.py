@@ -4,7 +4,7 @@ import pytest
 
 from tests.cassette.tapes import SECTION, write
 from tests.cli.verbs import run
-from tests.replay.recordings import exchange, tape
+from tests.replay.recordings import MS, exchange, tape
 from tests.streams import choice, chunk, event
 from tokentape.replay import NothingToServe, Timing, explain, load
 
@@ -142,3 +142,29 @@ def test_what_makes_no_sense_is_a_usage_error_that_names_the_option(tmp_path, op
     assert done.exit_code == 2
     assert f"Invalid value for '{hint}'" in done.stderr
     assert reason in " ".join(done.stderr.split())
+
+
+def test_faults_are_shown_as_if_all_hit_whose_requests_these_are(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange())
+    faults = ["stall=1s@event=1,nth=9", "reset@event=2,p=0.001", "drop-done,model=other"]
+    (found,) = explain(path, timing=Timing(speed=2), faults=faults).exchanges
+    assert [(part.recorded_ns, part.due_ns / MS, part.what) for part in found.parts] == [
+        (None, 0.5, "head"),
+        (None, 1.0, "piece 1"),
+        (None, 1001.5, "piece 2"),
+        (None, 1001.5, "the connection is reset"),
+    ]
+
+
+def test_a_fault_that_changes_nothing_leaves_the_schedule_as_it_was(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange())
+    faults = ["truncate@event=9", "split=1,path=/other"]
+    assert explain(path, timing=Timing(), faults=faults) == explain(path, timing=Timing())
+
+
+def test_a_fault_shows_that_nothing_comes(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange())
+    (found,) = explain(path, timing=Timing(), faults=["truncate@time=0ms"]).exchanges
+    assert [(part.due_ns, part.bytes, part.what) for part in found.parts] == [
+        (0, 0, "the connection is closed")
+    ]
