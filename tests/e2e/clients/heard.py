@@ -21,7 +21,7 @@ _AT_ONCE = 3  # programs that are busy; a server is, too
 SOURCES: Mapping[str, tuple[str, ...]] = {
     "as recorded": (),
     "instant": ("--speed=instant",),
-    # each piece is a packet, and a call in server and client
+    # Byte by byte costs: each piece is a packet, and a call in server and client.
     "split": (
         "--speed=instant",
         f"--fault=split=1,path={BYTEWISE.path}/*",
@@ -29,7 +29,6 @@ SOURCES: Mapping[str, tuple[str, ...]] = {
         f"--fault=split=127,model={LARGE}*",
     ),
 }
-
 
 ByModel: TypeAlias = dict[str, Told]
 ByClient: TypeAlias = dict[Client, ByModel | Absent | AssertionError]
