@@ -20,8 +20,9 @@ demo: $(VENV)/.ready ## record, replay at 1x and 8x, and measure a stream: the w
 test: $(VENV)/.ready ## run the tests
 	$(BIN)/python -m pytest $(ARGS)
 
-fuzz: $(VENV)/.ready ## try readers with hundreds of thousands of damaged and hostile cassettes, for the night
+fuzz: $(VENV)/.ready ## damaged and hostile cassettes by the hundred thousand, all bodies byte by byte: for the night
 	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/cassette/test_fuzz.py
+	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/e2e/clients/test_corpus.py -k split
 
 lint: $(VENV)/.ready build/types ## ruff, formatting, strict types, import direction
 	$(BIN)/ruff check .
@@ -59,3 +60,9 @@ build/types: pyproject.toml
 build/node: tests/node/package.json tests/node/package-lock.json
 	@rm -rf $@ && mkdir -p $@ && cp $^ $@/
 	@npm ci --prefix $@ --no-audit --no-fund --loglevel=error || { rm -rf $@; exit 1; }
+
+# Environments of their own for clients that need other versions than the tests have: openai 2 and 3 exclude each other.
+build/clients/%: tests/clients/%.txt
+	@rm -rf $@ && mkdir -p $(@D) && $(PYTHON) -m venv $@
+	@$@/bin/python -m pip install -qq --disable-pip-version-check --retries 1 --requirement $< || { rm -rf $@; exit 1; }
+	@touch $@

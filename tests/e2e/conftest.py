@@ -1,9 +1,7 @@
 """One session of recording and replaying, made once, which the tests look at from all sides."""
 
 import json
-import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,7 +13,8 @@ import trustme
 
 from tests.corpus import ABSENT, FOLDER, IS_HERE
 from tests.e2e.client import completion, raw_body
-from tests.e2e.processes import ROOT, Process
+from tests.e2e.environments import Absent, node_packages
+from tests.e2e.processes import Process
 from tests.e2e.routes import Route, port_of, tunnel
 from tests.e2e.upstream import Upstream, upstream
 from tests.e2e.wire import Listener, dial, secure
@@ -83,11 +82,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def node_modules() -> Path | None:
-    """The packages of tests/node, installed; None where there is no Node or no npm."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
+    """The packages of tests/node, installed; None where they cannot be."""
+    try:
+        return Path(node_packages()) / "node_modules"
+    except Absent:
         return None
-    subprocess.run(["make", "build/node"], cwd=ROOT, check=True, capture_output=True, timeout=120)
-    return ROOT / "build" / "node" / "node_modules"
 
 
 @pytest.fixture(scope="session")

@@ -92,11 +92,16 @@ class Process:
                     listening.set()
             listening.set()
 
-        self._reader = threading.Thread(target=read)
-        self._reader.start()
+        def read_stdout() -> None:  # also while it runs: a pipe that is full would keep it from ending
+            if self._process.stderr is not None and self._process.stdout is not None:
+                self.stdout = self._process.stdout.read()
+
+        self._readers = [threading.Thread(target=read), threading.Thread(target=read_stdout)]
+        for reader in self._readers:
+            reader.start()
         if not listening.wait(60) or not self.url:
             self._process.kill()
-            self._reader.join()
+            self._join()
             raise AssertionError(f"{self._command} does not listen:\n{self.stderr}")
         return self
 
@@ -112,9 +117,13 @@ class Process:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self.returncode = self._process.wait()
-        self._reader.join()
-        if self._process.stdout is not None:
-            self.stdout = self._process.stdout.read() if self._process.stderr else self.stderr
-            self._process.stdout.close()
-        if self._process.stderr is not None:
-            self._process.stderr.close()
+        self._join()
+        if self._process.stderr is None:
+            self.stdout = self.stderr
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def _join(self) -> None:
+        for reader in self._readers:
+            reader.join()
