@@ -50,7 +50,14 @@ class Answering:
 
     def reply_to(self, request: IncomingRequest) -> Reply:
         """Return what a request is answered with, and count it."""
-        key = request_key(request.method, request.target, request.body, request.headers)
+        key = request_key(
+            request.method,
+            request.target,
+            request.body,
+            request.headers,
+            scheme=request.scheme,
+            authority=request.authority,
+        )
         recorded = self._matcher.take(key)
         if recorded is None:
             return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")

@@ -18,7 +18,10 @@ MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncomingRequest:
-    """A complete request. `keep_alive` is whether the client wants to keep the connection."""
+    """A complete request. `keep_alive` is whether the client wants to keep the connection.
+
+    `scheme` and `authority` (`host:port`) are what its connection is for, as far as that is known.
+    """
 
     method: str
     target: bytes
@@ -26,6 +29,8 @@ class IncomingRequest:
     body: bytes
     keep_alive: bool
     headers: Headers = ()
+    scheme: str = "http"
+    authority: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
