@@ -35,7 +35,7 @@ def split_authority(text: str) -> tuple[str, int]:
 
 @lru_cache(maxsize=1_024)  # the same few for every request
 def same_authority(host: str, port: int, *, scheme: str = "") -> str:
-    """Return `host:port` in one spelling for all that reach the same: lower case, A-labels, without a last dot.
+    """Return `host:port` in one spelling for all that reach the same, the host as of `same_host`.
 
     A port that is 0 becomes the default of the scheme, if that has one.
     """

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from collections.abc import Callable
 from functools import partial
 
 import click
@@ -12,6 +13,7 @@ from tokentape.cli._config import config_option
 from tokentape.cli._explained import print_explanation
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
+from tokentape.cli._reach_options import Reach, reach_options
 from tokentape.cli._reloading import reloading
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import served_json, served_table, shortcomings
@@ -25,6 +27,7 @@ from tokentape.replay import Matching, ReplayError, Server, Timing, Workers, loa
 @click.option(
     "--listen", type=Address(), default="127.0.0.1:8090", show_default=True, help="Port 0 takes a free one."
 )
+@reach_options
 @timing_options
 @click.option(
     "--strict-timing", "strict_ns", type=Span(), help="Exit with 3 if lateness p99 is above, as 5ms."
@@ -42,6 +45,7 @@ from tokentape.replay import Matching, ReplayError, Server, Timing, Workers, loa
 def command(
     files: tuple[str, ...],
     listen: tuple[str, int],
+    reach: Callable[[str], Reach],
     timing: Timing,
     strict_ns: int | None,
     matching: Matching,
@@ -72,6 +76,7 @@ def command(
     tokentape replay session.tape
     tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
     tokentape replay 'tapes/*.tape' --ignore '$.user' --exhausted error --fail-unplayed
+    tokentape replay session.tape --proxy --listen 127.0.0.1:8080
     tokentape replay session.tape --ttft 300ms --pace 50/s --explain --exchange 0
     """
     if exchange is not None and not explains:
@@ -89,9 +94,10 @@ def command(
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
-        server = Server(repertoire, matching=matching)
+        reached = reach(listen[0])
+        server = Server(repertoire, matching=matching, tls=reached.tls, proxy=reached.proxy)
         serving = Workers(server, workers) if workers > 1 else server
-        stats = asyncio.run(serve_until_stopped(serving, *listen, again))
+        stats = asyncio.run(serve_until_stopped(serving, *listen, again, reached))
     except ReplayError as error:
         raise click.ClickException(str(error)) from error
     click.echo(served_json(stats) if as_json else served_table(stats))

@@ -9,7 +9,7 @@ missed or as a list of models.
 
 from tokentape.replay._base_path import base_path
 from tokentape.replay._load import Recorded, Repertoire
-from tokentape.replay._matcher import Matcher
+from tokentape.replay._matcher import Matcher, Miss
 from tokentape.replay._matching import Matching
 from tokentape.replay._misses import Misses
 from tokentape.replay._models import listed, models_response
@@ -32,6 +32,8 @@ class Answering:
         self._models_listed = 0
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         """What the recorded paths begin with, as /v1."""
+        self.hosts = frozenset(recorded.key.host for recorded in repertoire.recorded)
+        """The recorded hosts with their ports, as api.example:443."""
 
     @property
     def stats(self) -> Stats:
@@ -74,6 +76,10 @@ class Answering:
         """Take turns together with processes that are forked from now on."""
         self._matcher.counters.share()
 
+    def miss(self, key: RequestKey, miss: Miss) -> None:
+        """Count a request that is refused before anything recorded is looked for."""
+        self._misses.add(key, miss)
+
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""
         return Matcher(repertoire.recorded, self._matching)
@@ -95,6 +101,7 @@ class Answering:
         )
         self._matcher = matcher
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
+        self.hosts = frozenset(recorded.key.host for recorded in repertoire.recorded)
         self._models = _models(repertoire)
 
     def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:

@@ -20,7 +20,10 @@ _LINGER_S = 2.0  # how long a client that was refused is read from before the co
 
 
 class Connection(asyncio.Protocol):
-    """The protocol of a connection; `opened` and `lost` are told when it begins and when it is over."""
+    """The protocol of a connection; `opened` and `lost` are told when it begins and when it is over.
+
+    `remark` is told what whoever runs the server should know.
+    """
 
     def __init__(
         self,
@@ -30,12 +33,14 @@ class Connection(asyncio.Protocol):
         clock: Clock,
         opened: Callable[["Connection"], None],
         lost: Callable[["Connection"], None],
+        remark: Callable[[str], None],
     ) -> None:
         self._answer = answer
         self._pacer = pacer
         self._clock = clock
         self._opened = opened
         self._lost = lost
+        self._remark = remark
         self._reader = RequestReader()
         self._waiting: deque[Incoming] = deque()
         self._stream: Stream | None = None
@@ -125,6 +130,8 @@ class Connection(asyncio.Protocol):
         if isinstance(incoming, Refusal):
             self._takes_requests = False
             self._refused = True
+            if incoming.remark:
+                self._remark(incoming.remark)
             self._write(
                 error_response(
                     incoming.status,

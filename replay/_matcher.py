@@ -31,7 +31,7 @@ _MAX_COMPARED_BYTES = 1 << 20
 _ALL = b""  # stands for the digest of the one row of all exchanges
 _EXHAUSTED = "exhausted is error; cycle or last would answer again"
 
-Code: TypeAlias = Literal["not_recorded", "exhausted", "out_of_order"]
+Code: TypeAlias = Literal["not_recorded", "exhausted", "out_of_order", "host_not_recorded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Miss:
 
     code: Code
     lines: tuple[str, ...]
+    status: int = 404
 
 
 class Counts(NamedTuple):

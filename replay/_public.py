@@ -1,6 +1,7 @@
 """The public names of `tokentape.replay`, which hands them on."""
 
-from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
+from tokentape.replay._certificates import CertificateAuthority, given_context
+from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError, UnusableCertificate
 from tokentape.replay._explain import Explained, ExplainedPart, Explanation, explain
 from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
 from tokentape.replay._lateness import LatenessSummary
@@ -16,6 +17,7 @@ from tokentape.replay._workers import Workers
 
 __all__ = [
     "CannotListen",
+    "CertificateAuthority",
     "Exhausted",
     "Explained",
     "ExplainedPart",
@@ -35,9 +37,11 @@ __all__ = [
     "Speed",
     "Stats",
     "Timing",
+    "UnusableCertificate",
     "Workers",
     "WrongTiming",
     "explain",
+    "given_context",
     "httpx2_transport",
     "httpx_transport",
     "load",

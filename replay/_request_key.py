@@ -62,7 +62,8 @@ def request_key(
 ) -> RequestKey:
     """Return the key of a request with the target as sent; servers accept whole URLs (RFC 9112, 3.2.2).
 
-    What a URL says of scheme and host counts more than a Host header, and `authority` more than both. The body is matched with its content-encoding undone, where that can be done.
+    What a URL says of scheme and host counts more than a Host header, and `authority` more than both.
+    The body is matched with its content-encoding undone, where that can be done.
     """
     if encoding := header(headers, b"content-encoding"):
         with suppress(UndecodableContent):

@@ -14,6 +14,13 @@ from tokentape.cassette import MAX_RECORD_BYTES, Headers
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
+_HANDSHAKE = 0x16  # the type of the record that TLS begins with (RFC 8446, 5.1)
+_NOT_HTTP = "expected plain HTTP on this port, found TLS: its URL begins with http://"
+
+
+def begins_tls(data: bytes) -> bool:
+    """Whether the first bytes of a client are TLS; those of HTTP are letters."""
+    return data[0] == _HANDSHAKE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +42,14 @@ class IncomingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """What cannot be answered as a request, with the status and the words to say so."""
+    """What cannot be answered as a request, with the status and the words to say so.
+
+    `remark` is for whoever runs the server, where the client cannot read the answer.
+    """
 
     status: int
     message: str
+    remark: str = ""
 
 
 Incoming: TypeAlias = IncomingRequest | Refusal
@@ -47,9 +58,18 @@ Incoming: TypeAlias = IncomingRequest | Refusal
 class RequestReader:
     """Reads the requests of one connection."""
 
-    def __init__(self, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+    def __init__(
+        self,
+        *,
+        max_head_bytes: int = MAX_HEAD_BYTES,
+        max_body_bytes: int = MAX_BODY_BYTES,
+        tunnels: bool = False,
+    ) -> None:
+        """With `tunnels` a CONNECT is a request, the last one, and `rest` is what follows it."""
         self._max_head_bytes = max_head_bytes
         self._max_body_bytes = max_body_bytes
+        self._tunnels = tunnels
+        self.rest = b""
         self._parser = httptools.HttpRequestParser(self)
         self._found: list[Incoming] = []
         self._refusal: Refusal | None = None
@@ -83,10 +103,16 @@ class RequestReader:
             # A server may ignore the wish (RFC 9110, 7.8), but the parser has stopped after the headers:
             # another is given the same request without the wish.
             offset: int = upgrade.args[0]
+            if self._parser.get_method() == b"CONNECT":
+                self._found.append(self._request(keep_alive=True))
+                self.rest = data[offset:]
+                return b""
             head = self._head_without_upgrade()
             self._parser = httptools.HttpRequestParser(self)
             return head + data[offset:]
         except httptools.HttpParserError as error:
+            if self._in_head and self._fed_in_head == len(data) and begins_tls(data):
+                self._refuse(400, _NOT_HTTP, remark=_NOT_HTTP)
             self._refuse(400, f"expected an HTTP/1.1 request, found one that cannot be parsed: {error}")
         return b""
 
@@ -96,9 +122,9 @@ class RequestReader:
         fields = [name + b": " + value for name, value in self._fields if name.lower() != b"upgrade"]
         return b"\r\n".join([start, *fields, b"", b""])
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, *, remark: str = "") -> None:
         if self._refusal is None:
-            self._refusal = Refusal(status=status, message=message)
+            self._refusal = Refusal(status=status, message=message, remark=remark)
             self._found.append(self._refusal)
 
     def _refuse_head(self) -> None:
@@ -144,8 +170,8 @@ class RequestReader:
         hosts = sum(name.lower() == b"host" for name, _ in self._fields)
         if hosts != 1 and (version == "1.1" or hosts):
             self._stop(400, f"expected one Host header, found {hosts}")  # RFC 9112, 3.2
-        if self._parser.get_method() == b"CONNECT":
-            self._stop(501, "this is a server, not a proxy: make it the client's base URL")
+        if self._parser.get_method() == b"CONNECT" and not self._tunnels:
+            self._stop(501, "this is a server, not a proxy: make it the client's base URL, or start a proxy")
         if version == "1.0":
             self._expects_continue = False  # RFC 9110, 10.1.1
 
@@ -159,16 +185,18 @@ class RequestReader:
         """Hand out the request, unless the parser stopped in it for another protocol."""
         if self._parser.should_upgrade():
             return
-        request = IncomingRequest(
+        self._found.append(self._request(keep_alive=self._parser.should_keep_alive()))
+        self.on_message_begin()
+
+    def _request(self, *, keep_alive: bool) -> IncomingRequest:
+        return IncomingRequest(
             method=self._parser.get_method().decode("ascii"),
             target=self._target,
             http_version=self._parser.get_http_version(),
             body=b"".join(self._body),
-            keep_alive=self._parser.should_keep_alive(),
+            keep_alive=keep_alive,
             headers=tuple(self._fields),
         )
-        self._found.append(request)
-        self.on_message_begin()
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size

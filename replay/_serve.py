@@ -4,11 +4,14 @@ Invariant: when the block begins, connections are accepted; when it has ended, t
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from threading import Thread
 
+from tokentape.replay._certificates import CertificateAuthority
 from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._matching import Matching
 from tokentape.replay._quantities import Speed
@@ -92,6 +95,8 @@ def serve(
     speed: Speed | None = None,
     timing: Timing | None = None,
     matching: Matching | None = None,
+    tls: ssl.SSLContext | None = None,
+    proxy: CertificateAuthority | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -101,14 +106,14 @@ def serve(
             client = openai.OpenAI(base_url=replay.base_url, api_key="any")
 
     `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
-    `matching` says which exchange answers which request, by default as `Matching()`. Answers that are on
+    `matching` says which exchange answers which request, by default as `Matching()`; `tls` and `proxy` are
+    as of `Server`. Answers that are on
     their way when the block ends are cut off. Raises as `load` and `Server.start` do.
     """
     repertoire = load(paths, speed=speed, timing=timing)
+    make = partial(Server, repertoire, matching=matching, tls=tls, proxy=proxy)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = Thread(
-        target=_run, args=(repertoire, matching, host, port, started), name="tokentape replay", daemon=True
-    )
+    thread = Thread(target=_run, args=(make, host, port, started), name="tokentape replay", daemon=True)
     thread.start()
     try:
         server, loop, stop = started.result()
@@ -121,15 +126,14 @@ def serve(
 
 
 def _run(
-    repertoire: Repertoire,
-    matching: Matching | None,
+    make: Callable[[], Server],
     host: str,
     port: int,
     started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with Server(repertoire, matching=matching) as server:
+        async with make() as server:
             await server.start(host, port)
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()

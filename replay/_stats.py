@@ -24,11 +24,12 @@ class Served:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missed:
-    """Requests that nothing was recorded for, by method and path."""
+    """Requests that nothing was recorded for, by method and path, and what they were answered with."""
 
     method: str
     path: str
     times: int
+    status: int = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
