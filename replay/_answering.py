@@ -32,7 +32,7 @@ class Answering:
         self._models_listed = 0
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         """What the recorded paths begin with, as /v1."""
-        self.hosts = frozenset(recorded.key.host for recorded in repertoire.recorded)
+        self.hosts = _hosts(repertoire)
         """The recorded hosts with their ports, as api.example:443."""
 
     @property
@@ -101,7 +101,7 @@ class Answering:
         )
         self._matcher = matcher
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
-        self.hosts = frozenset(recorded.key.host for recorded in repertoire.recorded)
+        self.hosts = _hosts(repertoire)
         self._models = _models(repertoire)
 
     def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:
@@ -121,6 +121,10 @@ class Answering:
             close=close,
         )
         return Reply(now=response)
+
+
+def _hosts(repertoire: Repertoire) -> frozenset[str]:
+    return frozenset(filter(None, (recorded.key.host for recorded in repertoire.recorded)))
 
 
 def _models(repertoire: Repertoire) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class Proxying:
     @property
     def hosts(self) -> tuple[str, ...]:
         """The recorded hosts, without their ports."""
-        return tuple(sorted({split_authority(host)[0] for host in self._answering.hosts if host}))
+        return tuple(sorted({split_authority(host)[0] for host in self._answering.hosts}))
 
     def look(self, came: bytes) -> Stage | None:
         """Tell a CONNECT from a request to the proxy itself."""
@@ -122,4 +122,4 @@ def _authority(target: bytes) -> str:
         host, port = split_authority(text)
     except ValueError:
         return text.rpartition("@")[2]
-    return same_authority(host, port, scheme="https")
+    return same_authority(host, port)
