@@ -7,6 +7,6 @@ def through_proxy(url: str, authority: str) -> list[str]:
 
 
 def trusting(authority: str) -> str:
-    """Return what makes OpenSSL's users (httpx and so openai), Node and requests trust an authority."""
-    variables = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE")
+    """Return what makes openai and all who use OpenSSL, Node, requests and curl trust an authority."""
+    variables = ("SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
     return "export " + " ".join(f"{name}={authority}" for name in variables)
