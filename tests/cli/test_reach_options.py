@@ -79,6 +79,27 @@ def test_as_a_proxy_it_says_what_record_says_and_counts_what_it_refused(tmp_path
     assert err.count("this proxy answers for api.example:443") == 1
 
 
+@pytest.mark.parametrize("option", ["--tls", "--proxy"])
+def test_several_processes_do_it_as_one_would(tmp_path, option):
+    path = tape(tmp_path / "a.tape", exchange())
+    arguments = (option, "--json", "--workers", "2", "--confdir", tmp_path / "ca")
+    with replaying(path, *arguments) as (process, url):
+        found = settings(read(process.words))
+        trusting = ssl.create_default_context(cafile=found["SSL_CERT_FILE"])
+        through = {"proxy": url} if option == "--proxy" else {}
+        base_url = found.get("OPENAI_BASE_URL", "https://api.example/v1")
+        for _ in range(6):
+            assert "[DONE]" in ask(base_url, verify=trusting, **through)
+        if through:
+            for _ in range(6):
+                with pytest.raises(httpx.ProxyError, match="403"):
+                    ask("https://other.example/v1", verify=trusting, **through)
+        out, _ = stop(process, signal.SIGINT)
+    stats = json.loads(out)
+    assert stats["hits"] == 6
+    assert [(missed["status"], missed["times"]) for missed in stats["missed"]] == [(403, 6)] * len(through)
+
+
 def test_both_verbs_say_the_same_of_a_proxy(tmp_path):
     from tokentape.cli._recording import what_to_set
 
