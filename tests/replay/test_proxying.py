@@ -1,5 +1,6 @@
 """The server as a forward proxy, on real sockets."""
 
+import asyncio
 import json
 import logging
 import socket
@@ -11,7 +12,7 @@ from msgspec.structs import replace
 
 from tests.replay.recordings import connected, exchange, post, read_all, read_until, tape
 from tests.replay.test_server import BODY, HEAD
-from tokentape.replay import Matching, serve
+from tokentape.replay import Matching, Server, load, serve
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
@@ -333,6 +334,28 @@ def test_the_host_is_matched_beside_what_is_asked_for_but_not_beside_nothing(rep
             tunnel(replay, "two.example:443") as client,
         ):
             assert expected in ask(client, post(b"another"))
+
+
+def test_a_host_that_comes_with_a_reload_is_answered_for_from_then_on(authority, tmp_path):
+    first = load(tape(tmp_path / "a.tape", exchange()))
+    second = load(tape(tmp_path / "b.tape", of("other.example", exchange())))
+
+    async def asked(server, to):
+        reader, writer = await asyncio.open_connection(*server.address)
+        writer.write(connect(to))
+        found = await asyncio.wait_for(reader.readuntil(b"\r\n"), 10)
+        writer.close()
+        return found.split()[1]
+
+    async def main():
+        async with Server(first, proxy=authority) as server:
+            await server.start()
+            before = [await asked(server, to) for to in ("api.example:443", "other.example:443")]
+            server.replace(second)
+            after = [await asked(server, to) for to in ("api.example:443", "other.example:443")]
+        assert (before, after) == ([b"200", b"403"], [b"403", b"200"])
+
+    asyncio.run(main())
 
 
 def test_a_server_is_not_a_proxy_and_has_tls_at_once(authority, tmp_path):
