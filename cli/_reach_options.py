@@ -12,7 +12,7 @@ import click
 
 from tokentape.cli._clients import through_proxy, trusting
 from tokentape.cli._extras import needs
-from tokentape.replay import CertificateAuthority, Server, Workers, given_context
+from tokentape.replay import CertificateAuthority, Server, Workers, tls_context
 
 R = TypeVar("R")
 _EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104  (what is listened on is the user's choice)
@@ -66,7 +66,7 @@ def reach_options(command: Callable[..., R]) -> Callable[..., R]:
 
         def reach(host: str) -> Reach:
             if tls_cert is not None:
-                return Reach(tls=given_context(tls_cert, tls_key))
+                return Reach(tls=tls_context(tls_cert, tls_key))
             if not proxy and not tls:
                 return Reach()
             with needs("record"):

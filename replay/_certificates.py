@@ -78,7 +78,7 @@ class CertificateAuthority:
         return context
 
 
-def given_context(
+def tls_context(
     cert_file: str | PathLike[str], key_file: str | PathLike[str] | None = None
 ) -> ssl.SSLContext:
     """Return what serves HTTP/1.1 over TLS with a certificate and its key: PEM files, or one with both.

@@ -1,6 +1,6 @@
 """The public names of `tokentape.replay`, which hands them on."""
 
-from tokentape.replay._certificates import CertificateAuthority, given_context
+from tokentape.replay._certificates import CertificateAuthority, tls_context
 from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError, UnusableCertificate
 from tokentape.replay._explain import Explained, ExplainedPart, Explanation, explain
 from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
@@ -41,7 +41,6 @@ __all__ = [
     "Workers",
     "WrongTiming",
     "explain",
-    "given_context",
     "httpx2_transport",
     "httpx_transport",
     "load",
@@ -50,4 +49,5 @@ __all__ = [
     "reload_on_change",
     "serve",
     "state_of",
+    "tls_context",
 ]

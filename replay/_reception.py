@@ -60,7 +60,7 @@ class Reception:
     def prepare(self) -> None:
         """Make the certificates of the recorded hosts, which would hold up streams later."""
         if self._authority is not None:
-            for host in self._proxying.hosts:
+            for host in filter(str.isascii, self._proxying.hosts):  # others cannot be asked for
                 self._authority.context_for(host)
 
     def protocol(self) -> asyncio.Protocol:

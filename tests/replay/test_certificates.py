@@ -9,7 +9,7 @@ from subprocess import run
 import pytest
 import trustme
 
-from tokentape.replay import CertificateAuthority, UnusableCertificate, given_context
+from tokentape.replay import CertificateAuthority, UnusableCertificate, tls_context
 
 CA = trustme.CA()
 
@@ -124,7 +124,7 @@ def test_given_files_are_served(tmp_path):
     class Trusted:
         cert_file = tmp_path / "ca.pem"
 
-    for context in (given_context(cert, key), given_context(str(both))):
+    for context in (tls_context(cert, key), tls_context(str(both))):
         found = shake_hands(context, Trusted, "api.example", ["h2", "http/1.1"])
         assert found.selected_alpn_protocol() == "http/1.1"
 
@@ -151,11 +151,11 @@ def test_what_is_wrong_with_given_files_is_a_line_that_names_the_file(tmp_path):
         ),
     ):
         with pytest.raises(UnusableCertificate) as raised:
-            given_context(*given)
+            tls_context(*given)
         assert str(raised.value).startswith(expected)
         assert "\n" not in str(raised.value)
     with pytest.raises(FileNotFoundError) as missing:
-        given_context(cert, tmp_path / "nowhere.pem")
+        tls_context(cert, tmp_path / "nowhere.pem")
     assert missing.value.filename == str(tmp_path / "nowhere.pem")
 
 
@@ -172,8 +172,8 @@ def _encrypted(key):
 def test_given_files_need_no_package_beside_the_base(tmp_path):
     _, _, both = files(tmp_path, "api.example")
     program = (
-        "import sys; from tokentape.replay import given_context, serve; "
-        f"given_context({str(both)!r}); "
+        "import sys; from tokentape.replay import tls_context, serve; "
+        f"tls_context({str(both)!r}); "
         "assert not {'mitmproxy', 'cryptography', 'trustme'} & set(sys.modules)"
     )
     run([sys.executable, "-c", program], check=True, timeout=60)

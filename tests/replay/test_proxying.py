@@ -188,6 +188,13 @@ def test_a_request_to_the_proxy_itself_says_how_it_is_used(replaying):
         assert read_until(client, b"\r\n\r\n").startswith(b"HTTP/1.1 403 Forbidden\r\n")
 
 
+def test_a_recorded_host_that_is_none_keeps_nobody_from_the_others(replaying, tunnel):
+    odd = of("\u00fc" * 70, exchange(0))
+    nameless = of("", exchange(1))
+    with replaying(odd, nameless, exchange(2)) as replay, tunnel(replay) as client:
+        assert ask(client, post()) == HEAD + BODY
+
+
 def test_only_a_few_of_many_hosts_are_named(replaying):
     with replaying(*(of(f"host-{n:02}.example", exchange(n)) for n in range(12))) as replay:
         _, error = refused(replay, connect("other.example:443"))
@@ -204,6 +211,7 @@ def test_credentials_for_the_proxy_are_ignored_and_never_shown(replaying, tunnel
         secret = "me:" + "pw" * 8
         for data in (
             f"CONNECT {secret}@other.example:443 HTTP/1.1\r\nHost: x\r\n{field}\r\n".encode(),
+            f"CONNECT {secret}@other.example:99999 HTTP/1.1\r\nHost: x\r\n{field}\r\n".encode(),
             post(path=f"http://{secret}@other.example/a", headers=field + "Connection: close\r\n"),
         ):
             _, error = refused(replay, data)

@@ -221,6 +221,7 @@ def test_whoever_has_nothing_to_say_is_closed_after_the_farewell():
 def test_an_end_without_a_farewell_is_an_end(stays):
     ends = Ends(stays=stays).shake_hands()
     assert ends.secured.eof_received() is stays
+    assert bool(ends.raw.writes) is not stays  # our farewell
     ends.secured.connection_lost(None)
     assert ends.told == [*HANDS, "eof", "lost"]
 
