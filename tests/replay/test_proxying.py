@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tests.replay.recordings import connected, exchange, post, read_all, read_until, tape
 from tests.replay.test_server import BODY, HEAD
+from tokentape.cassette import placeholder
 from tokentape.replay import Matching, Server, load, serve
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
@@ -119,6 +120,17 @@ def test_what_is_asked_of_the_wrong_host_is_a_miss_that_names_the_right_one(repl
         client.sendall(post())
         assert read_until(client, b"}}").startswith(b"HTTP/1.1 404 ")
     assert "host: recorded api.example:443, the request has other.example:443" in replay.explanations[0]
+
+
+def test_a_secret_that_was_redacted_matches_any_for_its_own_host_alone(replaying, tunnel):
+    hidden = b'{"password":"%b"}' % placeholder("password")
+    other = of("other.example", exchange(1))
+    with replaying(exchange(0, body=hidden), other) as replay:
+        with tunnel(replay) as client:
+            assert ask(client, post(b'{"password":"another"}')) == HEAD + BODY
+        with tunnel(replay, "other.example:443") as client:
+            client.sendall(post(b'{"password":"another"}'))
+            assert read_until(client, b"}}").startswith(b"HTTP/1.1 404 ")
 
 
 def test_a_tunnel_is_for_the_host_that_it_was_made_for_whatever_is_asked_inside(replaying, tunnel):
