@@ -9,7 +9,7 @@
             print(exchange.request.path, len(exchange.chunks), "pieces")
 """
 
-from tokentape.cassette._authority import authority
+from tokentape.cassette._authority import authority, same_authority, same_host, split_authority
 from tokentape.cassette._body import decoded, events, header, request_body
 from tokentape.cassette._canonical import canonical, parse_json
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent, decode_content
@@ -120,6 +120,9 @@ __all__ = [
     "parse_json",
     "placeholder",
     "request_body",
+    "same_authority",
+    "same_host",
+    "split_authority",
     "utc",
     "whole_entries",
 ]

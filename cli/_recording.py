@@ -1,12 +1,14 @@
 """What `tokentape record` is told, as options of the mitmproxy addon, and what it tells clients to set."""
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
 
 import click
 
+from tokentape.cli._clients import through_proxy
 from tokentape.recorder import arguments, units
 
 Value = TypeVar("Value", str | None, tuple[str, ...])
@@ -54,17 +56,15 @@ def check_recordable(path: str, options: list[str]) -> None:
         )
 
 
-def what_to_set(upstream: str | None, url: str) -> list[str]:
-    """Return what a client's environment needs, a line each."""
+def what_to_set(upstream: str | None, url: str, settings: tuple[str, ...] = ()) -> list[str]:
+    """Return what a client's environment needs, a line each; `settings` are those of mitmproxy."""
     if upstream is not None and (urlsplit(upstream).hostname or "").endswith("anthropic.com"):
         return [f"export ANTHROPIC_BASE_URL={url}"]
     if upstream is not None:
         return [f"export OPENAI_BASE_URL={url}{urlsplit(upstream).path or '/v1'}"]
-    authority = os.path.expanduser("~/.mitmproxy/mitmproxy-ca-cert.pem")
-    return [
-        f"export HTTPS_PROXY={url} HTTP_PROXY={url}",
-        f"export SSL_CERT_FILE={authority} NODE_EXTRA_CA_CERTS={authority}",
-    ]
+    folders = [text.partition("=")[2] for text in settings if text.startswith("confdir=")]
+    folder = os.path.abspath(os.path.expanduser(folders[-1] if folders else "~/.mitmproxy"))
+    return through_proxy(url, shlex.quote(f"{folder}/mitmproxy-ca-cert.pem"))
 
 
 def _checked(parse: Callable[[str], object]) -> Callable[[click.Context, click.Parameter, Value], Value]:

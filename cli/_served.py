@@ -27,7 +27,7 @@ def served_table(stats: Stats) -> str:
         for item in stats.served
     ]
     rows += [
-        (str(item.times), "404", safe_text(f"{item.method} {item.path}"), "not recorded")
+        (str(item.times), str(item.status), safe_text(f"{item.method} {item.path}"), "not recorded")
         for item in stats.missed
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]

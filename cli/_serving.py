@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from tokentape.cli._reach_options import Reach
 from tokentape.cli._reloading import Reloading
 from tokentape.replay import Server, Stats, Workers
 
@@ -20,21 +21,20 @@ _QUICK_S = 0.1  # what ends within it need not be announced
 
 
 async def serve_until_stopped(
-    server: Server | Workers, host: str, port: int, again: Reloading | None
+    server: Server | Workers, host: str, port: int, again: Reloading | None, reach: Reach
 ) -> Stats:
     """Serve until SIGINT or SIGTERM comes, then let answers on their way end, and return what was served.
 
-    `again` serves cassettes anew when they change. Raises `CannotListen`.
+    `again` serves cassettes anew when they change; `reach` says how clients get there. Raises `CannotListen`.
     """
     told_to_stop = asyncio.Event()
     async with server, again(server) if again and isinstance(server, Server) else nullcontext():
         # Before anyone can know that it listens, so that whoever waited for that can stop it.
         _on_signals(told_to_stop.set)
         await server.start(host, port)
-        steered = f"\n  steered at {server.control_url}" if server.control_url else ""
-        click.echo(
-            f"listening on {server.url}\n  export OPENAI_BASE_URL={server.base_url}{steered}", err=True
-        )
+        click.echo("\n  ".join([f"listening on {server.url}", *reach.what_to_set(server)]), err=True)
+        if server.control_url:
+            click.echo(f"  steered at {server.control_url}", err=True)
         await _first_of(told_to_stop.wait(), server.all_lost.wait() if isinstance(server, Workers) else None)
         told_to_stop.clear()
         stopping = asyncio.create_task(server.stop(grace_s=_GRACE_S))

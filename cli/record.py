@@ -70,7 +70,7 @@ def command(
 
     def on_listening(host: str, port: int) -> None:
         url = url_of(host, port)
-        say("\n  ".join([f"listening on {url}", *what_to_set(upstream, url)]))
+        say("\n  ".join([f"listening on {url}", *what_to_set(upstream, url, settings)]))
 
     mode = "reverse:{0.scheme}://{0.netloc}".format(urlsplit(upstream)) if upstream else "regular"
     addon = TapeAddon(on_end=lambda exchange: say(report.ended(exchange)), say=say)

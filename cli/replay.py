@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import sys
+from collections.abc import Callable
 from functools import partial
 
 import click
@@ -13,6 +14,7 @@ from tokentape.cli._explained import print_explanation
 from tokentape.cli._fault_options import fault_options
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
+from tokentape.cli._reach_options import Reach, reach_options
 from tokentape.cli._reloading import reloading
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import served_json, served_table, shortcomings
@@ -26,6 +28,7 @@ from tokentape.replay import Fault, Matching, ReplayError, Server, Timing, Worke
 @click.option(
     "--listen", type=Address(), default="127.0.0.1:8090", show_default=True, help="Port 0 takes a free one."
 )
+@reach_options
 @timing_options
 @click.option(
     "--strict-timing", "strict_ns", type=Span(), help="Exit with 3 if lateness p99 is above, as 5ms."
@@ -45,6 +48,7 @@ from tokentape.replay import Fault, Matching, ReplayError, Server, Timing, Worke
 def command(
     files: tuple[str, ...],
     listen: tuple[str, int],
+    reach: Callable[[str], Reach],
     timing: Timing,
     strict_ns: int | None,
     matching: Matching,
@@ -82,6 +86,7 @@ def command(
     tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
     tokentape replay 'tapes/*.tape' --ignore '$.user' --exhausted error --fail-unplayed
     tokentape replay session.tape --fault status=429,retry-after=2,times=1 --fault stall=10s@event=4
+    tokentape replay session.tape --proxy --listen 127.0.0.1:8080
     tokentape replay session.tape --ttft 300ms --pace 50/s --explain --exchange 0
     """
     if exchange is not None and not explains:
@@ -100,9 +105,17 @@ def command(
         gc.collect()
         gc.freeze()
         control = workers == 1 and not no_control
-        server = Server(repertoire, matching=matching, faults=faults, control=control)
+        reached = reach(listen[0])
+        server = Server(
+            repertoire,
+            matching=matching,
+            faults=faults,
+            control=control,
+            tls=reached.tls,
+            proxy=reached.proxy,
+        )
         serving = Workers(server, workers) if workers > 1 else server
-        stats = asyncio.run(serve_until_stopped(serving, *listen, again))
+        stats = asyncio.run(serve_until_stopped(serving, *listen, again, reached))
     except ReplayError as error:
         raise click.ClickException(str(error)) from error
     click.echo(served_json(stats) if as_json else served_table(stats))

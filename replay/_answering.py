@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from tokentape.replay._base_path import base_path
 from tokentape.replay._journal import Journal
 from tokentape.replay._load import Recorded, Repertoire
-from tokentape.replay._matcher import Matcher
+from tokentape.replay._matcher import Matcher, Miss
 from tokentape.replay._matching import Matching
 from tokentape.replay._misses import Misses
 from tokentape.replay._models import listed, models_response
@@ -42,6 +42,8 @@ class Answering:
         self._models_listed = 0
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         """What the recorded paths begin with, as /v1."""
+        self.hosts = _hosts(repertoire)
+        """The recorded hosts with their ports, as api.example:443."""
 
     @property
     def stats(self) -> Stats:
@@ -78,7 +80,14 @@ class Answering:
 
     def reply_to(self, request: IncomingRequest) -> Reply:
         """Return what a request is answered with, and count it."""
-        key = request_key(request.method, request.target, request.body, request.headers)
+        key = request_key(
+            request.method,
+            request.target,
+            request.body,
+            request.headers,
+            scheme=request.scheme,
+            authority=request.authority,
+        )
         recorded = self._matcher.take(key)
         if recorded is None:
             return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
@@ -118,6 +127,10 @@ class Answering:
         self._matcher.counters.share()
         self._injector.share_counts()
 
+    def miss(self, key: RequestKey, miss: Miss) -> None:
+        """Count a request that is refused before anything recorded is looked for."""
+        self._misses.add(key, miss)
+
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""
         return Matcher(repertoire.recorded, self._matching)
@@ -139,6 +152,7 @@ class Answering:
         )
         self._matcher = matcher
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
+        self.hosts = _hosts(repertoire)
         self._models = _models(repertoire)
 
     def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:
@@ -166,6 +180,10 @@ class Answering:
 def _at_last(ending: Ending) -> Ending:
     """Return how the last answer of a connection ends it."""
     return "close" if ending == "open" else ending
+
+
+def _hosts(repertoire: Repertoire) -> frozenset[str]:
+    return frozenset(filter(None, (recorded.key.host for recorded in repertoire.recorded)))
 
 
 def _models(repertoire: Repertoire) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class Compared(NamedTuple):
     """The parts of a request that are matched; those that are not are None."""
 
     method: str | None
+    host: str | None
     path: str | None
     query: dict[str, list[str]] | None
     headers: dict[str, str]
@@ -47,11 +48,11 @@ class Compared(NamedTuple):
 
     def as_value(self) -> Any:
         """Return it as a JSON value."""
-        return [*self[:4], [self.body.kind, self.body.value] if self.body else None]
+        return [*self[:5], [self.body.kind, self.body.value] if self.body else None]
 
     def digest(self) -> bytes:
         """Return what is equal for the same requests."""
-        found = blake2b(_spelled(self[:4]).encode(), digest_size=16)
+        found = blake2b(_spelled(self[:5]).encode(), digest_size=16)
         if self.body is not None:
             found.update(b" %b " % self.body.kind.encode() + self.body.text.encode("latin-1"))
         return found.digest()
@@ -62,6 +63,7 @@ def compared(key: RequestKey, matching: Matching, ignored: Sequence[Location]) -
     path, _, query = key.path.decode("latin-1").partition("?")
     return Compared(
         method=key.method if "method" in matching.match else None,
+        host=key.host if "host" in matching.match else None,
         path=path if "path" in matching.match else None,
         query=(_by_name(query.encode("latin-1")) if query else {}) if "query" in matching.match else None,
         headers={name: header(key.headers, name.encode()).strip() for name in matching.headers},

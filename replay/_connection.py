@@ -25,7 +25,8 @@ _LINGER_S = 2.0  # how long a client that was refused is read from before the co
 class Connection(asyncio.Protocol):
     """The protocol of a connection; `opened` and `lost` are told when it begins and when it is over.
 
-    Connections may share what their readers have `seen`.
+    Connections may share what their readers have `seen`. `remark` is told what whoever runs the server should
+    know.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Connection(asyncio.Protocol):
         limits: Limits,
         opened: Callable[["Connection"], None],
         lost: Callable[["Connection"], None],
+        remark: Callable[[str], None],
         seen: SeenRequests | None = None,
     ) -> None:
         self._answer = answer
@@ -44,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._opened = opened
         self._lost = lost
+        self._remark = remark
         self._reader = RequestReader(limits, seen=seen)
         self._patience = Patience(limits, clock())
         self._waiting: deque[Incoming] = deque()
@@ -157,6 +160,8 @@ class Connection(asyncio.Protocol):
         if isinstance(incoming, Refusal):
             self._takes_requests = False
             self._refused = True
+            if incoming.remark:
+                self._remark(incoming.remark)
             self._write(
                 error_response(
                     incoming.status,

@@ -20,6 +20,8 @@ def request_differences(recorded: Compared, asked: Compared) -> list[str]:
     lines = []
     if recorded.method != asked.method:
         lines.append(f"method: recorded {recorded.method}, the request has {asked.method}")
+    if recorded.host != asked.host:
+        lines.append(f"host: recorded {recorded.host}, the request has {asked.host or 'none'}")
     if not _same(recorded.path, asked.path):
         paths = [shown_target((path or "").encode("latin-1")) for path in (recorded.path, asked.path)]
         lines.append(f"path: recorded {paths[0]}, the request has {paths[1]}")

@@ -24,6 +24,10 @@ class CannotListen(ReplayError):
         )
 
 
+class UnusableCertificate(ReplayError):
+    """A certificate, its key or an authority cannot be used; the message names the file and what is wrong."""
+
+
 class Unservable(ReplayError):
     """One exchange cannot be replayed; the message says why. `load` turns it into a remark."""
 

@@ -10,7 +10,7 @@ from os import PathLike, fspath
 from typing import TypeAlias
 
 from tokentape import cassette
-from tokentape.cassette import Times
+from tokentape.cassette import Times, authority
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._models import models_of
 from tokentape.replay._paths import expanded
@@ -124,7 +124,14 @@ def _prepared(
         if request is None:  # prepare() has refused it
             continue
         recorded = Recorded(
-            key=request_key(request.method, request.path, request.body, request.headers),
+            key=request_key(
+                request.method,
+                request.path,
+                request.body,
+                request.headers,
+                scheme=request.scheme,
+                authority=authority(request.host, request.port),
+            ),
             answer=replace(answer, parts=store.add(answer.parts)),
             status=exchange.response.status if exchange.response else None,
             source=source,

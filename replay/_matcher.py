@@ -34,7 +34,7 @@ _OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 _ALL = b""  # stands for the digest of the one row of all exchanges
 _EXHAUSTED = "exhausted is error; cycle or last would answer again"
 
-Code: TypeAlias = Literal["not_recorded", "exhausted", "out_of_order"]
+Code: TypeAlias = Literal["not_recorded", "exhausted", "out_of_order", "host_not_recorded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,7 @@ class Miss:
 
     code: Code
     lines: tuple[str, ...]
+    status: int = 404
 
 
 class Counts(NamedTuple):
@@ -167,7 +168,8 @@ class Matcher(Generic[R]):
     def _known(self, key: RequestKey) -> bytes | None:
         """Return the digest of the recorded requests that are the same as a live one, if there are any."""
         headers = [field for field in key.headers if field[0].lower() in self._matters]
-        seen = (key.method, key.path, key.body, *headers)
+        host = key.host if "host" in self.matching.match else ""
+        seen = (key.method, host, key.path, key.body, *headers)
         found = self._seen.get(seen)
         if found is None:
             found = self._find(key) or b""

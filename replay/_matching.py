@@ -4,7 +4,7 @@ Invariant: a `Matching` that exists is valid, and two that match by the same par
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
 from tokentape.replay._location import parse_location
@@ -12,7 +12,8 @@ from tokentape.replay._location import parse_location
 Order: TypeAlias = Literal["any", "recorded"]
 Exhausted: TypeAlias = Literal["cycle", "last", "error"]
 
-_PARTS = ("method", "path", "query", "body")
+_PARTS = ("method", "host", "path", "query", "body")
+_BY_DEFAULT = ("method", "path", "query", "body")
 _HEADER = re.compile(r"header:([!#$%&'*+.^_`|~0-9a-z-]+)", re.IGNORECASE)
 
 
@@ -20,16 +21,16 @@ _HEADER = re.compile(r"header:([!#$%&'*+.^_`|~0-9a-z-]+)", re.IGNORECASE)
 class Matching:
     """Which recorded exchange answers which request.
 
-    `match` are the parts of a request that must be as recorded: `method`, `path`, `query`, `body`, and
-    `header:NAME` for any header; none at all if whatever is asked gets the next answer. `ignore` are
-    locations of what does not matter in bodies (JSON, forms and multipart), as in `$.user`; see
+    `match` are the parts of a request that must be as recorded: `method`, `host` (with its port), `path`,
+    `query`, `body`, and `header:NAME` for any header; none at all if whatever is asked gets the next answer.
+    `ignore` are locations of what does not matter in bodies (JSON, forms and multipart), as in `$.user`; see
     `tokentape.replay._location`. With `order="recorded"` each request has to be the next that was recorded.
     `exhausted` says what follows the last answer of a request: the first again, the last again, or an error.
 
     Raises ValueError, which names what was expected, for anything else.
     """
 
-    match: tuple[str, ...] = _PARTS
+    match: tuple[str, ...] = _BY_DEFAULT
     ignore: tuple[str, ...] = ()
     order: Order = "any"
     exhausted: Exhausted = "cycle"
@@ -58,6 +59,10 @@ class Matching:
     def headers(self) -> tuple[str, ...]:
         """The names of the headers that are matched, in lower case."""
         return tuple(name.removeprefix("header:") for name in self.match if name.startswith("header:"))
+
+    def with_host(self) -> "Matching":
+        """Return the same that matches the host too, but where nothing is matched at all."""
+        return replace(self, match=("host", *self.match)) if self.match else self
 
 
 def _listed(names: object) -> tuple[str, ...]:

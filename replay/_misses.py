@@ -17,13 +17,13 @@ class Misses:
 
     def __init__(self) -> None:
         self.count = 0
-        self._by_request: Counter[tuple[str, str]] = Counter()
+        self._by_request: Counter[tuple[str, str, int]] = Counter()
         self._logged: set[tuple[str, ...]] = set()
         self._explained: list[str] = []
 
     def add(self, key: RequestKey, miss: Miss) -> None:
         """Take in a miss of a request."""
-        asked = (key.method, key.shown_path)
+        asked = (key.method, key.shown_path, miss.status)
         self.count += 1
         if asked in self._by_request or len(self._by_request) < MAX_KINDS:
             self._by_request[asked] += 1
@@ -46,6 +46,6 @@ class Misses:
     def kinds(self) -> tuple[Missed, ...]:
         """What was missed by method and path, the first thousand; from any thread."""
         return tuple(
-            Missed(method=method, path=path, times=times)
-            for (method, path), times in self._by_request.copy().items()
+            Missed(method=method, path=path, times=times, status=status)
+            for (method, path, status), times in self._by_request.copy().items()
         )

@@ -1,6 +1,13 @@
 """The public names of `tokentape.replay`, which hands them on."""
 
-from tokentape.replay._errors import CannotListen, ControlError, NothingToServe, ReplayError
+from tokentape.replay._certificates import CertificateAuthority, tls_context
+from tokentape.replay._errors import (
+    CannotListen,
+    ControlError,
+    NothingToServe,
+    ReplayError,
+    UnusableCertificate,
+)
 from tokentape.replay._explain import Explained, ExplainedPart, Explanation, explain
 from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
 from tokentape.replay._journal import SeenRequest
@@ -21,6 +28,7 @@ from tokentape.replay.faults import Fault, FaultHits, Scope, WrongFault, parse_f
 
 __all__ = [
     "CannotListen",
+    "CertificateAuthority",
     "Control",
     "ControlError",
     "Exhausted",
@@ -48,6 +56,7 @@ __all__ = [
     "Speed",
     "Stats",
     "Timing",
+    "UnusableCertificate",
     "Workers",
     "WrongFault",
     "WrongTiming",
@@ -61,4 +70,5 @@ __all__ = [
     "reload_on_change",
     "serve",
     "state_of",
+    "tls_context",
 ]

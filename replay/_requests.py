@@ -19,10 +19,20 @@ from tokentape.replay._seen import Seen
 
 _FRAMED = 6  # bytes on the wire for one of a body, where each is a chunk of its own
 _OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
+_HANDSHAKE = 0x16  # the type of the record that TLS begins with (RFC 8446, 5.1)
+_NOT_HTTP = "expected plain HTTP on this port, found TLS: its URL begins with http://"
+
+
+def begins_tls(data: bytes) -> bool:
+    """Whether the first bytes of a client are TLS; those of HTTP are letters."""
+    return data[0] == _HANDSHAKE
 
 
 class IncomingRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete request. `keep_alive` is whether the client wants to keep the connection."""
+    """A complete request. `keep_alive` is whether the client wants to keep the connection.
+
+    `scheme` and `authority` (`host:port`) are what its connection is for, as far as that is known.
+    """
 
     method: str
     target: bytes
@@ -30,13 +40,19 @@ class IncomingRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: bytes
     keep_alive: bool
     headers: Headers = ()
+    scheme: str = "http"
+    authority: str = ""
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """What cannot be answered as a request, with the status and the words to say so."""
+    """What cannot be answered as a request, with the status and the words to say so.
+
+    `remark` is for whoever runs the server, where the client cannot read the answer.
+    """
 
     status: int
     message: str
+    remark: str = ""
 
 
 Incoming: TypeAlias = IncomingRequest | Refusal
@@ -46,10 +62,15 @@ SeenRequests: TypeAlias = Seen[bytes, IncomingRequest]
 class RequestReader:
     """Reads the requests of one connection. Readers with the same limits may share what they have `seen`."""
 
-    def __init__(self, limits: Limits | None = None, *, seen: SeenRequests | None = None) -> None:
+    def __init__(
+        self, limits: Limits | None = None, *, seen: SeenRequests | None = None, tunnels: bool = False
+    ) -> None:
+        """With `tunnels` a CONNECT is a request, the last one, and `rest` is what follows it."""
         limits = limits or Limits()
         self._max_head_bytes = limits.max_head_bytes
         self._max_body_bytes = limits.max_body_bytes
+        self._tunnels = tunnels
+        self.rest = b""
         self._parser = httptools.HttpRequestParser(self)
         self._found: list[Incoming] = []
         self._refusal: Refusal | None = None
@@ -104,10 +125,16 @@ class RequestReader:
             # A server may ignore the wish (RFC 9110, 7.8), but the parser has stopped after the headers:
             # another is given the same request without the wish.
             offset: int = upgrade.args[0]
+            if self._parser.get_method() == b"CONNECT":
+                self._found.append(self._request(keep_alive=True))
+                self.rest = data[offset:]
+                return b""
             head = self._head_without_upgrade()
             self._parser = httptools.HttpRequestParser(self)
             return head + data[offset:]
         except httptools.HttpParserError as error:
+            if self._in_head and self._fed_in_head == len(data) and begins_tls(data):
+                self._refuse(400, _NOT_HTTP, remark=_NOT_HTTP)
             self._refuse(400, f"expected an HTTP/1.1 request, found one that cannot be parsed: {error}")
         return b""
 
@@ -128,10 +155,10 @@ class RequestReader:
         self._fed_in_body = 0
         self._expects_continue = False
 
-    def _refuse(self, status: int, message: str) -> None:
+    def _refuse(self, status: int, message: str, *, remark: str = "") -> None:
         if self._refusal is None:
             self._ended = True
-            self._refusal = Refusal(status=status, message=message)
+            self._refusal = Refusal(status=status, message=message, remark=remark)
             self._found.append(self._refusal)
 
     def _refuse_head(self) -> None:
@@ -178,8 +205,8 @@ class RequestReader:
             self._stop(505, f"expected HTTP/1.1, found HTTP/{version}")
         if hosts != 1 and (version == "1.1" or hosts):
             self._stop(400, f"expected one Host header, found {hosts}")  # RFC 9112, 3.2
-        if self._parser.get_method() == b"CONNECT":
-            self._stop(501, "this is a server, not a proxy: make it the client's base URL")
+        if self._parser.get_method() == b"CONNECT" and not self._tunnels:
+            self._stop(501, "this is a server, not a proxy: make it the client's base URL, or start a proxy")
         if version == "1.0":
             self._expects_continue = False  # RFC 9110, 10.1.1
 
@@ -193,17 +220,20 @@ class RequestReader:
         """Hand out the request, unless the parser stopped in it for another protocol."""
         if self._parser.should_upgrade():
             return
-        request = IncomingRequest(
+        keep_alive = self._parser.should_keep_alive()
+        self._found.append(self._request(keep_alive=keep_alive))
+        self._ended = not keep_alive
+        self._clear()
+
+    def _request(self, *, keep_alive: bool) -> IncomingRequest:
+        return IncomingRequest(
             method=self._parser.get_method().decode("ascii"),
             target=self._target,
             http_version=self._version,
             body=b"".join(self._body),
-            keep_alive=self._parser.should_keep_alive(),
+            keep_alive=keep_alive,
             headers=tuple(self._fields),
         )
-        self._found.append(request)
-        self._ended = not request.keep_alive
-        self._clear()
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size

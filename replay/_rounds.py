@@ -9,11 +9,11 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import islice
-from typing import Protocol
 
 from tokentape.cassette import counted
 from tokentape.replay._limits import Limits
 from tokentape.replay._pacer import Clock
+from tokentape.replay._party import Party
 from tokentape.replay._patience import Overdue
 
 _log = logging.getLogger("tokentape.replay")
@@ -22,24 +22,17 @@ _ROUND_S = 1.0
 _PAUSE_S = 0.02  # within a round
 
 
-class Client(Protocol):
-    """A connection that can be looked at."""
-
-    def end_if_overdue(self, now_ns: int) -> Overdue | None:
-        """Close it if something is overdue, and return what."""
-
-
 class Rounds:
     """Goes round connections while it is started. `ended` counts those that were closed, by the reason."""
 
-    def __init__(self, connections: Collection[Client], *, limits: Limits, clock: Clock) -> None:
-        self.ended: Counter[Overdue] = Counter()
+    def __init__(self, connections: Collection[Party], *, limits: Limits, clock: Clock) -> None:
+        self.ended = Counter[Overdue]()
         self._connections = connections
         self._clock = clock
         self._limits = limits
         given = [limit for limit in (limits.idle_s, limits.request_s, limits.unread_s) if limit is not None]
         self._round_s = min(_ROUND_S, *(limit / 4 for limit in given)) if given else None
-        self._left: Iterator[Client] | None = None  # of a round that is under way
+        self._left: Iterator[Party] | None = None  # of a round that is under way
         self._next: asyncio.TimerHandle | None = None
 
     def start(self) -> None:

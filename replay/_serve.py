@@ -4,12 +4,14 @@ Invariant: when the block begins, connections are accepted; when it has ended, t
 """
 
 import asyncio
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
 from threading import Thread
 
+from tokentape.replay._certificates import CertificateAuthority
 from tokentape.replay._journal import SeenRequest
 from tokentape.replay._limits import Limits
 from tokentape.replay._load import Path, Repertoire, load
@@ -122,6 +124,8 @@ def serve(
     faults: Iterable[Faulty] = (),
     control: bool = True,
     limits: Limits | None = None,
+    tls: ssl.SSLContext | None = None,
+    proxy: CertificateAuthority | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -133,13 +137,23 @@ def serve(
     `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
     `matching` says which exchange answers which request, by default as `Matching()`; `faults` say what goes
     wrong, as in `["status=429,times=1"]`; with `control` other processes can steer it under `/-/` (see
-    `Control`); `limits` say what a client may ask for, by default as `Limits()`. Answers that are on their
-    way when the block ends are cut off. Raises as `load` and `Server.start` do, and `WrongFault`.
+    `Control`); `limits` say what a client may ask for, by default as `Limits()`; `tls` and `proxy` are as of
+    `Server`. Answers that are on their way when the block ends are cut off. Raises as `load` and
+    `Server.start` do, and `WrongFault`.
     """
     given = faults_of(faults)
     repertoire = load(paths, speed=speed, timing=timing)
+    make = partial(
+        Server,
+        repertoire,
+        matching=matching,
+        faults=given,
+        control=control,
+        limits=limits,
+        tls=tls,
+        proxy=proxy,
+    )
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    make = partial(Server, repertoire, matching=matching, faults=given, control=control, limits=limits)
     thread = Thread(target=_run, args=(make, host, port, started), name="tokentape replay", daemon=True)
     thread.start()
     try:

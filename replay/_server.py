@@ -6,14 +6,16 @@ Invariant: when `stop` has returned, no connection is open and nothing more is w
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Iterable
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
-from tokentape.cassette import counted
+from tokentape.cassette import authority, counted
 from tokentape.replay._answering import Answering
+from tokentape.replay._certificates import CertificateAuthority
 from tokentape.replay._connection import Connection
 from tokentape.replay._errors import CannotListen
 from tokentape.replay._journal import Journal, SeenRequest
@@ -23,7 +25,10 @@ from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
 from tokentape.replay._pacer import Clock, Pacer
+from tokentape.replay._party import Party
+from tokentape.replay._proxying import Answer
 from tokentape.replay._quantities import Speed, parse_factor
+from tokentape.replay._reception import Reception
 from tokentape.replay._reply import Reply
 from tokentape.replay._requests import IncomingRequest, SeenRequests
 from tokentape.replay._rounds import Rounds
@@ -41,8 +46,11 @@ _MAX_SEEN_BYTES = 1 << 22
 class Server:
     """Serves a repertoire; an async context manager that stops at the end.
 
-    The methods belong to one event loop; the properties may be read from any thread. With `control` it is
-    steered under `/-/`, too (see `tokentape.replay.control`).
+    With `tls` it speaks TLS alone. With `proxy` it is a forward proxy for the recorded hosts, which have
+    certificates of this authority, and the host is part of what is matched (see `Matching.with_host`).
+    Raises ValueError for both. With `control` it can be steered under `/-/` (see `tokentape.replay.control`).
+
+    The methods belong to one event loop; the properties may be read from any thread.
     """
 
     def __init__(
@@ -53,8 +61,12 @@ class Server:
         faults: Iterable[Faulty] = (),
         control: bool = True,
         limits: Limits | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: CertificateAuthority | None = None,
         clock: Clock = time.monotonic_ns,
     ) -> None:
+        if proxy is not None:
+            matching = (matching or Matching()).with_host()
         self._clock = clock
         self._timing = repertoire.timing
         self._speed = repertoire.timing.speed
@@ -63,7 +75,16 @@ class Server:
         self._warn_of_hidden(repertoire)
         self._steering: Steering | None = None
         self._cut_off = 0
-        self._connections: set[Connection] = set()
+        self._reception = Reception(
+            self._answering,
+            steered=self._steered,
+            connect=self._connection,
+            opened=self._opened,
+            lost=self._lost,
+            tls=tls,
+            proxy=proxy,
+        )
+        self._connections: set[Party] = set()
         self._seen = SeenRequests(_MAX_SEEN_BYTES)
         self._limits = limits or Limits()
         self._rounds = Rounds(self._connections, limits=self._limits, clock=clock)
@@ -88,10 +109,11 @@ class Server:
         If it `shares_port`, other processes of the same user may listen on it too and get some of them.
         Raises `CannotListen`, with the reason, if the system does not allow it.
         """
+        self._reception.prepare()
         self._pacer = Pacer(self._lateness, clock=self._clock)
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                self._connection, host, port, backlog=_BACKLOG, reuse_port=shares_port or None
+                self._reception.protocol, host, port, backlog=_BACKLOG, reuse_port=shares_port or None
             )
         except (OSError, UnicodeError) as error:
             self._pacer.close()
@@ -179,8 +201,7 @@ class Server:
     @property
     def url(self) -> str:
         """The root, such as http://127.0.0.1:8090."""
-        host, port = self._address
-        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        return f"{self._reception.scheme}://{authority(*self._address)}"
 
     @property
     def base_url(self) -> str:
@@ -284,29 +305,31 @@ class Server:
         except TimeoutError:
             return
 
-    def _connection(self) -> Connection:
+    def _connection(self, answer: Answer) -> Connection:
         assert self._pacer is not None  # noqa: S101  (there is one before the port is open)
         return Connection(
-            answer=self._reply_to,
+            answer=answer,
             pacer=self._pacer,
             clock=self._clock,
             limits=self._limits,
             opened=self._opened,
             lost=self._lost,
+            remark=self._reception.remark,
             seen=self._seen,
         )
 
-    def _reply_to(self, request: IncomingRequest) -> Reply:
+    def _steered(self, request: IncomingRequest) -> Reply | None:
+        """Return the answer to a request that steers this server; None if it is for the recording."""
         if self._steering is not None and request.target.startswith(CONTROL):
             return self._steering.reply_to(request)
-        return self._answering.reply_to(request)
+        return None
 
-    def _opened(self, connection: Connection) -> None:
+    def _opened(self, connection: Party) -> None:
         self._connections.add(connection)
         if self._stopping:
             connection.abort()
 
-    def _lost(self, connection: Connection) -> None:
+    def _lost(self, connection: Party) -> None:
         self._connections.discard(connection)
         if not self._connections:
             self._nothing_open.set()

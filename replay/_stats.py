@@ -78,11 +78,12 @@ class Rows(Sequence[Served]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missed:
-    """Requests that nothing was recorded for, by method and path."""
+    """Requests that nothing was recorded for, by method and path, and what they were answered with."""
 
     method: str
     path: str
     times: int
+    status: int = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

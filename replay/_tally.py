@@ -33,17 +33,18 @@ def combined(tallies: Sequence[Tally]) -> Stats:
     if not tallies:
         return Stats()
     lateness = Lateness()
-    missed: Counter[tuple[str, str]] = Counter()
+    missed: Counter[tuple[str, str, int]] = Counter()
     for tally in tallies:
         lateness.add_all(tally.lateness)
         for kind in tally.answered.missed:
-            missed[kind.method, kind.path] += kind.times
+            missed[kind.method, kind.path, kind.status] += kind.times
     recorded_ns = sum(tally.recorded_ns for tally in tallies)
     played_ns = sum(tally.played_ns for tally in tallies)
     return replace(
         tallies[-1].answered,
         missed=tuple(
-            Missed(method=method, path=path, times=times) for (method, path), times in missed.items()
+            Missed(method=method, path=path, times=times, status=status)
+            for (method, path, status), times in missed.items()
         ),
         misses=sum(tally.answered.misses for tally in tallies),
         models_listed=sum(tally.answered.models_listed for tally in tallies),

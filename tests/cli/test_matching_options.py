@@ -25,6 +25,7 @@ def matching(*arguments, **kwargs):
         ([], Matching()),
         (["--match", "body, path"], Matching(match=("path", "body"))),
         (["--match", "method,header:X-A"], Matching(match=("method", "header:x-a"))),
+        (["--match", "host,path"], Matching(match=("host", "path"))),
         (["--match", "none"], Matching(match=())),
         (["--ignore", "$.a", "--ignore", "$..b"], Matching(ignore=("$.a", "$..b"))),
         (["--order", "recorded", "--exhausted", "last"], Matching(order="recorded", exhausted="last")),
@@ -42,7 +43,7 @@ def test_lists_from_a_file_are_taken_as_well():
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--match", "host"],
+        ["--match", "port"],
         ["--match", ""],
         ["--ignore", "user"],
         ["--ignore", "$.a", "--match", "path"],

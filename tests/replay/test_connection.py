@@ -28,6 +28,7 @@ class World:
             limits=Limits(**limits),
             opened=lambda _: None,
             lost=lambda _: None,
+            remark=lambda _: None,
         )
         self.connection.connection_made(self)
 

@@ -70,6 +70,41 @@ def test_a_target_with_scheme_and_host_is_its_path(target, path):
     assert request_key("GET", target, b"").path == path
 
 
+def of(host, *, target=b"/a", headers=(), scheme="https"):
+    return request_key("GET", target, b"", headers, scheme=scheme, authority=host)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        of("api.example"),
+        of("API.Example.:443"),
+        of("", headers=((b"Host", b"api.example"),)),
+        of("", headers=((b"Host", b"api.example:443"),), scheme="http"),
+        of("", target=b"https://me:secret@api.example/a", headers=((b"Host", b"other"),), scheme="http"),
+        of("api.example", target=b"http://other/a", headers=((b"Host", b"other"),)),
+    ],
+)
+def test_a_host_is_the_same_however_it_is_spelled_and_wherever_it_stands(key):
+    recorded = [Item(of("other.example:443"), "other"), Item(of("api.example:443"), "api")]
+    matcher = Matcher(recorded, Matching().with_host())
+    found = matcher.take(key)
+    assert found is not None
+    assert found.name == "api"
+
+
+@pytest.mark.parametrize(
+    "host", ["api.example:80", "api.example:8443", "example", "", ":443", "api.example:x"]
+)
+def test_another_host_or_port_is_another_request_where_the_host_is_matched(host):
+    recorded = [Item(of("api.example:443"), "api")]
+    matcher = Matcher(recorded, Matching(match=("host", "path")))
+    assert matcher.take(of(host)) is None
+    *_, line = matcher.why_not(of(host)).lines
+    assert line.startswith("host: recorded api.example:443, the request has ")
+    assert Matcher(recorded).take(of(host)) is not None
+
+
 def chat(**kwargs):
     return json.dumps({"model": "m", "messages": [{"role": "user", "content": "hi"}], **kwargs}).encode()
 

@@ -22,7 +22,10 @@ def test_what_means_the_same_is_equal():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"match": ("method", "host")}, "match: expected method, path, query, body, header:NAME, or none"),
+        (
+            {"match": ("method", "port")},
+            "match: expected method, host, path, query, body, header:NAME, or none",
+        ),
         ({"match": "body,"}, "found ''"),
         ({"match": "none,body"}, "found 'none'"),
         ({"match": "header:"}, "found 'header:'"),
@@ -41,6 +44,14 @@ def test_what_is_wrong_is_refused_in_a_line(arguments, words):
         Matching(**arguments)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_the_host_is_added_to_what_is_matched_but_not_to_nothing():
+    assert Matching().with_host().match == ("method", "host", "path", "query", "body")
+    assert Matching(match=("body", "host"), exhausted="last").with_host() == Matching(
+        match=("host", "body"), exhausted="last"
+    )
+    assert Matching(match="none").with_host() == Matching(match="none")
 
 
 def test_it_cannot_be_changed():
