@@ -12,12 +12,13 @@ from tokentape.cli._config import config_option
 from tokentape.cli._explained import print_explanation
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
+from tokentape.cli._on_miss_option import on_miss_of, on_miss_option, usage
 from tokentape.cli._reloading import reloading
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import served_json, served_table, shortcomings
 from tokentape.cli._serving import serve_until_stopped
 from tokentape.cli._timing_options import Span, timing_options
-from tokentape.replay import Matching, ReplayError, Server, Timing, Workers, load
+from tokentape.replay import How, Matching, ReplayError, Server, Timing, Workers, load
 
 
 @click.command(short_help="Serve cassettes over HTTP as they were recorded.")
@@ -30,6 +31,7 @@ from tokentape.replay import Matching, ReplayError, Server, Timing, Workers, loa
     "--strict-timing", "strict_ns", type=Span(), help="Exit with 3 if lateness p99 is above, as 5ms."
 )
 @matching_options
+@on_miss_option
 @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes, one for each core."
@@ -45,6 +47,7 @@ def command(
     timing: Timing,
     strict_ns: int | None,
     matching: Matching,
+    miss: tuple[How, str] | None,
     reload: bool,
     workers: int,
     fail_unplayed: bool,
@@ -57,7 +60,8 @@ def command(
     A request is answered by the exchange that was recorded for the same method, path, query and JSON body
     (order of keys and spelling of numbers do not matter). Where the same request was recorded several times,
     the answers come in the order of recording, and after the last the first again. Any other request gets
-    a 404 that names the nearest recorded one and the difference. A FILE may be a pattern in quotes.
+    a 404 that names the nearest recorded one and the difference, or with --on-miss the answer of an API.
+    A FILE may be a pattern in quotes.
 
     An exchange that came from another format (see `convert`) may have no times of its pieces: these are
     sent at once, and what is printed at the end says "not timed".
@@ -72,24 +76,28 @@ def command(
     tokentape replay session.tape
     tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
     tokentape replay 'tapes/*.tape' --ignore '$.user' --exhausted error --fail-unplayed
+    tokentape replay session.tape --on-miss record https://api.openai.com
     tokentape replay session.tape --ttft 300ms --pace 50/s --explain --exchange 0
     """
     if exchange is not None and not explains:
         raise click.UsageError("expected --explain beside --exchange, found none: a server serves all")
     if reload and workers > 1:
         raise click.UsageError("expected one worker beside --reload: the others would not know of the change")
+    on_miss = on_miss_of(miss, files, matching, reload=reload, workers=workers)
     again = reloading(files, partial(load, files, timing=timing)) if reload else None
     try:
         if explains:
             print_explanation(files, timing, exchange, as_json=as_json)
             return
-        repertoire = load(files, timing=timing)
+        growing = on_miss.output if on_miss and on_miss.how == "record" else None
+        repertoire = load(files, timing=timing, growing=growing)
         for line in (*repertoire.remarks, *repertoire.lost):
             click.echo(safe_text(line), err=True)
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
-        server = Server(repertoire, matching=matching)
+        with usage():
+            server = Server(repertoire, matching=matching, on_miss=on_miss)
         serving = Workers(server, workers) if workers > 1 else server
         stats = asyncio.run(serve_until_stopped(serving, *listen, again))
     except ReplayError as error:

@@ -4,10 +4,11 @@
 made of what was recorded, if it was not recorded itself.
 
 There is no port here and nothing waits. Invariant: every request that comes is counted once, as served, as
-missed or as a list of models.
+missed, as a list of models, or as asked of the API itself.
 """
 
 from tokentape.replay._base_path import base_path
+from tokentape.replay._live import Asking
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
@@ -23,7 +24,10 @@ from tokentape.replay._stats import Served, Stats
 class Answering:
     """Answers requests from a repertoire, one at a time."""
 
-    def __init__(self, repertoire: Repertoire, *, matching: Matching | None = None) -> None:
+    def __init__(
+        self, repertoire: Repertoire, *, matching: Matching | None = None, asking: Asking | None = None
+    ) -> None:
+        self._asking = asking
         self._matching = matching or Matching()
         self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
         self._models = _models(repertoire)
@@ -41,6 +45,7 @@ class Answering:
             missed=self._misses.kinds,
             misses=self._misses.count,
             models_listed=self._models_listed,
+            live=self._asking.stats if self._asking else None,
         )
 
     @property
@@ -52,8 +57,10 @@ class Answering:
         """Return what a request is answered with, and count it."""
         key = request_key(request.method, request.target, request.body, request.headers)
         recorded = self._matcher.take(key)
+        if recorded is None and self.learn():
+            recorded = self._matcher.take(key)
         if recorded is None:
-            return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
+            return self._unrecorded(request, key)
         answer = recorded.answer
         recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
         if request.http_version == "1.0":
@@ -66,6 +73,15 @@ class Answering:
     def share_counts(self) -> None:
         """Take turns together with processes that are forked from now on."""
         self._matcher.counters.share()
+
+    def learn(self) -> bool:
+        """Answer from now on also what was recorded meanwhile; return whether there is any."""
+        found = self._asking.appended() if self._asking else []
+        for recorded in found:
+            self._matcher.add(recorded)
+        if found:
+            self._models = tuple(dict.fromkeys([*self._models, *(m for item in found for m in item.models)]))
+        return bool(found)
 
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""
@@ -90,13 +106,16 @@ class Answering:
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         self._models = _models(repertoire)
 
-    def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:
+    def _unrecorded(self, request: IncomingRequest, key: RequestKey) -> Reply:
+        close = not request.keep_alive or request.http_version == "1.0"
         miss = self._matcher.why_not(key)
         if key.method == "GET" and miss.code == "not_recorded":
             path = key.path.partition(b"?")[0].decode("utf-8", "replace")
             if (models := listed(path, self.base_path, self._models)) is not None:
                 self._models_listed += 1
                 return Reply(now=models_response(models, close=close))
+        if self._asking is not None and miss.code == "not_recorded":
+            return self._asking.ask(request, key, self._knows_now)
         self._misses.add(key, miss)
         response = error_response(
             404,
@@ -107,6 +126,10 @@ class Answering:
             close=close,
         )
         return Reply(now=response)
+
+    def _knows_now(self, key: RequestKey) -> bool:
+        self.learn()
+        return self._matcher.knows(key)
 
 
 def _models(repertoire: Repertoire) -> tuple[str, ...]:
@@ -122,6 +145,7 @@ def _served(matcher: Matcher[Recorded]) -> tuple[Served, ...]:
             source=recorded.source,
             times=times,
             timed=recorded.times == "all",
+            added=recorded.added,
         )
-        for recorded, times in zip(matcher.recorded, matcher.counters.served, strict=True)
+        for recorded, times in zip([*matcher.recorded], matcher.counters.served, strict=False)  # may grow
     )

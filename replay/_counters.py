@@ -22,6 +22,11 @@ class Counters:
         self.served = [0] * exchanges
         self.alone = nullcontext()
 
+    def grow(self, *, rows: int, exchanges: int) -> None:
+        """Count for so many from now on. What is shared has its size and cannot grow."""
+        self.asked.extend([0] * (rows - len(self.asked)))
+        self.served.extend([0] * (exchanges - len(self.served)))
+
     def share(self) -> None:
         """Count together with the processes that are forked from now on."""
         import multiprocessing  # noqa: PLC0415  (what it loads is for several processes only)

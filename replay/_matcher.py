@@ -68,13 +68,14 @@ class Matcher(Generic[R]):
     """Hands out what was recorded, given in order of recording, for requests that match."""
 
     def __init__(self, recorded: Sequence[R], matching: Matching | None = None) -> None:
-        self.recorded = recorded
+        self.recorded = list(recorded)
         self.matching = matching or Matching()
         self._ignored = [parse_location(text) for text in self.matching.ignore]
         self._digests: list[bytes] = []  # of each exchange
         self._rows: dict[bytes, list[int]] = {}  # by digest
-        self._wildcards: list[Wildcard] = []
-        self._index()
+        self._wildcards: dict[frozenset[Place], Wildcard] = {}
+        for index, item in enumerate(self.recorded):
+            self._index(index, item)
         self._in_order = self.matching.order == "recorded"
         self._row_numbers = {digest: number for number, digest in enumerate(self._asked_for())}
         self.counters = Counters(rows=len(self._row_numbers), exchanges=len(recorded))
@@ -94,6 +95,19 @@ class Matcher(Generic[R]):
             self.counters.asked[number] += 1
             self.counters.served[index] += 1
         return self.recorded[index]
+
+    def knows(self, key: RequestKey) -> bool:
+        """Whether the request is recorded, whatever of it was served."""
+        return self._known(key) is not None
+
+    def add(self, item: R) -> None:
+        """Take in what was recorded after all else. The counts must not be shared."""
+        index = len(self.recorded)
+        self._index(index, item)
+        if not self._in_order and self._digests[index] not in self._row_numbers:
+            self._row_numbers[self._digests[index]] = len(self._row_numbers)
+        self.counters.grow(rows=len(self._row_numbers), exchanges=index + 1)
+        self.recorded.append(item)
 
     def why_not(self, key: RequestKey) -> Miss:
         """Return why `take` had nothing: what is nearest or due, then at most ten lines of differences."""
@@ -130,19 +144,16 @@ class Matcher(Generic[R]):
     def _asked_for(self) -> Iterable[bytes]:
         return [_ALL] if self._in_order else self._rows
 
-    def _index(self) -> None:
-        wildcards: dict[frozenset[Place], Wildcard] = {}
-        for index, item in enumerate(self.recorded):
-            found = self._compared(item.key)
-            digest = found.digest()
-            self._digests.append(digest)
-            self._rows.setdefault(digest, []).append(index)
-            if _may_be_wild(item.key):
-                value = found.as_value()
-                with suppress(RecursionError):  # what is nested too deeply is matched as it is
-                    if places := wild_places(value):
-                        wildcards.setdefault(places, Wildcard(places)).add(value, index)
-        self._wildcards = list(wildcards.values())
+    def _index(self, index: int, item: R) -> None:
+        found = self._compared(item.key)
+        digest = found.digest()
+        self._digests.append(digest)
+        self._rows.setdefault(digest, []).append(index)
+        if _may_be_wild(item.key):
+            value = found.as_value()
+            with suppress(RecursionError):  # what is nested too deeply is matched as it is
+                if places := wild_places(value):
+                    self._wildcards.setdefault(places, Wildcard(places)).add(value, index)
 
     def _compared(self, key: RequestKey) -> Compared:
         return compared(key, self.matching, self._ignored)
@@ -156,7 +167,7 @@ class Matcher(Generic[R]):
         if self._wildcards:
             value = found.as_value()
             with suppress(RecursionError):
-                for wildcard in self._wildcards:
+                for wildcard in self._wildcards.values():
                     if (index := wildcard.match(value)) is not None:
                         return self._digests[index]
         return None

@@ -6,25 +6,31 @@ from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
 from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay._load import Recorded, Repertoire, load
 from tokentape.replay._matching import Exhausted, Matching, Order
+from tokentape.replay._on_miss import How, OnMiss
 from tokentape.replay._quantities import Lognormal, Speed, parse_span, parse_speed
+from tokentape.replay._recorder_process import CannotRecord
 from tokentape.replay._reload import reload_on_change, state_of
 from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
-from tokentape.replay._stats import Missed, Served, Stats
+from tokentape.replay._stats import Live, Missed, Served, Stats
 from tokentape.replay._timing import Timing, WrongTiming
 from tokentape.replay._workers import Workers
 
 __all__ = [
     "CannotListen",
+    "CannotRecord",
     "Exhausted",
     "Explained",
     "ExplainedPart",
     "Explanation",
+    "How",
     "LatenessSummary",
+    "Live",
     "Lognormal",
     "Matching",
     "Missed",
     "NothingToServe",
+    "OnMiss",
     "Order",
     "Recorded",
     "Repertoire",

@@ -7,10 +7,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from os import PathLike
 from threading import Thread
 
 from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._matching import Matching
+from tokentape.replay._on_miss import OnMiss
 from tokentape.replay._quantities import Speed
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
@@ -92,6 +94,7 @@ def serve(
     speed: Speed | None = None,
     timing: Timing | None = None,
     matching: Matching | None = None,
+    on_miss: OnMiss | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -101,13 +104,21 @@ def serve(
             client = openai.OpenAI(base_url=replay.base_url, api_key="any")
 
     `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
-    `matching` says which exchange answers which request, by default as `Matching()`. Answers that are on
-    their way when the block ends are cut off. Raises as `load` and `Server.start` do.
+    `matching` says which exchange answers which request, by default as `Matching()`, and `on_miss` that an
+    API is asked for what is not recorded. Answers that are on their way when the block ends are cut off.
+    Raises as `load` and `Server.start` do, and ValueError where what is missed can be recorded to none of
+    these paths.
     """
-    repertoire = load(paths, speed=speed, timing=timing)
+    names = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    on_miss = on_miss and on_miss.into(names)
+    growing = on_miss.output if on_miss and on_miss.how == "record" else None
+    repertoire = load(names, speed=speed, timing=timing, growing=growing)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = Thread(
-        target=_run, args=(repertoire, matching, host, port, started), name="tokentape replay", daemon=True
+        target=_run,
+        args=(repertoire, matching, on_miss, host, port, started),
+        name="tokentape replay",
+        daemon=True,
     )
     thread.start()
     try:
@@ -123,13 +134,14 @@ def serve(
 def _run(
     repertoire: Repertoire,
     matching: Matching | None,
+    on_miss: OnMiss | None,
     host: str,
     port: int,
     started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with Server(repertoire, matching=matching) as server:
+        async with Server(repertoire, matching=matching, on_miss=on_miss) as server:
             await server.start(host, port)
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()

@@ -14,9 +14,11 @@ from tokentape.replay._answering import Answering
 from tokentape.replay._connection import Connection
 from tokentape.replay._errors import CannotListen
 from tokentape.replay._lateness import Lateness
+from tokentape.replay._live import Asking
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
+from tokentape.replay._on_miss import OnMiss
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
 from tokentape.replay._stats import Stats
@@ -28,6 +30,7 @@ _BACKLOG = 1_024  # a load test opens its connections all at once
 class Server:
     """Serves a repertoire; an async context manager that stops at the end.
 
+    `on_miss` says what of an API is asked for what is not recorded; to record it needs an `output`.
     The methods belong to one event loop; the properties may be read from any thread.
     """
 
@@ -36,12 +39,18 @@ class Server:
         repertoire: Repertoire,
         *,
         matching: Matching | None = None,
+        on_miss: OnMiss | None = None,
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self._clock = clock
         self._timing = repertoire.timing
         self._speed = repertoire.timing.speed
-        self._answering = Answering(repertoire, matching=matching)
+        if on_miss is not None:
+            on_miss.check(matching, [recorded.key.path for recorded in repertoire.recorded])
+        self._asking = Asking(on_miss, timing=repertoire.timing) if on_miss else None
+        self._answering = Answering(repertoire, matching=matching, asking=self._asking)
+        if on_miss is not None and not repertoire.recorded:
+            self._answering.base_path = on_miss.base_path
         self._cut_off = 0
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -74,6 +83,8 @@ class Server:
             self._pacer.close()
             raise CannotListen.because(host, port, error) from None
         self._address = self._listener.sockets[0].getsockname()[:2]
+        if self._asking is not None:
+            self._asking.check_not_at(*self._address)
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
         """Close the port, let answers that are on their way end within `grace_s`, then cut off the rest."""
@@ -89,6 +100,10 @@ class Server:
         for connection in [*self._connections]:
             connection.abort()
         await self._all_closed(None)
+        if self._asking is not None:
+            await self._asking.stop()
+            self._answering.learn()  # what was recorded of calls that were cut off
+            self._asking.close()
         self._pacer.close()
         self._listener = None
 
