@@ -108,14 +108,15 @@ class Answering:
 
     def _unrecorded(self, request: IncomingRequest, key: RequestKey) -> Reply:
         close = not request.keep_alive or request.http_version == "1.0"
-        miss = self._matcher.why_not(key)
-        if key.method == "GET" and miss.code == "not_recorded":
+        code = self._matcher.code(key)
+        if key.method == "GET" and code == "not_recorded" and (self._models or self._asking is None):
             path = key.path.partition(b"?")[0].decode("utf-8", "replace")
             if (models := listed(path, self.base_path, self._models)) is not None:
                 self._models_listed += 1
                 return Reply(now=models_response(models, close=close))
-        if self._asking is not None and miss.code == "not_recorded":
+        if self._asking is not None and code == "not_recorded":
             return self._asking.ask(request, key, self._knows_now)
+        miss = self._matcher.why_not(key)
         self._misses.add(key, miss)
         response = error_response(
             404,

@@ -109,6 +109,14 @@ class Matcher(Generic[R]):
         self.counters.grow(rows=len(self._row_numbers), exchanges=index + 1)
         self.recorded.append(item)
 
+    def code(self, key: RequestKey) -> Code:
+        """Return why `take` had nothing in a word, without looking for what is nearest."""
+        known = self._known(key) is not None
+        if self._in_order and self.recorded:
+            due = self._next(_ALL)
+            return "exhausted" if due is None else "out_of_order" if known else "not_recorded"
+        return "exhausted" if known else "not_recorded"
+
     def why_not(self, key: RequestKey) -> Miss:
         """Return why `take` had nothing: what is nearest or due, then at most ten lines of differences."""
         if not self.recorded:

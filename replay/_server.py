@@ -12,7 +12,7 @@ from typing import Self
 
 from tokentape.replay._answering import Answering
 from tokentape.replay._connection import Connection
-from tokentape.replay._errors import CannotListen
+from tokentape.replay._errors import CannotListen, ReplayError
 from tokentape.replay._lateness import Lateness
 from tokentape.replay._live import Asking
 from tokentape.replay._load import Recorded, Repertoire
@@ -51,6 +51,7 @@ class Server:
         self._answering = Answering(repertoire, matching=matching, asking=self._asking)
         if on_miss is not None and not repertoire.recorded:
             self._answering.base_path = on_miss.base_path
+        self._records = on_miss is not None and on_miss.how == "record"
         self._cut_off = 0
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
@@ -169,7 +170,12 @@ class Server:
         return combined([self.tally()])
 
     def share_counts(self) -> None:
-        """Take turns together with the servers of processes that are forked from now on."""
+        """Take turns together with the servers of processes that are forked from now on.
+
+        Raises `ReplayError` where what is missed is recorded: the others would not know of it.
+        """
+        if self._records:
+            raise ReplayError("expected one process where what is missed is recorded, found several")
         self._answering.share_counts()
 
     def tally(self) -> Tally:

@@ -216,16 +216,16 @@ def test_chunked_requests_that_wait_for_a_word_arrive_whole(how, path, home, pla
 
 
 @pytest.mark.parametrize("how", ["forward", "record"])
-def test_big_bodies_arrive_both_ways_and_a_client_that_does_not_read_stops_the_api(how, path, home, plain):
+def test_big_bodies_arrive_both_ways_and_a_client_that_does_not_read_stops_the_api(how, path, trusts, api):
     size = 48 << 20
     asked = os.urandom(1 << 20) * 8
     with (
-        asking(how, path, plain.url, home) as process,
+        asking(how, path, api.url, trusts) as process,
         connected(process) as client,
         ThreadPoolExecutor(2) as pool,
     ):
         sent = pool.submit(client.write, post(asked, path="/v1/files"))
-        with plain.accept() as server:
+        with api.accept() as server:
             server.read_to(b"\r\n\r\n")
             assert server.read(len(asked)) == asked
             sent.result(30)
@@ -577,6 +577,20 @@ def test_a_cassette_that_is_not_there_yet_is_begun_with_the_first_miss(tmp_path,
             client.read_to(END)
         assert f"served {turn + 1}, missed 0; 0 of 1 never played" in process.stdout
     assert recorded(path) == [NEW]
+
+
+def test_a_list_of_models_is_asked_for_while_none_is_known(tmp_path, home, plain):
+    asked = b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n"
+    path = tmp_path / "new.tape"
+    with asking("record", path, plain.url, home) as process, connected(process) as client:
+        for turn in range(2):
+            client.write(asked)
+            if not turn:
+                with plain.accept() as server:
+                    server.read_to(b"\r\n\r\n")
+                    server.write(OK + chunk(b"{}") + END)
+            assert client.read_to(END) == OK + chunk(b"{}") + END
+    assert "models listed" not in process.stdout
 
 
 def test_a_server_that_would_ask_itself_is_refused(path):

@@ -5,7 +5,7 @@ import pytest
 
 from tests.replay.recordings import exchange, tape
 from tokentape import cassette
-from tokentape.replay import Matching, OnMiss, Server, Timing, load, serve
+from tokentape.replay import Matching, OnMiss, ReplayError, Server, Timing, load, serve
 from tokentape.replay._appended import Appended
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._request_key import request_key
@@ -70,6 +70,7 @@ def test_a_matcher_that_grew_is_as_one_that_knew_all(tmp_path):
     for body in (A, A, B, A, b'{"key": "anything"}', C):
         key = request_key("POST", b"/v1/chat/completions", body)
         assert whole.take(key) == grown.take(key)
+        assert whole.code(key) == grown.code(key) == ("not_recorded" if body == C else "exhausted")
         assert whole.knows(key) == grown.knows(key) == (body != C)
     assert whole.counters.served == grown.counters.served == [2, 1, 1, 1]
 
@@ -78,6 +79,8 @@ def test_recording_in_recorded_order_or_to_nothing_is_refused(tmp_path):
     path = tape(tmp_path / "a.tape", exchange())
     with pytest.raises(ValueError, match="order='any'"):
         Server(load(path), matching=Matching(order="recorded"), on_miss=OnMiss("record", "http://h", path))
+    with pytest.raises(ReplayError, match="one process"):
+        Server(load(path), on_miss=OnMiss("record", "http://h", path)).share_counts()
     with pytest.raises(ValueError, match="`output`"):
         Server(load(path), on_miss=OnMiss("record", "http://h"))
     with (
