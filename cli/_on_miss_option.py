@@ -41,10 +41,10 @@ def on_miss_of(
             raise click.UsageError(
                 "expected --on-miss record or --workers: what one process records the others do not know"
             )
-        if matching.order == "recorded":
+        if matching.order == "recorded" and matching.exhausted != "error":
             raise click.UsageError(
-                "expected --on-miss record or --order recorded: what is missed is recorded last, "
-                "so in that order it would never be found"
+                "expected --exhausted error beside --order recorded and --on-miss record: "
+                "in order only what comes after the last exchange can be recorded"
             )
         with needs("record"):
             if find_spec("mitmproxy") is None:  # importing it would take a second

@@ -114,8 +114,9 @@ class Answering:
             if (models := listed(path, self.base_path, self._models)) is not None:
                 self._models_listed += 1
                 return Reply(now=models_response(models, close=close))
-        if self._asking is not None and code == "not_recorded":
-            return self._asking.ask(request, key, self._knows_now)
+        if self._asking is not None and self._asking.takes(code, self._matching):
+            before = self._matcher.times_recorded(key)
+            return self._asking.ask(request, key, lambda: self._learned(key) > before)
         miss = self._matcher.why_not(key)
         self._misses.add(key, miss)
         response = error_response(
@@ -128,9 +129,9 @@ class Answering:
         )
         return Reply(now=response)
 
-    def _knows_now(self, key: RequestKey) -> bool:
+    def _learned(self, key: RequestKey) -> int:
         self.learn()
-        return self._matcher.knows(key)
+        return self._matcher.times_recorded(key)
 
 
 def _models(repertoire: Repertoire) -> tuple[str, ...]:

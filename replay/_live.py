@@ -4,8 +4,8 @@ A request goes to the API, or to a recorder in front of it, which is started for
 goes to the client read by read, as it comes, and no faster than the client takes it; who hangs up is
 hung up on. A call that fails before it is answered becomes a 502 that says why, and is said on stderr.
 
-Invariant: what is recorded was appended to the cassette, and answers the same request from there, before
-the client has the end of the answer; unless the recorder takes more than a second for that.
+Invariant: what is recorded was appended to the cassette, and has its turn among the answers to the same
+request, before the client has the end of the answer; unless the recorder takes more than a second for that.
 """
 
 import asyncio
@@ -20,6 +20,8 @@ from tokentape.replay._appended import Appended
 from tokentape.replay._errors import CannotListen, ReplayError
 from tokentape.replay._live_call import Gone, LiveCall
 from tokentape.replay._load import Recorded
+from tokentape.replay._matcher import Code
+from tokentape.replay._matching import Matching
 from tokentape.replay._on_miss import OnMiss
 from tokentape.replay._recorder_process import CannotRecord, RecorderProcess
 from tokentape.replay._reply import Reply
@@ -74,15 +76,24 @@ class Asking:
                 f"expected the URL of an API to ask, found this server's own: {self._upstream.url}"
             )
 
-    def ask(self, request: IncomingRequest, key: RequestKey, is_known: Callable[[RequestKey], bool]) -> Reply:
-        """Return a reply that is still to come. `is_known`: whether the request would be answered now."""
+    def takes(self, code: Code, matching: Matching) -> bool:
+        """Whether to ask for what was missed for this reason.
+
+        What came out of turn was recorded: its 404 is to be seen. What would be recorded out of turn would
+        be missed again.
+        """
+        in_the_middle = code == "not_recorded" and matching.order == "recorded"
+        return code != "out_of_order" and not (in_the_middle and self._recorder is not None)
+
+    def ask(self, request: IncomingRequest, key: RequestKey, is_recorded: Callable[[], bool]) -> Reply:
+        """Return a reply that is still to come. `is_recorded`: whether its exchange is learned by now."""
         self._forwarded += 1
         return Reply(
             live=LiveCall(
                 request,
                 key,
                 connect=self._connected,
-                is_recorded=(lambda: is_known(key)) if self._recorder else None,
+                is_recorded=is_recorded if self._recorder else None,
                 over=self._over,
             )
         )

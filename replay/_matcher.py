@@ -96,17 +96,22 @@ class Matcher(Generic[R]):
             self.counters.served[index] += 1
         return self.recorded[index]
 
-    def knows(self, key: RequestKey) -> bool:
-        """Whether the request is recorded, whatever of it was served."""
-        return self._known(key) is not None
+    def times_recorded(self, key: RequestKey) -> int:
+        """Return how often the request is recorded, whatever of it was served."""
+        digest = self._known(key)
+        return 0 if digest is None else len(self._rows[digest])
 
     def add(self, item: R) -> None:
-        """Take in what was recorded after all else. The counts must not be shared."""
+        """Take in what was recorded, after all else, for a request that was asked now: its turn is over.
+
+        The counts must not be shared.
+        """
         index = len(self.recorded)
         self._index(index, item)
         if not self._in_order and self._digests[index] not in self._row_numbers:
             self._row_numbers[self._digests[index]] = len(self._row_numbers)
         self.counters.grow(rows=len(self._row_numbers), exchanges=index + 1)
+        self.counters.asked[self._row_numbers[_ALL if self._in_order else self._digests[index]]] += 1
         self.recorded.append(item)
 
     def code(self, key: RequestKey) -> Code:

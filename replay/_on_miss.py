@@ -43,15 +43,18 @@ class OnMiss:
             return self
         return OnMiss(self.how, self.url, recordable(fspath(names[-1])), self.recorder)
 
-    def check(self, matching: Matching | None, paths: Sequence[bytes]) -> None:
+    def check(self, matching: Matching | None, paths: Sequence[bytes] = ()) -> None:
         """Raise ValueError if what is recorded would not be found again beside these recorded paths."""
         prefix = Upstream.of(self.url).path.encode()
         if self.how == "forward":
             return
         if self.output is None:
             raise ValueError("expected the cassette that is recorded to as `output`, found none")
-        if matching is not None and matching.order == "recorded":
-            raise ValueError("expected order='any', found 'recorded': what is missed is recorded last")
+        if matching is not None and matching.order == "recorded" and matching.exhausted != "error":
+            raise ValueError(
+                f"expected exhausted='error' beside order='recorded', found {matching.exhausted!r}: "
+                "in order only what comes after the last exchange can be recorded"
+            )
         if paths and not any(path.startswith(prefix) for path in paths):
             raise ValueError(
                 f"expected a URL whose path the recorded requests begin with, found {prefix.decode()}: "

@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tokentape import cassette
@@ -170,6 +170,10 @@ def _added_to(wanted: Wanted, timing: Timing, matching: Matching) -> Iterator[Ta
         shutil.copyfile(path, file)
         # what was missed is to be there the next time, also if it is no model call
         on_miss = OnMiss("record", upstream, file, ["--filter", "~all", *wanted.record])
+        try:
+            on_miss.check(matching)
+        except ValueError as error:
+            raise ReplayError(f"{path}: {error}") from None
         with serve(path, timing=timing, matching=matching, on_miss=on_miss) as replay:
             tape = _replayed(wanted, replay)
             yield tape

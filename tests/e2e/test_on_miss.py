@@ -347,17 +347,47 @@ def test_what_is_no_http_is_a_502(path, home, plain):
             client.read_to(b"null}}")
 
 
-def test_misses_of_another_kind_are_still_a_404(path, home):
-    url = "http://127.0.0.1:9"
+def test_what_is_asked_more_often_than_recorded_is_recorded_so_often(path, home, plain):
     with (
-        asking("forward", path, url, home, "--exhausted", "error") as process,
+        asking("record", path, plain.url, home, "--exhausted", "error") as process,
         connected(process) as client,
     ):
         client.write(post(KNOWN))
         client.read_to(END)
-        client.write(post(KNOWN))
-        assert client.read_to(b"\r\n\r\n").startswith(b"HTTP/1.1 404 ")
-        assert b"exhausted" in client.read_to(b"null}}")
+        for number in range(4):
+            client.write(post(KNOWN if number < 2 else NEW))
+            with plain.accept() as server:
+                server.read_to(KNOWN if number < 2 else NEW)
+                server.write(OK + chunk(b"%d" % number) + END)
+            assert client.read_to(END) == OK + chunk(b"%d" % number) + END
+    assert recorded(path) == [KNOWN, KNOWN, KNOWN, NEW, NEW]
+    assert "asked live 4 times, 4 recorded" in process.stdout
+
+
+@pytest.mark.parametrize("how", ["forward", "record"])
+def test_in_recorded_order_only_what_comes_last_can_be_recorded(how, tmp_path, home, plain):
+    path = tape(tmp_path / "a.tape", exchange(body=KNOWN), exchange(1, body=b"last", start_ms=9))
+    options = ("--order", "recorded", "--exhausted", "error")
+    with asking(how, path, plain.url, home, *options) as process, connected(process) as client:
+
+        def ask(body: bytes, *, live: bool) -> bytes:
+            client.write(post(body))
+            if live:
+                with plain.accept() as server:
+                    server.read_to(body)
+                    server.write(OK + chunk(b"x") + END)
+                return client.read_to(END)
+            answer = client.read_to(b"\r\n\r\n")
+            client.read_to(b"null}}" if b" 404 " in answer else END)
+            return answer
+
+        assert b" 404 " in ask(b"last", live=False)
+        assert ask(KNOWN, live=False).startswith(OK[:15])
+        assert (b" 404 " in ask(NEW, live=how == "forward")) == (how == "record")
+        assert ask(b"last", live=False).startswith(OK[:15])
+        for body in (NEW, b"newer", NEW):
+            assert ask(body, live=True) == OK + chunk(b"x") + END
+    assert recorded(path) == [KNOWN, b"last"] + [NEW, b"newer", NEW] * (how == "record")
 
 
 def test_two_that_ask_the_same_at_once_are_both_recorded(path, home, plain):
@@ -486,7 +516,10 @@ def test_no_recorder_outlives_a_replay_that_was_killed(path, home, plain):
         (["a.tape.zst", "--on-miss", "record"], "tokentape convert a.tape.zst a.tape"),
         (["'*.tape", "--on-miss", "record"], "found the pattern"),
         (["a.tape", "--reload", "--on-miss", "record"], "expected --on-miss record or --reload"),
-        (["a.tape", "--order", "recorded", "--on-miss", "record"], "--on-miss record or --order recorded"),
+        (
+            ["a.tape", "--order", "recorded", "--on-miss", "record"],
+            "expected --exhausted error beside --order",
+        ),
         (["a.tape", "--workers", "2", "--on-miss", "record"], "--on-miss record or --workers"),
         (["a.tape", "--on-miss", "ask"], "'ask'"),
     ],

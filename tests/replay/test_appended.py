@@ -60,24 +60,33 @@ def test_a_failure_without_an_answer_is_asked_again(tmp_path):
     appended.close()
 
 
-def test_a_matcher_that_grew_is_as_one_that_knew_all(tmp_path):
+def test_what_a_matcher_learns_has_had_its_turn(tmp_path):
     wild = exchange(3, body=msgspec.json.encode({"key": cassette.placeholder("key").decode()}), start_ms=3)
     bodies = [exchange(n, body=body, start_ms=n) for n, body in enumerate((A, B, A))]
     recorded = load(tape(tmp_path / "a.tape", *bodies, wild)).recorded
-    whole, grown = Matcher(recorded), Matcher(recorded[:1])
-    for item in recorded[1:]:
-        grown.add(item)
-    for body in (A, A, B, A, b'{"key": "anything"}', C):
-        key = request_key("POST", b"/v1/chat/completions", body)
-        assert whole.take(key) == grown.take(key)
-        assert whole.code(key) == grown.code(key) == ("not_recorded" if body == C else "exhausted")
-        assert whole.knows(key) == grown.knows(key) == (body != C)
-    assert whole.counters.served == grown.counters.served == [2, 1, 1, 1]
+    for exhausted in ("cycle", "last", "error"):
+        matcher = Matcher(recorded[:1], Matching(exhausted=exhausted))
+        asked = [request_key("POST", b"/v1/chat/completions", body) for body in (A, B, b'{"key":"anything"}')]
+        assert matcher.take(asked[0]) is recorded[0]
+        assert [matcher.times_recorded(key) for key in asked] == [1, 0, 0]
+        assert matcher.code(asked[1]) == "not_recorded"
+        for item in recorded[1:]:
+            matcher.add(item)
+        assert [matcher.times_recorded(key) for key in asked] == [2, 1, 1]
+        taken = [matcher.take(key) for key in asked]
+        match exhausted:
+            case "cycle":
+                assert taken == [recorded[0], recorded[1], recorded[3]]
+            case "last":
+                assert taken == [recorded[2], recorded[1], recorded[3]]
+            case "error":
+                assert taken == [None, None, None]
+                assert {matcher.code(key) for key in asked} == {"exhausted"}
 
 
 def test_recording_in_recorded_order_or_to_nothing_is_refused(tmp_path):
     path = tape(tmp_path / "a.tape", exchange())
-    with pytest.raises(ValueError, match="order='any'"):
+    with pytest.raises(ValueError, match="exhausted='error'"):
         Server(load(path), matching=Matching(order="recorded"), on_miss=OnMiss("record", "http://h", path))
     with pytest.raises(ReplayError, match="one process"):
         Server(load(path), on_miss=OnMiss("record", "http://h", path)).share_counts()
