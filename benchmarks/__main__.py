@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-BENCHMARKS = ("recorder", "stamps", "memory", "replay", "analysis")
+BENCHMARKS = ("recorder", "stamps", "memory", "replay", "replay_memory", "analysis")
 _COLUMNS = ("benchmark", "what", "measured", "limit")
 
 

@@ -114,6 +114,9 @@ class _FrameReader:
 
     def run(self) -> Iterator[Frame | Damage]:
         while self._fill(1):
+            yield from self._whole_in_window()
+            if not self._fill(1):
+                return
             start = self._base + self._position
             payload = self._payload_at(0)
             if isinstance(payload, bytes):
@@ -128,6 +131,26 @@ class _FrameReader:
                     return
                 end = self._base + self._position
                 yield Damage(start, end - start, payload.reason, torn=payload.incomplete and not found)
+
+    def _whole_in_window(self) -> Iterator[Frame]:
+        """Yield the frames that are whole in the window, up to the first that is not or is long.
+
+        It does what the loop above does, without a call for each frame: nearly all are such.
+        """
+        buffer, base, position = self._buffer, self._base, self._position
+        size, header_bytes, unpack = len(buffer), _HEADER.size, _HEADER.unpack_from
+        longest = min(self._max_length, BLOCK)
+        while position + header_bytes <= size:
+            lead, length, kind, crc = unpack(buffer, position)
+            end = position + _UNCOUNTED + length
+            if lead != _LEAD or kind != _TYPE or not 4 < length <= longest or end > size:
+                break
+            payload = buffer[position + header_bytes : end]
+            if crc32(payload) != crc:
+                break
+            yield Frame(base + position, payload)
+            position = end
+        self._position = position
 
     def _fill(self, size: int) -> bool:
         """Have `size` bytes at the position, if the source has them."""

@@ -14,8 +14,8 @@ from typing import BinaryIO, NamedTuple, Self
 
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable
-from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, read_frames
-from tokentape.cassette._records import Close, Note, Record, Section, Unknown, check_version, decode
+from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, Frame, read_frames
+from tokentape.cassette._records import Chunk, Close, Note, Record, Section, Unknown, check_version, decode
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_STEP = 64
@@ -90,8 +90,7 @@ class Reader:
         start = self._check_magic(salvage=salvage)
         self._frames = read_frames(self._source.read, offset=start, max_record_bytes=max_record_bytes)
         self._records = self._read()
-        self._offset = 0
-        self._payload = b""
+        self._frame = Frame(0, b"")  # of the record that was yielded last
 
     def __iter__(self) -> Iterator[Record]:
         return self._records
@@ -99,7 +98,7 @@ class Reader:
     def entries(self) -> Iterator[Entry]:
         """Yield each record with its offset and its payload; the same iteration as that over records."""
         for record in self._records:
-            yield Entry(self._offset, self._payload, record)
+            yield Entry(*self._frame, record)
 
     @property
     def compressed(self) -> bool:
@@ -139,34 +138,41 @@ class Reader:
 
     def _read(self) -> Iterator[Record]:
         first = True
-        end = len(MAGIC)
+        last: Frame | None = None
         for item in self._frames:
             if isinstance(item, Damage):
-                if item.offset == 0:  # what is wrong there was found before: the magic
-                    item = self.damage.pop()._replace(length=item.length)  # noqa: PLW2901
-                elif self._source.failure is not None:
-                    item = item._replace(reason=self._source.failure, torn=False)  # noqa: PLW2901
-                self._found(item)
+                self._found(self._with_its_reason(item))
                 continue
-            offset, payload = self._offset, self._payload = item
-            size = HEADER_BYTES + len(payload)
+            self._frame = item
             try:
-                record = decode(payload)
+                record = decode(item.payload)
             except ValueError as error:
-                self._found(Damage(offset, size, str(error)))
+                self._found(Damage(item.offset, HEADER_BYTES + len(item.payload), str(error)))
+                continue
+            last = item
+            if type(record) is Chunk and not first:  # nearly all records are such
+                self.interrupted = True
+                yield record
                 continue
             if first and not isinstance(record, Section) and not self.damage:
                 kind = type(record).__name__
-                self._found(Damage(offset, 0, f"expected a section record first, found {kind}"))
+                self._found(Damage(item.offset, 0, f"expected a section record first, found {kind}"))
             if isinstance(record, Section):
                 check_version(record, self.name)
             first = False
             if not isinstance(record, Note | Unknown):  # these may follow a close
                 self.interrupted = not isinstance(record, Close)
-            end = offset + size
             yield record
+        end = last.offset + HEADER_BYTES + len(last.payload) if last else len(MAGIC)
         if self._source.failure is not None and not (self.damage and self.damage[-1].offset >= end):
             self._found(Damage(end, 0, self._source.failure))
+
+    def _with_its_reason(self, damage: Damage) -> Damage:
+        if damage.offset == 0:  # what is wrong there was found before: the magic
+            return self.damage.pop()._replace(length=damage.length)
+        if self._source.failure is not None:
+            return damage._replace(reason=self._source.failure, torn=False)
+        return damage
 
     def _found(self, damage: Damage) -> None:
         if not self._lenient:

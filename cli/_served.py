@@ -1,23 +1,17 @@
 """What a replay ends with: what it served, as a table for people or as JSON."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from tokentape.cassette import counted
+from tokentape.cli._fault_options import fault_lines
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import LatenessSummary, Stats
 
 
 def served_json(stats: Stats) -> str:
-    """Return one JSON object: what was served and missed as lists, and `lateness_ms` by percentile.
-
-    Without pieces the percentiles are null; `speed`, which was achieved, is so without timed answers.
-    """
-    found = asdict(stats)
-    found["lateness_ms"] = _milliseconds(stats.lateness)
-    found["pieces"] = found.pop("lateness")["pieces"]
-    return json_text({"hits": stats.hits, **found})
+    """Return one JSON object, as `Stats.as_json` has it."""
+    return json_text(stats.as_json())
 
 
 def served_table(stats: Stats) -> str:
@@ -51,7 +45,11 @@ def served_table(stats: Stats) -> str:
         counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
         counts += f"; {stats.cut_off} cut off by the stop"
-    return "\n".join([*lines, "", counts, _lateness(stats)])
+    if stats.unread:
+        counts += f"; {stats.unread} cut off because the client did not read"
+    if stats.incomplete:
+        counts += f"; {counted(stats.incomplete, 'request')} never completed"
+    return "\n".join([*lines, "", counts, *fault_lines(stats), _lateness(stats)])
 
 
 def shortcomings(stats: Stats, *, strict_ns: int | None, fail_unplayed: bool) -> Iterator[str]:
@@ -78,19 +76,17 @@ def _lateness_above(lateness: LatenessSummary, limit_ns: int) -> str:
     found = (lateness.p99_ns or 0) / 1e6
     return (
         f"expected a lateness p99 of at most {limit_ns / 1e6:g} ms, found {found:.3f} ms: "
-        "the machine was busy with something else, or a client did not read"
+        "the machine was busy with something else"
     )
 
 
 def _lateness(stats: Stats) -> str:
     lateness = stats.lateness
-    found = [f"{name} {ms:.3f} ms" for name, ms in _milliseconds(lateness).items() if ms is not None]
+    found = [f"{name} {ms:.3f} ms" for name, ms in lateness.milliseconds.items() if ms is not None]
+    held = f"{counted(lateness.held, 'piece')} waited for clients that did not read"
     if not found:
-        return "no pieces were sent"
+        return held if lateness.held else "no pieces were sent"
     line = f"lateness of {counted(lateness.pieces, 'piece')}: {', '.join(found)}"
+    if lateness.held:
+        line += f"; {held}"
     return line if stats.speed is None else f"{line}; speed achieved: {stats.speed:.4g}x"
-
-
-def _milliseconds(lateness: LatenessSummary) -> dict[str, float | None]:
-    times = {"p50": lateness.p50_ns, "p99": lateness.p99_ns, "max": lateness.max_ns}
-    return {name: None if ns is None else ns / 1e6 for name, ns in times.items()}

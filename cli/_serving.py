@@ -31,7 +31,10 @@ async def serve_until_stopped(
         # Before anyone can know that it listens, so that whoever waited for that can stop it.
         _on_signals(told_to_stop.set)
         await server.start(host, port)
-        click.echo(f"listening on {server.url}\n  export OPENAI_BASE_URL={server.base_url}", err=True)
+        steered = f"\n  steered at {server.control_url}" if server.control_url else ""
+        click.echo(
+            f"listening on {server.url}\n  export OPENAI_BASE_URL={server.base_url}{steered}", err=True
+        )
         await _first_of(told_to_stop.wait(), server.all_lost.wait() if isinstance(server, Workers) else None)
         told_to_stop.clear()
         stopping = asyncio.create_task(server.stop(grace_s=_GRACE_S))

@@ -10,6 +10,7 @@ import click
 from tokentape.cli._address import Address
 from tokentape.cli._config import config_option
 from tokentape.cli._explained import print_explanation
+from tokentape.cli._fault_options import fault_options
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
 from tokentape.cli._on_miss_option import on_miss_of, on_miss_option, usage
@@ -18,7 +19,7 @@ from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import served_json, served_table, shortcomings
 from tokentape.cli._serving import serve_until_stopped
 from tokentape.cli._timing_options import Span, timing_options
-from tokentape.replay import How, Matching, ReplayError, Server, Timing, Workers, load
+from tokentape.replay import Fault, How, Matching, ReplayError, Server, Timing, Workers, load
 
 
 @click.command(short_help="Serve cassettes over HTTP as they were recorded.")
@@ -32,7 +33,9 @@ from tokentape.replay import How, Matching, ReplayError, Server, Timing, Workers
 )
 @matching_options
 @on_miss_option
+@fault_options
 @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
+@click.option("--no-control", is_flag=True, help="Do not answer under /-/; with --workers nothing does.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes, one for each core."
 )
@@ -48,7 +51,9 @@ def command(
     strict_ns: int | None,
     matching: Matching,
     miss: tuple[How, str] | None,
+    faults: tuple[Fault, ...],
     reload: bool,
+    no_control: bool,
     workers: int,
     fail_unplayed: bool,
     explains: bool,
@@ -70,13 +75,18 @@ def command(
     fixed order (docs/replaying.md); --explain shows what comes out.
 
     Ctrl-C or SIGTERM stops it and prints what was served and how late pieces were; answers on their way
-    have three seconds to end, which a second Ctrl-C cuts short.
+    have three seconds to end, which a second Ctrl-C cuts short. Meanwhile it is watched and steered under
+    /-/ (docs/control.md).
+
+    --fault lets something go wrong, as with a live API: the kinds, and which requests are hit how often, are
+    in docs/faults.md.
 
     \b
     tokentape replay session.tape
     tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
     tokentape replay 'tapes/*.tape' --ignore '$.user' --exhausted error --fail-unplayed
     tokentape replay session.tape --on-miss record https://api.openai.com
+    tokentape replay session.tape --fault status=429,retry-after=2,times=1 --fault stall=10s@event=4
     tokentape replay session.tape --ttft 300ms --pace 50/s --explain --exchange 0
     """
     if exchange is not None and not explains:
@@ -84,6 +94,10 @@ def command(
     if reload and workers > 1:
         raise click.UsageError("expected one worker beside --reload: the others would not know of the change")
     on_miss = on_miss_of(miss, files, matching, reload=reload, workers=workers)
+    if faults and explains:
+        raise click.UsageError(
+            "expected either --fault or --explain, found both: it explains the timing alone"
+        )
     again = reloading(files, partial(load, files, timing=timing)) if reload else None
     try:
         if explains:
@@ -96,8 +110,9 @@ def command(
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
+        control = workers == 1 and not no_control
         with usage():
-            server = Server(repertoire, matching=matching, on_miss=on_miss)
+            server = Server(repertoire, matching=matching, faults=faults, on_miss=on_miss, control=control)
         serving = Workers(server, workers) if workers > 1 else server
         stats = asyncio.run(serve_until_stopped(serving, *listen, again))
     except ReplayError as error:

@@ -7,7 +7,10 @@ There is no port here and nothing waits. Invariant: every request that comes is 
 missed, as a list of models, or as asked of the API itself.
 """
 
+from collections.abc import Iterable
+
 from tokentape.replay._base_path import base_path
+from tokentape.replay._journal import Journal
 from tokentape.replay._live import Asking
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
@@ -18,21 +21,31 @@ from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._request_key import RequestKey, request_key
 from tokentape.replay._requests import IncomingRequest
-from tokentape.replay._stats import Served, Stats
+from tokentape.replay._stats import Rows, Served, Stats
+from tokentape.replay.faults import Fault, Faulty, Injector, Status
 
 
 class Answering:
     """Answers requests from a repertoire, one at a time."""
 
     def __init__(
-        self, repertoire: Repertoire, *, matching: Matching | None = None, asking: Asking | None = None
+        self,
+        repertoire: Repertoire,
+        *,
+        matching: Matching | None = None,
+        faults: Iterable[Faulty] = (),
+        asking: Asking | None = None,
     ) -> None:
         self._asking = asking
+        self._injector = Injector(faults)
+        self._at_once = repertoire.timing.speed == "instant"
         self._matching = matching or Matching()
         self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
         self._models = _models(repertoire)
         self._gone: tuple[Served, ...] = ()
         self._misses = Misses()
+        self.journal = Journal()
+        """What came, and what became of it."""
         self._models_listed = 0
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         """What the recorded paths begin with, as /v1."""
@@ -41,17 +54,35 @@ class Answering:
     def stats(self) -> Stats:
         """What was served, missed and listed so far."""
         return Stats(
-            served=(*_served(self._matcher), *self._gone),
+            served=_rows(self._matcher, self._gone),
             missed=self._misses.kinds,
             misses=self._misses.count,
             models_listed=self._models_listed,
             live=self._asking.stats if self._asking else None,
+            faults=self._injector.hits,
         )
+
+    @property
+    def exchanges(self) -> int:
+        """How many recorded exchanges there are."""
+        return len(self._matcher.recorded)
 
     @property
     def explanations(self) -> tuple[str, ...]:
         """What was answered to each request that matched nothing, the first hundred of them."""
         return self._misses.explanations
+
+    def reset(self) -> None:
+        """Begin again: every request gets its first answer, and nothing was served, missed or seen.
+
+        What counts for the faults in force begins again, too.
+        """
+        self._injector = Injector(self._injector.faults)
+        self._matcher.start_again()
+        self._gone = ()
+        self._misses = Misses()
+        self.journal.clear()
+        self._models_listed = 0
 
     def reply_to(self, request: IncomingRequest) -> Reply:
         """Return what a request is answered with, and count it."""
@@ -62,13 +93,35 @@ class Answering:
         if recorded is None:
             return self._unrecorded(request, key)
         answer = recorded.answer
-        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
-        if request.http_version == "1.0":
-            return Reply(parts=answer.for_http10(), ending="close", recorded_ns=recorded_ns)
-        if not request.keep_alive:
-            return Reply(parts=answer.closing(), ending="close", recorded_ns=recorded_ns)
         ending: Ending = "close" if answer.closes else "open"
+        recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
+        hit: list[Fault] = []
+        if injected := self._injector.inject(answer, key, at_once=self._at_once):
+            answer, ending, recorded_ns = injected.answer, injected.ending, 0
+            hit = [self._injector.faults[position] for position in injected.hit]
+            if injected.spoiled:
+                self._matcher.give_back()
+        status = next(
+            (each.effect.status for each in hit if isinstance(each.effect, Status)), recorded.status
+        )
+        self.journal.add(key, outcome="served", status=status, source=recorded.source, faults=hit)
+        if request.http_version == "1.0":
+            return Reply(parts=answer.for_http10(), ending=_at_last(ending), recorded_ns=recorded_ns)
+        if not request.keep_alive:
+            return Reply(parts=answer.closing(), ending=_at_last(ending), recorded_ns=recorded_ns)
         return Reply(parts=answer.parts, ending=ending, recorded_ns=recorded_ns)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._injector.faults
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; all that they count begins anew.
+
+        What has hit so far stays in `stats`. Raises `WrongFault`, and changes nothing, if one makes no sense.
+        """
+        self._injector.set_faults(faults)
 
     def share_counts(self) -> None:
         """Take turns together with processes that are forked from now on."""
@@ -96,11 +149,11 @@ class Answering:
         matcher = prepared or self.prepare(repertoire)
         matcher.go_on_from(self._matcher.counts())
         there = {(recorded.source, recorded.key) for recorded in matcher.recorded}
-        before = zip(self._matcher.recorded, _served(self._matcher), strict=True)
+        before = zip(self._matcher.recorded, self._matcher.counters.served, strict=True)
         self._gone += tuple(
-            served
-            for recorded, served in before
-            if served.times and (recorded.source, recorded.key) not in there
+            _row(recorded, times)
+            for recorded, times in before
+            if times and (recorded.source, recorded.key) not in there
         )
         self._matcher = matcher
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
@@ -113,15 +166,18 @@ class Answering:
             path = key.path.partition(b"?")[0].decode("utf-8", "replace")
             if (models := listed(path, self.base_path, self._models)) is not None:
                 self._models_listed += 1
+                self.journal.add(key, outcome="models", status=200)
                 return Reply(now=models_response(models, close=close))
         if self._asking is not None and self._asking.takes(code, self._matching):
             before = self._matcher.times_recorded(key)
             return self._asking.ask(request, key, lambda: self._learned(key) > before)
         miss = self._matcher.why_not(key)
         self._misses.add(key, miss)
+        explanation = "\n".join(miss.lines)
+        self.journal.add(key, outcome="missed", status=404, explanation=explanation)
         response = error_response(
             404,
-            "\n".join(miss.lines),
+            explanation,
             kind="invalid_request_error",
             code=miss.code,
             with_body=key.method != "HEAD",
@@ -134,20 +190,27 @@ class Answering:
         return self._matcher.times_recorded(key)
 
 
+def _at_last(ending: Ending) -> Ending:
+    """Return how the last answer of a connection ends it."""
+    return "close" if ending == "open" else ending
+
+
 def _models(repertoire: Repertoire) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for recorded in repertoire.recorded for name in recorded.models))
 
 
-def _served(matcher: Matcher[Recorded]) -> tuple[Served, ...]:
-    return tuple(
-        Served(
-            method=recorded.key.method,
-            path=recorded.key.shown_path,
-            status=recorded.status,
-            source=recorded.source,
-            times=times,
-            timed=recorded.times == "all",
-            added=recorded.added,
-        )
-        for recorded, times in zip([*matcher.recorded], matcher.counters.served, strict=False)  # may grow
+def _rows(matcher: Matcher[Recorded], gone: tuple[Served, ...]) -> Rows:
+    recorded = matcher.recorded
+    return Rows([*matcher.counters.served], lambda number, times: _row(recorded[number], times), more=gone)
+
+
+def _row(recorded: Recorded, times: int) -> Served:
+    return Served(
+        method=recorded.key.method,
+        path=recorded.key.shown_path,
+        status=recorded.status,
+        source=recorded.source,
+        times=times,
+        timed=recorded.times == "all",
+        added=recorded.added,
     )

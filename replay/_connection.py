@@ -11,11 +11,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import cast
 
+from tokentape.replay._limits import Limits
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Clock, Pacer, Stream
+from tokentape.replay._patience import Overdue, Patience
 from tokentape.replay._reply import Ending, Live, Reply
 from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader
 
+_KEEPALIVE_S = 60
 _LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
 
 
@@ -28,6 +31,7 @@ class Connection(asyncio.Protocol):
         answer: Callable[[IncomingRequest], Reply],
         pacer: Pacer,
         clock: Clock,
+        limits: Limits,
         opened: Callable[["Connection"], None],
         lost: Callable[["Connection"], None],
     ) -> None:
@@ -36,7 +40,8 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self._opened = opened
         self._lost = lost
-        self._reader = RequestReader()
+        self._reader = RequestReader(limits)
+        self._patience = Patience(limits, clock())
         self._waiting: deque[Incoming] = deque()
         self._stream: Stream | None = None
         self._live: Live | None = None
@@ -67,9 +72,27 @@ class Connection(asyncio.Protocol):
         """Close at once, whatever is on its way."""
         self._transport.abort()
 
+    def end_if_overdue(self, now_ns: int) -> Overdue | None:
+        """Close if the client has kept the connection waiting for too long, and return what for.
+
+        Nothing is answered to a part of a request: a 408 would be retried by SDKs, as is a closed connection.
+        """
+        unread = self._transport.get_write_buffer_size()
+        overdue = self._patience.overdue(now_ns, unread=unread, busy=self.busy)
+        if overdue == "idle":
+            self._transport.close()
+        elif overdue is not None:
+            self._transport.abort()
+        return overdue
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin. asyncio has set TCP_NODELAY, without which pieces would wait for each other."""
         self._transport = cast("asyncio.Transport", transport)
+        if found := self._socket():
+            # A client whose machine is gone says nothing; while an answer pauses, the system asks for it.
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if hasattr(socket, "TCP_KEEPIDLE"):  # else after two hours
+                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)
         self._opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -88,7 +111,9 @@ class Connection(asyncio.Protocol):
         """Read requests, and answer if no answer is on its way."""
         if self._takes_requests:
             arrived_ns = self._clock()
-            self._waiting += self._reader.feed(data)
+            found = self._reader.feed(data)
+            self._patience.received(len(data), arrived_ns, complete=bool(found), begun=self._reader.begun)
+            self._waiting += found
             self._answer_waiting(arrived_ns)
 
     def eof_received(self) -> bool:
@@ -117,13 +142,16 @@ class Connection(asyncio.Protocol):
             self._pacer.release(self._stream)
         elif self._live is not None:
             self._live.release()
+        elif self._waiting:
+            self._answer_waiting(self._clock())
 
     def _answer_waiting(self, now_ns: int) -> None:
         if self._answering:
             return  # an answer that ended while it began: the loop below goes on with the next
         self._answering = True
         try:
-            while self._waiting and not self._playing:
+            # What is answered to requests without end, of a client that reads none of it, is bounded too.
+            while self._waiting and not self._playing and not self._write_paused:
                 self._answer_next(now_ns)
         finally:
             self._answering = False
@@ -192,7 +220,9 @@ class Connection(asyncio.Protocol):
         if self._ending == "reset":
             self._reset()
         else:
-            self._answer_waiting(self._clock())
+            now_ns = self._clock()
+            self._patience.answered(now_ns)
+            self._answer_waiting(now_ns)
 
     def _write(self, data: bytes) -> None:
         if not self._transport.is_closing():
@@ -200,10 +230,13 @@ class Connection(asyncio.Protocol):
 
     def _reset(self) -> None:
         """End the connection with a TCP reset; what the system has not sent yet is lost, as in a real one."""
-        found: socket.socket | None = self._transport.get_extra_info("socket")
-        if found is not None:
+        if found := self._socket():
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
+
+    def _socket(self) -> socket.socket | None:
+        found: socket.socket | None = self._transport.get_extra_info("socket")
+        return found
 
     def _end_connection(self) -> None:
         if self._refused and self._linger is None and self._transport.can_write_eof():

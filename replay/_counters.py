@@ -27,6 +27,12 @@ class Counters:
         self.asked.extend([0] * (rows - len(self.asked)))
         self.served.extend([0] * (exchanges - len(self.served)))
 
+    def clear(self) -> None:
+        """Begin from 0 again."""
+        with self.alone:
+            self.asked[:] = [0] * len(self.asked)
+            self.served[:] = [0] * len(self.served)
+
     def share(self) -> None:
         """Count together with the processes that are forked from now on."""
         import multiprocessing  # noqa: PLC0415  (what it loads is for several processes only)

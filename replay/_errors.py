@@ -26,3 +26,11 @@ class CannotListen(ReplayError):
 
 class Unservable(ReplayError):
     """One exchange cannot be replayed; the message says why. `load` turns it into a remark."""
+
+
+class ControlError(ReplayError):
+    """A server that was to be steered is not there, or says no; then `status` is its HTTP status."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status

@@ -9,13 +9,15 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib import import_module
 from typing import Any
 
-from tokentape.replay._in_process import BrokenOff, InProcess, TooSlow
+from tokentape.replay._in_process import BrokenOff, InProcess, TooSlow, WasReset
+from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._matching import Matching
 from tokentape.replay._quantities import Speed
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Stats
 from tokentape.replay._timing import Timing
+from tokentape.replay.faults import Fault, Faulty
 
 
 def httpx_transport(
@@ -24,6 +26,7 @@ def httpx_transport(
     speed: Speed | None = None,
     timing: Timing | None = None,
     matching: Matching | None = None,
+    faults: Iterable[Faulty] = (),
 ) -> Any:
     """Return a transport for `httpx.Client` and `httpx.AsyncClient`.
 
@@ -34,11 +37,12 @@ def httpx_transport(
 
     It never waits. `now_ns` is its own time, which each piece moves to when it would have come; where the
     client's read timeout would have passed meanwhile, httpx.ReadTimeout is raised. Streams that are read
-    side by side share the time. It has `base_url`, and `stats` and `explanations` as `Replay` has them.
-    `speed`, `timing` and `matching` are those of `serve`. Raises as `load` does, and ImportError where there
-    is no httpx.
+    side by side share the time. It has `base_url`, and `stats`, `explanations`, `requests`, `reset`, `faults`
+    and `set_faults` as `Replay` has them. `speed`, `timing`, `matching` and `faults` are those of `serve`:
+    a stall moves the clock, a reset is httpx.ReadError. Raises as `load` does, `WrongFault`, and ImportError
+    where there is no httpx.
     """
-    return _transport("httpx", load(paths, speed=speed, timing=timing), matching)
+    return _transport("httpx", load(paths, speed=speed, timing=timing), matching, faults)
 
 
 def httpx2_transport(
@@ -47,15 +51,16 @@ def httpx2_transport(
     speed: Speed | None = None,
     timing: Timing | None = None,
     matching: Matching | None = None,
+    faults: Iterable[Faulty] = (),
 ) -> Any:
     """Return the same for `httpx2`, which openai from 3 and anthropic from 2 on use."""
-    return _transport("httpx2", load(paths, speed=speed, timing=timing), matching)
+    return _transport("httpx2", load(paths, speed=speed, timing=timing), matching, faults)
 
 
-def _transport(name: str, repertoire: Repertoire, matching: Matching | None) -> Any:
+def _transport(name: str, repertoire: Repertoire, matching: Matching | None, faults: Iterable[Faulty]) -> Any:
     library: Any = import_module(name)
     made = type("CassetteTransport", (_Transport, library.BaseTransport, library.AsyncBaseTransport), {})
-    return made(library, InProcess(repertoire, matching=matching))
+    return made(library, InProcess(repertoire, matching=matching, faults=faults))
 
 
 class _Transport:
@@ -82,6 +87,24 @@ class _Transport:
     def explanations(self) -> tuple[str, ...]:
         """What was answered to each request that matched nothing."""
         return self._replay.explanations
+
+    @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """The last thousand requests in the order in which they came, and what became of each."""
+        return self._replay.requests
+
+    def reset(self) -> None:
+        """Begin again: every request gets its first answer, and nothing was served, missed or seen."""
+        self._replay.reset()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._replay.faults
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; all that they count begins anew."""
+        self._replay.set_faults(faults)
 
     def handle_request(self, request: Any) -> Any:
         """Answer a request of a `Client`."""
@@ -143,5 +166,7 @@ def _as_errors_of(library: Any, request: Any) -> Iterator[None]:
         yield
     except TooSlow as error:
         raise library.ReadTimeout(str(error), request=request) from None
+    except WasReset as error:
+        raise library.ReadError(str(error), request=request) from None
     except BrokenOff as error:
         raise library.RemoteProtocolError(str(error), request=request) from None

@@ -5,16 +5,19 @@ their times out. Invariant: the clock never goes back, and is at a piece's due t
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 
 from tokentape.replay._answering import Answering
+from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Repertoire
 from tokentape.replay._matching import Matching
+from tokentape.replay._reply import Ending
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Stats
 from tokentape.replay._wire import contents
+from tokentape.replay.faults import Fault, Faulty
 
 
 class VirtualClock:
@@ -31,7 +34,11 @@ class VirtualClock:
 
 
 class BrokenOff(Exception):
-    """The recorded connection ended here, before the answer did."""
+    """The connection was closed here, before the answer had ended."""
+
+
+class WasReset(Exception):
+    """The connection was reset here, before the answer had ended."""
 
 
 class TooSlow(Exception):
@@ -50,8 +57,10 @@ class Head:
 class InProcess:
     """Answers requests from a repertoire. Its methods may be called from any thread."""
 
-    def __init__(self, repertoire: Repertoire, *, matching: Matching | None = None) -> None:
-        self._answering = Answering(repertoire, matching=matching)
+    def __init__(
+        self, repertoire: Repertoire, *, matching: Matching | None = None, faults: Iterable[Faulty] = ()
+    ) -> None:
+        self._answering = Answering(repertoire, matching=matching, faults=faults)
         self._alone = Lock()
         self.clock = VirtualClock()
         self.base_path = self._answering.base_path
@@ -66,11 +75,31 @@ class InProcess:
         """What was answered to each request that matched nothing."""
         return self._answering.explanations
 
+    @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """The last thousand requests in the order in which they came, and what became of each."""
+        return self._answering.journal.all()
+
+    def reset(self) -> None:
+        """Begin again; see `Answering.reset`. The clock goes on."""
+        with self._alone:
+            self._answering.reset()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._answering.faults
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; see `Answering.set_faults`."""
+        with self._alone:
+            self._answering.set_faults(faults)
+
     def answer(self, request: IncomingRequest, *, limit_s: float | None) -> tuple[Head, Iterator[bytes]]:
         """Return the head of an answer, and the pieces of its body, each of which moves the clock.
 
-        Raises `BrokenOff` if there is no head, and `TooSlow` where more than `limit_s` passes without
-        anything to read; so does the iterator.
+        Raises `BrokenOff` or `WasReset` if there is no head, and `TooSlow` where more than `limit_s` passes
+        without anything to read; so does the iterator.
         """
         anchor_ns = self.clock.now_ns
         with self._alone:
@@ -80,7 +109,7 @@ class InProcess:
         waited.until(offset_ns)
         start, blank, body = first.partition(b"\r\n\r\n")
         if not blank:
-            raise BrokenOff("the connection was closed without an answer")
+            raise _ended(reply.ending, "without an answer")
         status_line, *lines = start.split(b"\r\n")
         _, status, reason = status_line.split(b" ", 2)
         fields = [line.partition(b": ")[::2] for line in lines]
@@ -92,9 +121,15 @@ class InProcess:
                 waited.until(due_ns)
                 yield from contents(data) if chunked else filter(None, [data])
             if reply.ending != "open":
-                raise BrokenOff("the connection was closed before the answer was complete")
+                raise _ended(reply.ending, "before the answer was complete")
 
         return Head(status=int(status), reason=reason, headers=headers), pieces()
+
+
+def _ended(ending: Ending, when: str) -> BrokenOff | WasReset:
+    if ending == "reset":
+        return WasReset(f"the connection was reset {when}")
+    return BrokenOff(f"the connection was closed {when}")
 
 
 class _Waiting:

@@ -1,11 +1,15 @@
 """How late pieces were: a distribution in bounded memory, exact to the microsecond.
 
 Lateness is counted in buckets of 1 us; what is a second late or more, in buckets of 1 ms, so that a day
-of clients that do not read cannot fill the memory. The maximum is exact. Invariant: the buckets hold
+of a machine that stands still cannot fill the memory. The maximum is exact. Invariant: the buckets hold
 every piece that was counted.
 """
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 _US = 1_000
 _MS = 1_000_000
@@ -17,7 +21,8 @@ class LatenessSummary:
     """The lateness of `pieces` timed writes: heads, pieces of bodies and ends of answers.
 
     It is counted until the bytes are written. What the system does not take yet waits in the process, 64 KiB
-    and a piece at most, and counts as written. Where nothing was written, all are None.
+    and a piece at most, and counts as written. Where nothing was written, all are None. `held` are other
+    writes, which came due while their client did not read: when they went was its doing.
     A percentile is the smallest lateness (rounded down to 1 us; to 1 ms from a second on) that so many
     percent of the pieces do not exceed.
     """
@@ -26,6 +31,21 @@ class LatenessSummary:
     p50_ns: int | None = None
     p99_ns: int | None = None
     max_ns: int | None = None
+    held: int = 0
+
+    @property
+    def milliseconds(self) -> dict[str, float | None]:
+        """The percentiles and the maximum by name, in ms; None where nothing was written."""
+        times = {"p50": self.p50_ns, "p99": self.p99_ns, "max": self.max_ns}
+        return {name: None if ns is None else ns / 1e6 for name, ns in times.items()}
+
+
+class Histogram(NamedTuple):
+    """How many of `pieces` were late by at most each of some bounds, and how late all were together."""
+
+    at_most: tuple[int, ...]
+    pieces: int
+    sum_ns: int
 
 
 class Lateness:
@@ -36,6 +56,8 @@ class Lateness:
         """How many pieces by the lower bound of their lateness in ns."""
         self.max_ns = 0
         """The greatest lateness in ns."""
+        self.held = 0
+        """How many pieces waited for their client, and are not in the distribution."""
 
     def add(self, late_ns: int) -> None:
         """Count one piece that was `late_ns` late."""
@@ -48,6 +70,7 @@ class Lateness:
         for bucket, count in other.buckets.copy().items():  # copy() does not let another thread in between
             self.buckets[bucket] = self.buckets.get(bucket, 0) + count
         self.max_ns = max(self.max_ns, other.max_ns)
+        self.held += other.held
 
     def summary(self) -> LatenessSummary:
         """Return the distribution of what was counted so far."""
@@ -58,7 +81,23 @@ class Lateness:
             p50_ns=_percentile(buckets, pieces, 50),
             p99_ns=_percentile(buckets, pieces, 99),
             max_ns=self.max_ns if pieces else None,
+            held=self.held,
         )
+
+    def histogram(self, bounds_ns: Sequence[int]) -> Histogram:
+        """Return the distribution by bounds, which ascend. It is rounded as percentiles are."""
+        buckets = self.buckets.copy()
+        counts = [0] * (len(bounds_ns) + 1)
+        for bucket, count in buckets.items():
+            counts[bisect_left(bounds_ns, bucket)] += count
+        *at_most, pieces = accumulate(counts)
+        sum_ns = sum(bucket * count for bucket, count in buckets.items())
+        return Histogram(at_most=tuple(at_most), pieces=pieces, sum_ns=sum_ns)
+
+    def clear(self) -> None:
+        """Forget what was counted."""
+        self.buckets = {}
+        self.max_ns = 0
 
 
 def _percentile(buckets: list[tuple[int, int]], pieces: int, percent: int) -> int | None:

@@ -6,7 +6,7 @@ a line in `lost` or `remarks` says why it is not.
 
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from tokentape.replay._models import models_of
 from tokentape.replay._paths import expanded
 from tokentape.replay._quantities import Speed
 from tokentape.replay._request_key import RequestKey, request_key
+from tokentape.replay._store import Store
 from tokentape.replay._timing import Timing
 from tokentape.replay._wire import Answer, exchange_name, prepare
 
@@ -81,8 +82,9 @@ def load(
     lost: list[str] = []
     remarks: list[str] = []
     unfinished: list[str] = []
-    for name in names:
-        recorded += _load_one(name, timing, lost, remarks, unfinished)
+    with Store() as store:
+        for name in names:
+            recorded += _load_one(name, timing, store, lost, remarks, unfinished)
     if not recorded and growing is None:
         found = [*lost, *remarks] or ["it is empty"]
         reasons = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
@@ -99,10 +101,10 @@ def load(
 
 
 def _load_one(
-    name: str, timing: Timing, lost: list[str], remarks: list[str], unfinished: list[str]
+    name: str, timing: Timing, store: Store, lost: list[str], remarks: list[str], unfinished: list[str]
 ) -> list[Recorded]:
     with cassette.open(name, lenient=True) as tape:
-        found = list(_prepared(name, tape, timing, lost, remarks))
+        found = list(_prepared(name, tape, timing, store, lost, remarks))
         lost += [f"{name}: {damage}" for damage in tape.damage]
         unfinished += [name] if tape.interrupted or tape.damage else []
         if tape.interrupted and not tape.damage:
@@ -118,7 +120,7 @@ def _load_one(
 
 
 def _prepared(
-    name: str, tape: cassette.Reader, timing: Timing, lost: list[str], remarks: list[str]
+    name: str, tape: cassette.Reader, timing: Timing, store: Store, lost: list[str], remarks: list[str]
 ) -> Iterator[tuple[tuple[int, int, int], Recorded]]:
     for exchange in cassette.exchanges(tape):
         source = exchange_name(name, exchange)
@@ -129,7 +131,9 @@ def _prepared(
             (lost if was_lost else remarks).append(f"{source} is not served: {error}")
             continue
         if exchange.request is not None:  # else it was refused
-            yield (exchange.section_index, exchange.request.t_end, exchange.number), recorded
+            kept = replace(recorded.answer, parts=store.add(recorded.answer.parts))
+            place = (exchange.section_index, exchange.request.t_end, exchange.number)
+            yield place, replace(recorded, answer=kept)
 
 
 def recorded_of(exchange: Exchange, name: str, timing: Timing, *, added: bool = False) -> Recorded:

@@ -79,6 +79,7 @@ class Matcher(Generic[R]):
         self._in_order = self.matching.order == "recorded"
         self._row_numbers = {digest: number for number, digest in enumerate(self._asked_for())}
         self.counters = Counters(rows=len(self._row_numbers), exchanges=len(recorded))
+        self._last: int | None = None  # the number of the row that was asked for last
 
     def take(self, key: RequestKey) -> R | None:
         """Return what answers the request and count it as served; None if nothing does."""
@@ -94,6 +95,7 @@ class Matcher(Generic[R]):
                 return None
             self.counters.asked[number] += 1
             self.counters.served[index] += 1
+            self._last = number
         return self.recorded[index]
 
     def times_recorded(self, key: RequestKey) -> int:
@@ -121,6 +123,12 @@ class Matcher(Generic[R]):
             due = self._next(_ALL)
             return "exhausted" if due is None else "out_of_order" if known else "not_recorded"
         return "exhausted" if known else "not_recorded"
+
+    def give_back(self) -> None:
+        """Let the next who asks what the last `take` was for get the same; it stays counted as served."""
+        if self._last is not None:
+            with self.counters.alone:
+                self.counters.asked[self._last] -= 1
 
     def why_not(self, key: RequestKey) -> Miss:
         """Return why `take` had nothing: what is nearest or due, then at most ten lines of differences."""
@@ -156,6 +164,10 @@ class Matcher(Generic[R]):
 
     def _asked_for(self) -> Iterable[bytes]:
         return [_ALL] if self._in_order else self._rows
+
+    def start_again(self) -> None:
+        """Forget how often was asked and served: every row is at its first answer."""
+        self.counters.clear()
 
     def _index(self, index: int, item: R) -> None:
         found = self._compared(item.key)

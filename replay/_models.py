@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from tokentape.cassette import ContentDecoder, Exchange, UndecodableContent, events, header
 from tokentape.dialects import choose, path_of, requested_model
+from tokentape.replay._whole_response import whole_response
 
 _PIECES_LOOKED_AT = 8  # the first event of a stream names its model
 _MAX_LOOKED_AT_BYTES = 1 << 20
@@ -75,14 +76,7 @@ def listed(path: str, base_path: str, models: Iterable[str]) -> dict[str, Any] |
 
 def models_response(answer: dict[str, Any], *, close: bool) -> bytes:
     """Return an answer of `listed` as a whole HTTP/1.1 response."""
-    body = json.dumps(answer).encode()
-    lines = [
-        b"HTTP/1.1 200 OK",
-        b"content-type: application/json",
-        b"content-length: %d" % len(body),
-        *([b"connection: close"] if close else []),
-    ]
-    return b"\r\n".join([*lines, b"", body])
+    return whole_response(200, json.dumps(answer).encode(), close=close)
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ to its transport, without a task to wake for each. Pieces that are late go at on
 due times, and the schedule stays as it was.
 
 A stream whose client does not read is set aside when its next piece comes due, until its transport
-takes bytes again; no other stream notices. One firing writes only what was due when it began, so that
+takes bytes again; no other stream notices. How late that makes its pieces is the client's doing: they are
+counted as held, and not in the lateness. One firing writes only what was due when it began, so that
 an overloaded pacer still lets its event loop read requests.
 
 Invariant: a stream that is playing has its next piece in the heap or is set aside, never both.
@@ -39,9 +40,12 @@ class Stream:
 
     __slots__ = (
         "anchor_ns",
+        "caught_up_ns",
+        "data",
         "ended",
         "halted",
         "held",
+        "offset_ns",
         "parts",
         "position",
         "recorded_ns",
@@ -65,15 +69,17 @@ class Stream:
         self.recorded_ns = recorded_ns
         self.write = write
         self.ended = ended
-        self.position = 0  # of the next part
+        self.position = 0  # of the next part, which is:
+        self.offset_ns, self.data = parts[0]
         self.held = False  # the client does not read
         self.waiting = False  # set aside: a piece came due while held
+        self.caught_up_ns = -1  # in playing time: what was due by then waited for the client
         self.halted = False  # nothing more is written
 
     @property
     def due_ns(self) -> int:
         """When the next part is due, in playing time."""
-        return self.zero_ns + self.parts[self.position][0]
+        return self.zero_ns + self.offset_ns
 
 
 class Pacer:
@@ -139,6 +145,7 @@ class Pacer:
         stream.held = False
         if stream.waiting and not stream.halted:
             stream.waiting = False
+            stream.caught_up_ns = self._player.playing_ns(self._clock())
             self._enter(stream)
             if not self._writing:
                 self._arm()
@@ -192,9 +199,11 @@ class Pacer:
             stream.waiting = True
             heappop(heap)
             return
-        data = stream.parts[stream.position][1]
+        data = stream.data
         stream.position += 1
         is_last = stream.position == len(stream.parts)
+        if not is_last:
+            stream.offset_ns, stream.data = stream.parts[stream.position]
         # The heap is put right first: `write` and `ended` may call back.
         if is_last:
             heappop(heap)
@@ -204,7 +213,10 @@ class Pacer:
         if data:
             stream.write(data)
         now_ns = self._clock()
-        self._lateness.add(now_ns - self._player.system_ns(due_ns))
+        if due_ns > stream.caught_up_ns:
+            self._lateness.add(now_ns - self._player.system_ns(due_ns))
+        else:
+            self._lateness.held += 1
         if is_last and not stream.halted:
             if stream.recorded_ns:
                 self.recorded_ns += stream.recorded_ns

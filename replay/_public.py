@@ -1,9 +1,11 @@
 """The public names of `tokentape.replay`, which hands them on."""
 
-from tokentape.replay._errors import CannotListen, NothingToServe, ReplayError
+from tokentape.replay._errors import CannotListen, ControlError, NothingToServe, ReplayError
 from tokentape.replay._explain import Explained, ExplainedPart, Explanation, explain
 from tokentape.replay._httpx_transport import httpx2_transport, httpx_transport
+from tokentape.replay._journal import SeenRequest
 from tokentape.replay._lateness import LatenessSummary
+from tokentape.replay._limits import Limits
 from tokentape.replay._load import Recorded, Repertoire, load
 from tokentape.replay._matching import Exhausted, Matching, Order
 from tokentape.replay._on_miss import How, OnMiss
@@ -15,16 +17,25 @@ from tokentape.replay._server import Server
 from tokentape.replay._stats import Live, Missed, Served, Stats
 from tokentape.replay._timing import Timing, WrongTiming
 from tokentape.replay._workers import Workers
+from tokentape.replay.control._client import Control
+from tokentape.replay.control._steering import Health
+from tokentape.replay.faults import Fault, FaultHits, Scope, WrongFault, parse_fault
 
 __all__ = [
     "CannotListen",
     "CannotRecord",
+    "Control",
+    "ControlError",
     "Exhausted",
     "Explained",
     "ExplainedPart",
     "Explanation",
+    "Fault",
+    "FaultHits",
+    "Health",
     "How",
     "LatenessSummary",
+    "Limits",
     "Live",
     "Lognormal",
     "Matching",
@@ -36,17 +47,21 @@ __all__ = [
     "Repertoire",
     "Replay",
     "ReplayError",
+    "Scope",
+    "SeenRequest",
     "Served",
     "Server",
     "Speed",
     "Stats",
     "Timing",
     "Workers",
+    "WrongFault",
     "WrongTiming",
     "explain",
     "httpx2_transport",
     "httpx_transport",
     "load",
+    "parse_fault",
     "parse_span",
     "parse_speed",
     "reload_on_change",

@@ -10,10 +10,10 @@ from typing import TypeAlias
 
 import httptools
 
-from tokentape.cassette import MAX_RECORD_BYTES, Headers
+from tokentape.cassette import Headers
+from tokentape.replay._limits import Limits
 
-MAX_HEAD_BYTES = 64 * 1024
-MAX_BODY_BYTES = MAX_RECORD_BYTES  # no longer body can be in a cassette
+_FRAMED = 6  # bytes on the wire for one of a body, where each is a chunk of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,26 +42,36 @@ Incoming: TypeAlias = IncomingRequest | Refusal
 class RequestReader:
     """Reads the requests of one connection."""
 
-    def __init__(self, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-        self._max_head_bytes = max_head_bytes
-        self._max_body_bytes = max_body_bytes
+    def __init__(self, limits: Limits | None = None) -> None:
+        limits = limits or Limits()
+        self._max_head_bytes = limits.max_head_bytes
+        self._max_body_bytes = limits.max_body_bytes
         self._parser = httptools.HttpRequestParser(self)
         self._found: list[Incoming] = []
         self._refusal: Refusal | None = None
         self._fed_in_head = 0
         self._expects_continue = False
-        self.on_message_begin()
+        self._clear()
 
     def feed(self, data: bytes) -> list[Incoming]:
         """Return the requests that these bytes complete, and a refusal where they go wrong."""
         while data and self._refusal is None:
             if self._in_head:
                 self._fed_in_head += len(data)
+            else:
+                self._fed_in_body += len(data)
             data = self._parse(data)
-        if self._in_head and self._fed_in_head > self._max_head_bytes:
-            self._refuse_head()  # a field that does not end is never handed out by the parser
+        # A field that does not end is never handed out by the parser, be it of the head or a trailer.
+        framing = self._fed_in_body - self._body_bytes * _FRAMED
+        if self._fed_in_head > self._max_head_bytes or framing > self._max_head_bytes:
+            self._refuse_head()
         found, self._found = self._found, []
         return found
+
+    @property
+    def begun(self) -> bool:
+        """Whether a part of a request has come, and the rest has not."""
+        return self._begun
 
     def take_expectation(self) -> bool:
         """Return, once, whether the client waits for a 100 (Continue) before it sends its body."""
@@ -91,6 +101,17 @@ class RequestReader:
         fields = [name + b": " + value for name, value in self._fields if name.lower() != b"upgrade"]
         return b"\r\n".join([start, *fields, b"", b""])
 
+    def _clear(self) -> None:
+        self._begun = False
+        self._in_head = True
+        self._target = b""
+        self._fields: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+        self._fed_in_body = 0
+        self._expects_continue = False
+
     def _refuse(self, status: int, message: str) -> None:
         if self._refusal is None:
             self._refusal = Refusal(status=status, message=message)
@@ -105,13 +126,8 @@ class RequestReader:
 
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._in_head = True
-        self._target = b""
-        self._fields: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
-        self._body: list[bytes] = []
-        self._body_bytes = 0
-        self._expects_continue = False
+        self._clear()
+        self._begun = True
 
     def on_url(self, url: bytes) -> None:
         """Take a part of the request's target."""
@@ -163,7 +179,7 @@ class RequestReader:
             headers=tuple(self._fields),
         )
         self._found.append(request)
-        self.on_message_begin()
+        self._clear()
 
     def _count_head(self, size: int) -> None:
         self._head_bytes += size

@@ -50,7 +50,7 @@ def schedule(
     if timing.needs_first_token:
         ttft_speed, gap_speed = timing.ttft_speed or timing.speed, timing.gap_speed or timing.speed
         offsets = scaled_apart(ttft_speed, gap_speed, first_token, offsets)
-    else:
+    elif timing.speed != 1:
         offsets = scaled(timing.speed, offsets)
     if timing.ttft_ns is not None:
         offsets = first_token_at(timing.ttft_ns, first_token, offsets)
@@ -58,7 +58,7 @@ def schedule(
         offsets = paced(timing.pace, first_token, last_piece, offsets)
     if timing.jitter is not None:
         offsets = summed(varied(timing.jitter, Random(f"{timing.seed}/{name}"), pauses(offsets)))  # noqa: S311
-    return delayed(timing.delay_ns, offsets)
+    return delayed(timing.delay_ns, offsets) if timing.delay_ns else offsets
 
 
 def since(zero_ns: int, timed: Timed[T]) -> Iterator[tuple[int, T]]:

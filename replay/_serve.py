@@ -7,9 +7,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from functools import partial
 from os import PathLike
 from threading import Thread
 
+from tokentape.replay._journal import SeenRequest
+from tokentape.replay._limits import Limits
 from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._matching import Matching
 from tokentape.replay._on_miss import OnMiss
@@ -17,6 +20,7 @@ from tokentape.replay._quantities import Speed
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
 from tokentape.replay._timing import Timing
+from tokentape.replay.faults import Fault, Faulty, faults_of
 
 _CHANGED_WITHIN_S = 10.0
 
@@ -45,6 +49,11 @@ class Replay:
         return self._server.stats
 
     @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """The last thousand requests in the order in which they came, and what became of each."""
+        return self._server.requests
+
+    @property
     def paused(self) -> bool:
         """Whether all answers stand still."""
         return self._server.paused
@@ -65,6 +74,24 @@ class Replay:
     def set_speed(self, speed: float) -> None:
         """See `Server.set_speed`."""
         self._in_its_thread(lambda: self._server.set_speed(speed))
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._server.faults
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; all that they count begins anew.
+
+        They are `Fault` values or their spellings. What has hit so far stays in `stats`. Raises
+        `WrongFault`, and changes nothing, if one makes no sense.
+        """
+        given = faults_of(faults)
+        self._in_its_thread(lambda: self._server.set_faults(given))
+
+    def reset(self) -> None:
+        """See `Server.reset`."""
+        self._in_its_thread(self._server.reset)
 
     def _in_its_thread(self, change: Callable[[], None]) -> None:
         """Make a change and wait for it. Raises RuntimeError if the server has stopped."""
@@ -94,6 +121,9 @@ def serve(
     speed: Speed | None = None,
     timing: Timing | None = None,
     matching: Matching | None = None,
+    faults: Iterable[Faulty] = (),
+    control: bool = True,
+    limits: Limits | None = None,
     on_miss: OnMiss | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
@@ -104,22 +134,29 @@ def serve(
             client = openai.OpenAI(base_url=replay.base_url, api_key="any")
 
     `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
-    `matching` says which exchange answers which request, by default as `Matching()`, and `on_miss` that an
-    API is asked for what is not recorded. Answers that are on their way when the block ends are cut off.
-    Raises as `load` and `Server.start` do, and ValueError where what is missed can be recorded to none of
-    these paths.
+    `matching` says which exchange answers which request, by default as `Matching()`; `faults` say what goes
+    wrong, as in `["status=429,times=1"]`; `on_miss` that an API is asked for what is not recorded; with
+    `control` other processes can steer it under `/-/` (see `Control`); `limits` say what a client may ask
+    for, by default as `Limits()`. Answers that are on their way when the block ends are cut off. Raises as
+    `load` and `Server.start` do, `WrongFault`, and ValueError where what is missed can be recorded to none
+    of these paths.
     """
+    given = faults_of(faults)
     names = [paths] if isinstance(paths, str | PathLike) else list(paths)
     on_miss = on_miss and on_miss.into(names)
     growing = on_miss.output if on_miss and on_miss.how == "record" else None
     repertoire = load(names, speed=speed, timing=timing, growing=growing)
     started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = Thread(
-        target=_run,
-        args=(repertoire, matching, on_miss, host, port, started),
-        name="tokentape replay",
-        daemon=True,
+    make = partial(
+        Server,
+        repertoire,
+        matching=matching,
+        faults=given,
+        on_miss=on_miss,
+        control=control,
+        limits=limits,
     )
+    thread = Thread(target=_run, args=(make, host, port, started), name="tokentape replay", daemon=True)
     thread.start()
     try:
         server, loop, stop = started.result()
@@ -132,16 +169,14 @@ def serve(
 
 
 def _run(
-    repertoire: Repertoire,
-    matching: Matching | None,
-    on_miss: OnMiss | None,
+    make: Callable[[], Server],
     host: str,
     port: int,
     started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with Server(repertoire, matching=matching, on_miss=on_miss) as server:
+        async with make() as server:
             await server.start(host, port)
             started.set_result((server, asyncio.get_running_loop(), stop))
             await stop.wait()

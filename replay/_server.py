@@ -5,15 +5,20 @@ Invariant: when `stop` has returned, no connection is open and nothing more is w
 """
 
 import asyncio
+import logging
 import time
+from collections.abc import Iterable
 from fractions import Fraction
 from types import TracebackType
 from typing import Self
 
+from tokentape.cassette import counted
 from tokentape.replay._answering import Answering
 from tokentape.replay._connection import Connection
 from tokentape.replay._errors import CannotListen, ReplayError
+from tokentape.replay._journal import Journal, SeenRequest
 from tokentape.replay._lateness import Lateness
+from tokentape.replay._limits import Limits
 from tokentape.replay._live import Asking
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
@@ -21,9 +26,16 @@ from tokentape.replay._matching import Matching
 from tokentape.replay._on_miss import OnMiss
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._quantities import Speed, parse_factor
+from tokentape.replay._reply import Reply
+from tokentape.replay._requests import IncomingRequest
+from tokentape.replay._rounds import Rounds
 from tokentape.replay._stats import Stats
 from tokentape.replay._tally import Tally, combined
+from tokentape.replay.control._access import Access
+from tokentape.replay.control._steering import CONTROL, Steering
+from tokentape.replay.faults import Fault, Faulty
 
+_log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
 _BACKLOG = 1_024  # a load test opens its connections all at once
 
 
@@ -31,7 +43,8 @@ class Server:
     """Serves a repertoire; an async context manager that stops at the end.
 
     `on_miss` says what of an API is asked for what is not recorded; to record it needs an `output`.
-    The methods belong to one event loop; the properties may be read from any thread.
+    The methods belong to one event loop; the properties may be read from any thread. With `control` it is
+    steered under `/-/`, too (see `tokentape.replay.control`).
     """
 
     def __init__(
@@ -39,7 +52,10 @@ class Server:
         repertoire: Repertoire,
         *,
         matching: Matching | None = None,
+        faults: Iterable[Faulty] = (),
         on_miss: OnMiss | None = None,
+        control: bool = True,
+        limits: Limits | None = None,
         clock: Clock = time.monotonic_ns,
     ) -> None:
         self._clock = clock
@@ -48,12 +64,17 @@ class Server:
         if on_miss is not None:
             on_miss.check(matching, [recorded.key.path for recorded in repertoire.recorded])
         self._asking = Asking(on_miss, timing=repertoire.timing) if on_miss else None
-        self._answering = Answering(repertoire, matching=matching, asking=self._asking)
+        self._answering = Answering(repertoire, matching=matching, faults=faults, asking=self._asking)
         if on_miss is not None and not repertoire.recorded:
             self._answering.base_path = on_miss.base_path
         self._records = on_miss is not None and on_miss.how == "record"
+        self._with_control = control
+        self._warn_of_hidden(repertoire)
+        self._steering: Steering | None = None
         self._cut_off = 0
         self._connections: set[Connection] = set()
+        self._limits = limits or Limits()
+        self._rounds = Rounds(self._connections, limits=self._limits, clock=clock)
         self._listener: asyncio.Server | None = None
         self._lateness = Lateness()
         self._pacer: Pacer | None = None
@@ -83,9 +104,13 @@ class Server:
         except (OSError, UnicodeError) as error:
             self._pacer.close()
             raise CannotListen.because(host, port, error) from None
-        self._address = self._listener.sockets[0].getsockname()[:2]
+        addresses = [each.getsockname()[:2] for each in self._listener.sockets]
+        self._address = addresses[0]
         if self._asking is not None:
             self._asking.check_not_at(*self._address)
+        if self._with_control:
+            self._steering = Steering(self, Access(host, [bound for bound, _ in addresses]))
+        self._rounds.start()
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
         """Close the port, let answers that are on their way end within `grace_s`, then cut off the rest."""
@@ -105,6 +130,7 @@ class Server:
             await self._asking.stop()
             self._answering.learn()  # what was recorded of calls that were cut off
             self._asking.close()
+        self._rounds.stop()
         self._pacer.close()
         self._listener = None
 
@@ -127,6 +153,27 @@ class Server:
             raise ValueError("expected a replay with a speed that is a number, found one that is instant")
         self._playing().set_rate(Fraction(speed) / Fraction(self._timing.speed))
         self._speed = speed
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; see `Answering.set_faults`."""
+        self._answering.set_faults(faults)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with answers, in the order in which it is applied."""
+        return self._answering.faults
+
+    def reset(self) -> None:
+        """Begin again: every request gets its first answer, and nothing was served, missed, seen or late.
+
+        What counts for the faults in force begins again, too. Answers on their way go on; speed and pause
+        stay as they are.
+        """
+        self._answering.reset()
+        self._lateness.clear()
+        self._cut_off = 0
+        if self._pacer is not None:
+            self._pacer.recorded_ns = self._pacer.played_ns = 0
 
     @property
     def paused(self) -> bool:
@@ -155,6 +202,21 @@ class Server:
         return self.url + self._answering.base_path
 
     @property
+    def control_url(self) -> str | None:
+        """What the paths of the control begin with, such as http://127.0.0.1:8090/-/; None without it."""
+        return f"{self.url}/-/" if self._with_control else None
+
+    @property
+    def exchanges(self) -> int:
+        """How many recorded exchanges it answers from."""
+        return self._answering.exchanges
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
+    @property
     def running(self) -> int:
         """How many connections have an answer on its way."""
         return sum(connection.busy for connection in [*self._connections])
@@ -165,6 +227,16 @@ class Server:
         return self._answering.explanations
 
     @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """The last thousand requests in the order in which they came, and what became of each."""
+        return self._answering.journal.all()
+
+    @property
+    def journal(self) -> Journal:
+        """The same requests, for who wants a part of them."""
+        return self._answering.journal
+
+    @property
     def stats(self) -> Stats:
         """What was done so far."""
         return combined([self.tally()])
@@ -172,10 +244,12 @@ class Server:
     def share_counts(self) -> None:
         """Take turns together with the servers of processes that are forked from now on.
 
-        Raises `ReplayError` where what is missed is recorded: the others would not know of it.
+        What comes under `/-/` would steer one process of them: there is no control then. Raises `ReplayError`
+        where what is missed is recorded: the others would not know of it.
         """
         if self._records:
             raise ReplayError("expected one process where what is missed is recorded, found several")
+        self._with_control = False
         self._answering.share_counts()
 
     def tally(self) -> Tally:
@@ -184,6 +258,8 @@ class Server:
             answered=self._answering.stats,
             lateness=self._lateness,
             cut_off=self._cut_off,
+            incomplete=self._rounds.ended["incomplete"],
+            unread=self._rounds.ended["unread"],
             recorded_ns=self._pacer.recorded_ns if self._pacer else 0,
             played_ns=self._pacer.played_ns if self._pacer else 0,
         )
@@ -203,7 +279,18 @@ class Server:
         What was asked and served counts on for exchanges that are in both. What is no longer there stays
         in `stats` if it was served. `prepared` is what `prepare` made of the repertoire.
         """
+        self._warn_of_hidden(repertoire)
         self._answering.replace(repertoire, prepared)
+
+    def _warn_of_hidden(self, repertoire: Repertoire) -> None:
+        hidden = sum(recorded.key.path.startswith(CONTROL) for recorded in repertoire.recorded)
+        if hidden and self._with_control:
+            are = "is" if hidden == 1 else "are"
+            _log.warning(
+                "%s under /-/ %s not served: control answers there; without control they would be",
+                counted(hidden, "recorded exchange"),
+                are,
+            )
 
     async def _all_closed(self, timeout_s: float | None) -> None:
         if not self._connections:
@@ -217,12 +304,18 @@ class Server:
     def _connection(self) -> Connection:
         assert self._pacer is not None  # noqa: S101  (there is one before the port is open)
         return Connection(
-            answer=self._answering.reply_to,
+            answer=self._reply_to,
             pacer=self._pacer,
             clock=self._clock,
+            limits=self._limits,
             opened=self._opened,
             lost=self._lost,
         )
+
+    def _reply_to(self, request: IncomingRequest) -> Reply:
+        if self._steering is not None and request.target.startswith(CONTROL):
+            return self._steering.reply_to(request)
+        return self._answering.reply_to(request)
 
     def _opened(self, connection: Connection) -> None:
         self._connections.add(connection)

@@ -22,6 +22,8 @@ class Tally:
     answered: Stats
     lateness: Lateness
     cut_off: int = 0
+    incomplete: int = 0
+    unread: int = 0
     recorded_ns: int = 0
     played_ns: int = 0
 
@@ -48,6 +50,8 @@ def combined(tallies: Sequence[Tally]) -> Stats:
         models_listed=sum(tally.answered.models_listed for tally in tallies),
         lateness=lateness.summary(),
         cut_off=sum(tally.cut_off for tally in tallies),
+        incomplete=sum(tally.incomplete for tally in tallies),
+        unread=sum(tally.unread for tally in tallies),
         speed=recorded_ns / played_ns if recorded_ns and played_ns else None,
     )
 

@@ -17,7 +17,7 @@ Invariant: without their framing, the parts after the head are the recorded piec
 for empty ones, which would end a chunked body), with the recorded body's bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tokentape.cassette import ContentDecoder, Exchange, Headers, Request, SSEDecoder, UndecodableContent
@@ -25,11 +25,13 @@ from tokentape.replay._errors import Unservable
 from tokentape.replay._first_token import first_token
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Part
+from tokentape.replay._packed import Changed
 from tokentape.replay._schedule import in_order, schedule, since
 from tokentape.replay._timing import Timing
 
 HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 _CHUNKED = b"transfer-encoding: chunked"
+_MAX_WRITE_BYTES = 4 * 1024 * 1024  # smaller ones cost long answers time: 256 KiB a third of the throughput
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +54,10 @@ class Script:
     def recorded(self) -> tuple[Part, ...]:
         """Return the parts with their offsets from the complete request, as recorded."""
         return tuple(in_order(since(self.zero_ns, self.timed)))
+
+    def took_ns(self) -> int:
+        """Return the last of the offsets that `recorded` returns."""
+        return max(0, max(t for t, _ in self.timed) - self.zero_ns)
 
     def under(self, timing: Timing) -> tuple[Part, ...]:
         """Return the parts with the offsets at which they are due."""
@@ -76,16 +82,16 @@ class Answer:
     `recorded_ns` is how long the recorded answer took from the complete request to its end.
     """
 
-    parts: tuple[Part, ...]
+    parts: Sequence[Part]
     closes: bool
     framing: bytes
     recorded_ns: int = 0
 
-    def closing(self) -> tuple[Part, ...]:
+    def closing(self) -> Sequence[Part]:
         """Return the parts for a connection that is closed after them, with a header that says so."""
-        return (_with_last_field(self.parts[0], b"connection: close"), *self.parts[1:])
+        return Changed(self.parts, _with_last_field(self.parts[0], b"connection: close"))
 
-    def for_http10(self) -> tuple[Part, ...]:
+    def for_http10(self) -> Sequence[Part]:
         """Return the parts for HTTP/1.0, which knows no chunks: its body ends with the connection."""
         if not self.framing:
             return self.closing()
@@ -93,8 +99,7 @@ class Answer:
         head, blank, chunks = first.partition(b"\r\n\r\n")
         head = (head + blank).replace(b"\r\n" + self.framing + b"\r\n", b"\r\n", 1)
         offset_ns, head = _with_last_field((offset_ns, head), b"connection: close")
-        body = ((offset, _unframed(data)) for offset, data in self.parts[1:])
-        return ((offset_ns, head + _unframed(chunks)), *body)
+        return Changed(self.parts, (offset_ns, head + _unframed(chunks)), _unframed)
 
 
 def prepare(exchange: Exchange, *, timing: Timing) -> Answer:
@@ -105,10 +110,10 @@ def prepare(exchange: Exchange, *, timing: Timing) -> Answer:
     found = script(exchange, find_token=timing.needs_first_token)
     parts = found.under(timing)
     return Answer(
-        parts=_in_one_write(parts) if timing.speed == "instant" else parts,
+        parts=tuple(_in_few_writes(parts)) if timing.speed == "instant" else parts,
         closes=found.closes,
         framing=found.framing,
-        recorded_ns=found.recorded()[-1][0],
+        recorded_ns=found.took_ns(),
     )
 
 
@@ -150,7 +155,10 @@ def script(exchange: Exchange, *, find_token: bool = True) -> Script:
     head = b"\r\n".join([start, *fields, b"", b""])
 
     timed = [(response.t, head)]
-    timed += [(piece.t, as_chunk(piece.data) if chunked else piece.data) for piece in pieces]
+    if chunked:
+        timed += [(piece.t, b"%x\r\n%b\r\n" % (len(piece.data), piece.data)) for piece in pieces]
+    else:
+        timed += [(piece.t, piece.data) for piece in pieces]
     end_t = end.t if end else timed[-1][0]
     if closes:
         timed.append((end_t, b""))
@@ -238,9 +246,20 @@ def _failure(exchange: Exchange) -> Script:
     )
 
 
-def _in_one_write(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    """Join all parts: the chunks stay, and a long answer costs one write."""
-    return ((parts[0][0], b"".join(data for _, data in parts)),)
+def _in_few_writes(parts: Iterable[Part]) -> Iterator[Part]:
+    """Join parts that are due together: the chunks stay, and few answers cost more than one write.
+
+    What waits for a client that does not read is a write at most, beside what the transport holds.
+    """
+    joined: list[bytes] = []
+    size = 0
+    for _, data in parts:
+        if joined and size + len(data) > _MAX_WRITE_BYTES:
+            yield 0, b"".join(joined)
+            joined, size = [], 0
+        joined.append(data)
+        size += len(data)
+    yield 0, b"".join(joined)
 
 
 def fields_of(headers: Headers, *, chunked: bool, keep_length: bool) -> tuple[list[bytes], bytes]:

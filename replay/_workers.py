@@ -53,6 +53,8 @@ class Workers:
         """The root, such as http://127.0.0.1:8090."""
         self.base_url = ""
         """What an SDK takes as its base URL."""
+        self.control_url = None
+        """Several processes are not steered."""
         self._lost = 0
         self.all_lost = asyncio.Event()
         """Set when there is no worker any more."""

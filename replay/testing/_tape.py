@@ -18,6 +18,7 @@ from tokentape.replay import (
     OnMiss,
     Replay,
     ReplayError,
+    SeenRequest,
     Served,
     Stats,
     Timing,
@@ -64,6 +65,11 @@ class Tape:
     def stats(self) -> Stats:
         """What was served so far, what was missed, and how late pieces were."""
         return self._replay.stats if self._replay else Stats()
+
+    @property
+    def requests(self) -> tuple[SeenRequest, ...]:
+        """The last thousand requests and what became of each; none while the API itself answers."""
+        return self._replay.requests if self._replay else ()
 
     @property
     def misses(self) -> tuple[str, ...]:
@@ -120,7 +126,8 @@ class Tape:
         """Return what to say of misses since the last call that fail a test; none where they are allowed."""
         if self._wanted.misses == "allow" or self._replay is None:
             return ()
-        before, self._counted = self._counted, self._replay.stats.misses
+        counted = self._replay.stats.misses
+        before, self._counted = min(self._counted, counted), counted  # fewer than before after a reset
         new = self.misses[before : self._counted]
         unexplained = self._counted - before - len(new)
         return (*new, f"... and {unexplained} more") if unexplained else new

@@ -95,3 +95,15 @@ def test_an_instant_replay_and_the_bare_protocol_send_the_same_answer(monkeypatc
     rounds = replay._instant(tmp_path, 5)
     assert len(rounds) == 2
     assert all(rate > 0 for pair in rounds for rate in pair)
+
+
+def test_a_large_cassette_and_its_connections_are_rows(monkeypatch):
+    from benchmarks import replay_memory
+
+    monkeypatch.setattr(replay_memory, "MEGABYTES", 1)
+    monkeypatch.setattr(replay_memory, "CONNECTIONS", 5)
+    rows = replay_memory.run()
+    assert len(rows) == 4
+    for row in rows:
+        assert isinstance(command.met(row), bool)
+    assert rows[0]["opened_s"] > 0

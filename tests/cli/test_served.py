@@ -33,3 +33,20 @@ def test_nothing_recorded_commands_the_terminal():
     assert "G\\x1bT /\\x9b2J" in table
     assert "\\x07.tape" in table
     assert all(letter.isprintable() or letter == "\n" for letter in table)
+
+
+def test_what_clients_kept_waiting_is_said_beside_the_lateness_and_not_in_it():
+    lateness = LatenessSummary(pieces=2, p50_ns=0, p99_ns=0, max_ns=0, held=3)
+    found = Stats(lateness=lateness, unread=1, incomplete=2)
+    *_, counts, late = served_table(found).splitlines()
+    assert counts.endswith("; 1 cut off because the client did not read; 2 requests never completed")
+    assert late.endswith("max 0.000 ms; 3 pieces waited for clients that did not read")
+    as_json = json.loads(served_json(found))
+    assert {name: as_json[name] for name in ("pieces", "held", "unread", "incomplete")} == {
+        "pieces": 2,
+        "held": 3,
+        "unread": 1,
+        "incomplete": 2,
+    }
+    only_held = Stats(lateness=LatenessSummary(held=1))
+    assert served_table(only_held).endswith("\n1 piece waited for clients that did not read")

@@ -85,7 +85,7 @@ class Newcomer:
         name = re.match(r"(?:#|//) (\w+\.(?:m?[jp][sy]|toml))\n", code)
         if name is None:
             assert kind == "python", f"a block of code that no test runs: {code}"
-            self.outputs["python"] = self.run(sys.executable, "-c", code)
+            self.outputs["python"] = self.outputs.get("python", "") + self.run(sys.executable, "-c", code)
             return
         (self.folder / name[1]).write_text(code)
 
@@ -94,6 +94,10 @@ class Newcomer:
         env = {"OPENAI_BASE_URL": f"{self.server.url}/v1"} | self.env
         interpreter = "node" if name.endswith("js") else sys.executable
         self.outputs[name] = self.run(interpreter, name, env=env)
+
+    def url_of(self, verb: str) -> str:
+        """Return where what was started last of a verb listens in truth."""
+        return self._addresses[_DEFAULTS[verb]]
 
     def forget(self, *names: str) -> None:
         """Unset variables; by default those that lead through the proxy."""

@@ -143,6 +143,9 @@ def test_a_miss_is_a_404_with_the_difference(library, made, tmp_path):
         assert answer.status_code == 404
         assert "recorded 'hi', the request has 'hello'" in answer.read().decode()
     assert transport.stats.misses == len(transport.explanations) == 1
+    assert [seen.explanation for seen in transport.requests] == list(transport.explanations)
+    transport.reset()
+    assert (transport.stats.misses, transport.requests, transport.explanations) == (0, (), ())
 
 
 def test_bodies_and_headers_are_those_of_the_recording(library, made, tmp_path):

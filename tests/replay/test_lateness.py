@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokentape.replay._lateness import Lateness
+from tokentape.replay._lateness import Lateness, LatenessSummary
 
 
 def summary(values):
@@ -33,3 +33,24 @@ def test_memory_is_bounded_however_late_pieces_are():
         lateness.add(value)
     assert len(lateness.buckets) <= 10_000
     assert lateness.summary().max_ns > 10**10
+
+
+@given(st.lists(st.integers(0, 3 * 10**9)), st.lists(st.integers(0, 3_000), unique=True).map(sorted))
+def test_a_histogram_counts_what_is_at_most_each_bound(late_ns, bounds_ms):
+    lateness = Lateness()
+    for each in late_ns:
+        lateness.add(each)
+    rounded = [each - each % (1_000 if each < 10**9 else 1_000_000) for each in late_ns]
+    bounds_ns = [bound * 1_000_000 for bound in bounds_ms]
+    found = lateness.histogram(bounds_ns)
+    assert found.at_most == tuple(sum(each <= bound for each in rounded) for bound in bounds_ns)
+    assert (found.pieces, found.sum_ns) == (len(late_ns), sum(rounded))
+
+
+def test_what_was_cleared_is_forgotten():
+    lateness = Lateness()
+    lateness.add(5_000)
+    lateness.clear()
+    assert lateness.summary() == LatenessSummary()
+    lateness.add(1_000)
+    assert lateness.summary().max_ns == 1_000

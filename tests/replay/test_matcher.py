@@ -231,6 +231,18 @@ def test_each_request_gets_its_own_answers_first_in_first_out(recorded, live, ex
         assert take(matcher, body) == (own[turn] if turn < len(own) else None)
 
 
+@pytest.mark.parametrize("order", ["any", "recorded"])
+@pytest.mark.parametrize("shared", [False, True])
+def test_started_again_every_row_is_at_its_first_answer(order, shared):
+    matcher = Matcher([item("a"), item("b")], Matching(order=order, exhausted="error"))
+    if shared:
+        matcher.counters.share()
+    for _ in range(3):
+        matcher.start_again()
+        assert list(matcher.counters.served) == [0, 0]
+        assert [take(matcher) for _ in range(3)] == ["a", "b", None]
+
+
 def test_counts_go_on_for_what_is_the_same_and_new_answers_come_after_the_old():
     before = Matcher([item("a"), item("b", b"[]"), item("gone", b"1")])
     assert [take(before), take(before, b"[]"), take(before, b"1")] == ["a", "b", "gone"]

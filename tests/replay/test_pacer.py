@@ -3,6 +3,8 @@ import time
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tokentape.replay._lateness import Lateness
 from tokentape.replay._pacer import Pacer, Stream
@@ -320,7 +322,52 @@ def test_a_thousand_changes_of_rate_move_a_piece_by_less_than_1_ns_each():
     assert 0 <= at - (1_000 + 1_000 * 1_000_001 + 3_000_000_000 - played) < 1_000
 
 
-def test_a_held_stream_is_late_by_the_clock_that_all_go_by():
+def test_what_came_due_while_the_client_did_not_read_is_no_lateness_of_the_server():
+    world = World()
+    world.late_by = 3
+    held = world.play("a", 10, 20, 50)
+    world.pacer.hold(held)
+    world.run(until=1_020)
+    world.now = 1_030
+    world.pacer.release(held)
+    world.run()
+    assert world.times("a") == [1_030, 1_030, 1_053]
+    found = world.lateness.summary()
+    assert (found.held, found.pieces, found.max_ns) == (2, 1, 3)
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=8).map(sorted), st.sets(st.integers(0, 45)))
+def test_every_piece_is_counted_once_as_timed_or_as_held_and_none_is_late_without_the_server(
+    offsets, moments
+):
+    world = World()
+    stream = world.play("a", *offsets)
+    holds = world.pacer.hold
+    for moment in sorted(moments):
+        world.run(until=1_000 + moment)
+        world.now = max(world.now, 1_000 + moment)
+        holds(stream)
+        holds = world.pacer.release if holds == world.pacer.hold else world.pacer.hold
+    world.pacer.release(stream)
+    world.run()
+    found = world.lateness.summary()
+    assert found.pieces + found.held == len(offsets)
+    assert found.max_ns in (0, None)
+
+
+def test_a_client_that_never_reads_changes_nothing_for_a_hundred_others():
+    world, alone = World(), World()
+    offsets = [7 * n for n in range(1, 50)]
+    world.pacer.hold(world.play("never reads", *offsets))
+    for each in (world, alone):
+        for n in range(100):
+            each.play(f"reads {n}", *[n + offset for offset in offsets])
+        each.run()
+    assert world.log == alone.log
+    assert world.lateness.summary() == alone.lateness.summary()
+
+
+def test_a_held_stream_goes_on_by_the_clock_that_all_go_by():
     world = World()
     held = world.play("a", 10, 500)
     world.pacer.hold(held)
@@ -332,21 +379,20 @@ def test_a_held_stream_is_late_by_the_clock_that_all_go_by():
     world.pacer.release(held)
     world.run()
     assert world.times("a") == [9_000, 9_400]
-    assert world.lateness.summary().max_ns == 90
+    found = world.lateness.summary()
+    assert (found.held, found.max_ns) == (1, 0)
 
 
 @pytest.mark.parametrize("rate", [Fraction(1, 1_000), 1_000])
 def test_what_was_due_before_a_change_of_rate_is_late_by_the_rate_of_then(rate):
     world = World()
-    held = world.play("a", 10)
-    world.pacer.hold(held)
-    world.run(until=1_100)
-    world.now = 1_100
-    world.pacer.set_rate(rate)
-    world.now = 1_110
-    world.pacer.release(held)
+    world.late_by = 100
+    world.play("a", 10, write=lambda _: world.pacer.set_rate(rate))
+    world.play("b", 10)
     world.run()
-    assert world.lateness.summary().max_ns == 100
+    assert world.times("b") == [1_110]
+    found = world.lateness.summary()
+    assert (found.pieces, found.max_ns) == (2, 100)
 
 
 def test_the_time_that_ended_streams_took_is_counted_beside_what_they_took_when_recorded():

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.replay.recordings import post
+from tokentape.replay._limits import Limits
 from tokentape.replay._requests import IncomingRequest, Refusal, RequestReader
 
 CHUNKED = (
@@ -11,7 +12,7 @@ CHUNKED = (
 
 
 def read(data, pieces=None, **limits):
-    reader = RequestReader(**limits)
+    reader = RequestReader(Limits(**limits))
     found = [each for piece in pieces or [data] for each in reader.feed(piece)]
     return [replace(each, headers=()) if isinstance(each, IncomingRequest) else each for each in found]
 
@@ -91,10 +92,25 @@ def test_what_is_no_request_is_refused_once_and_ends_the_reading(data, status):
 @pytest.mark.parametrize("endless", [b"A: ", b"A", b"GET /"])
 def test_a_head_that_does_not_end_is_refused_before_it_fills_the_memory(endless):
     start = b"" if endless.startswith(b"GET") else b"GET / HTTP/1.1\r\nHost: a\r\n"
-    reader = RequestReader(max_head_bytes=1_000)
+    reader = RequestReader(Limits(max_head_bytes=1_000))
     reader.feed(start + endless)
     found = [item for _ in range(20) for item in reader.feed(b"x" * 100)]
     assert [item.status for item in found] == [431]
+
+
+@pytest.mark.parametrize("endless", [b"0\r\nT: ", b"0\r\nT", b"1;", b"1"])
+def test_a_body_whose_framing_does_not_end_is_refused_before_it_fills_the_memory(endless):
+    reader = RequestReader(Limits(max_head_bytes=1_000))
+    assert reader.feed(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n") == []
+    reader.feed(endless)
+    found = [item for _ in range(20) for item in reader.feed(b"0" * 100)]
+    assert [item.status for item in found] in ([431], [400])
+
+
+def test_a_body_of_chunks_of_one_byte_is_as_good_as_another():
+    data = b"POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 2_000
+    pieces = [data[i : i + 7] for i in range(0, len(data), 7)]
+    assert read(data, [*pieces, b"0\r\n\r\n"], max_head_bytes=1_000) == [request(body=b"x" * 2_000)]
 
 
 def test_a_good_request_before_a_bad_one_is_handed_out():
@@ -137,3 +153,17 @@ def test_http_10_expects_nothing():
     reader = RequestReader()
     reader.feed(post(b"abc", version="1.0", headers="Expect: 100-continue\r\n")[:-3])
     assert not reader.take_expectation()
+
+
+@pytest.mark.parametrize("data", [post(b"abc", path="/a"), CHUNKED], ids=["length", "chunked"])
+def test_a_request_is_begun_from_its_first_byte_to_its_last(data):
+    reader = RequestReader()
+    assert not reader.begun
+    for _ in range(2):
+        begun = []
+        for i in range(len(data)):
+            reader.feed(data[i : i + 1])
+            begun.append(reader.begun)
+        assert begun == [True] * (len(data) - 1) + [False]
+    reader.feed(data + data[:1])
+    assert reader.begun

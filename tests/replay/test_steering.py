@@ -109,6 +109,6 @@ def test_the_speed_achieved_is_that_of_the_answers_that_were_played(tmp_path):
         began = time.monotonic()
         client.sendall(post())
         read_until(client, b"0\r\n\r\n")
-        took_s = time.monotonic() - began
+    took_s = time.monotonic() - began  # the server may look at its clock when the client has read the end
     assert replay.stats.speed is not None
     assert 0.4 / took_s <= replay.stats.speed <= 4

@@ -19,8 +19,10 @@ def test_percentiles_are_those_of_all_pieces_together():
         Tally(answered=Stats(), lateness=lateness(*range(90))),
         Tally(answered=Stats(), lateness=lateness(*range(1_000, 1_010))),
     ]
+    for tally in tallies:
+        tally.lateness.held = 2
     assert combined(tallies).lateness == LatenessSummary(
-        pieces=100, p50_ns=49_000, p99_ns=1_008_000, max_ns=1_009_000
+        pieces=100, p50_ns=49_000, p99_ns=1_008_000, max_ns=1_009_000, held=4
     )
 
 
@@ -30,8 +32,16 @@ def test_what_each_has_counted_is_added_and_what_they_share_is_not():
     second = Stats(served=served, missed=(missed("/c", 4),), misses=4, models_listed=2)
     found = combined(
         [
-            Tally(answered=first, lateness=lateness(), cut_off=1, recorded_ns=10, played_ns=20),
-            Tally(answered=second, lateness=lateness(), cut_off=2, recorded_ns=30, played_ns=60),
+            Tally(answered=first, lateness=lateness(), cut_off=1, unread=1, recorded_ns=10, played_ns=20),
+            Tally(
+                answered=second,
+                lateness=lateness(),
+                cut_off=2,
+                unread=1,
+                incomplete=3,
+                recorded_ns=30,
+                played_ns=60,
+            ),
         ]
     )
     assert found == Stats(
@@ -40,6 +50,8 @@ def test_what_each_has_counted_is_added_and_what_they_share_is_not():
         misses=7,
         models_listed=3,
         cut_off=3,
+        unread=2,
+        incomplete=3,
         speed=0.5,
     )
 

@@ -3,6 +3,7 @@ import gzip
 import pytest
 
 from tests.replay.recordings import MS, SSE_HEADERS, as_exchange, exchange
+from tokentape.replay import _wire
 from tokentape.replay._errors import Unservable
 from tokentape.replay._timing import Timing
 from tokentape.replay._wire import prepare
@@ -33,6 +34,20 @@ def test_instant_keeps_the_chunks_in_one_write():
     slow, instant = answer().parts, answer(speed="instant").parts
     assert [offset for offset, _ in instant] == [0]
     assert b"".join(data for _, data in instant) == b"".join(data for _, data in slow)
+
+
+def test_what_is_too_long_for_one_write_is_cut_between_chunks(monkeypatch):
+    pieces = [(2, b"x" * size) for size in (1, 30, 7, 7, 7, 90, 1)]
+    whole = b"".join(data for _, data in answer(pieces=pieces).parts)
+    for most in range(1, 300):
+        monkeypatch.setattr(_wire, "_MAX_WRITE_BYTES", most)
+        found = answer(pieces=pieces, speed="instant")
+        assert b"".join(data for _, data in found.parts) == whole
+        assert {offset for offset, _ in found.parts} == {0}
+        chunks = [data for _, data in answer(pieces=pieces).parts]
+        assert all(len(data) <= most or data in chunks for _, data in found.parts)
+        sent = b"".join(data for _, data in found.for_http10())
+        assert sent.partition(b"\r\n\r\n")[2] == b"".join(data for _, data in pieces)
 
 
 def test_fields_come_back_in_order_and_spelling_less_the_hop_by_hop_ones():

@@ -83,12 +83,39 @@ def test_of_each_argument_the_nearest_mark_that_has_it_counts(project):
             assert [path.name for path in tape.paths] == ["weather.tape", "more.tape"]
             assert len(tape.misses) == 1 and "messages" in tape.misses[0]
             assert tape.all_played and tape.stats.hits == 2
+            assert [seen.outcome for seen in tape.requests] == ["served", "served", "missed"]
         """,
     )
     chat(project.folder / "weather.tape", "hi")
     chat(project.folder / "more.tape", "ho")
     ran = project.run()
     assert ran.outcomes == {"passed": 1}, ran.output
+
+
+def test_misses_before_a_reset_are_forgotten_and_those_after_it_fail(project):
+    project.write(
+        "test_it.py",
+        """
+        from client import ask
+        from tokentape.replay import Control
+
+        def test_forgotten(tape):
+            ask(tape.url, "ho")
+            ask(tape.url, "hum")
+            Control(tape.url).reset()
+
+        def test_shared(tape_factory):
+            with tape_factory("tapes/test_forgotten.tape") as tape:
+                ask(tape.url, "ho")
+                Control(tape.url).reset()
+                ask(tape.url, "hum")
+        """,
+    )
+    chat(project.folder / "tapes" / "test_forgotten.tape", "hi")
+    ran = project.run()
+    assert ran.outcomes == {"passed": 1, "failed": 1}, ran.output
+    assert "the request has 'hum'" in ran.output
+    assert "more" not in ran.output
 
 
 def test_a_miss_that_the_client_swallowed_fails_the_test_with_the_difference(project):

@@ -1,0 +1,120 @@
+"""The last requests that came, and what became of each: what a test asks when it wants to know what was sent.
+
+Invariant: the memory that it takes is bounded, and what it shows has no secrets (see `_secrets`). Requests
+are numbered from 1 in their order, so that a reader sees where some are no longer there.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Literal, NamedTuple, TypeAlias
+
+from tokentape.replay._request_key import RequestKey
+from tokentape.replay._secrets import printable, shown_target
+from tokentape.replay.faults import Fault
+
+_KEPT = 1_000
+_MAX_PATH_BYTES = 4_096  # more than is ever shown
+
+Outcome: TypeAlias = Literal["served", "missed", "models"]
+"""Answered from the recording, not recorded, or answered with the list of models made of the recording."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenRequest:
+    """A request and its answer. `unix_ns` is the wall-clock time at which it was complete.
+
+    `status` is None where the recorded exchange failed before it had one. `source` names the exchange that
+    answered, `explanation` says why none did, `faults` are those that hit the answer, as they are spelled.
+    """
+
+    number: int
+    unix_ns: int
+    method: str
+    path: str
+    outcome: Outcome
+    status: int | None
+    source: str | None = None
+    explanation: str | None = None
+    faults: tuple[str, ...] = ()
+
+
+class _Entry(NamedTuple):
+    number: int
+    unix_ns: int
+    method: str
+    path: bytes
+    outcome: Outcome
+    status: int | None
+    source: str | None
+    explanation: str | None
+    faults: tuple[Fault, ...]
+
+    def shown(self) -> SeenRequest:
+        return SeenRequest(
+            number=self.number,
+            unix_ns=self.unix_ns,
+            method=printable(self.method),
+            path=shown_target(self.path),
+            outcome=self.outcome,
+            status=self.status,
+            source=self.source,
+            explanation=self.explanation,
+            faults=tuple(map(str, self.faults)),
+        )
+
+
+class Journal:
+    """Keeps the last thousand requests. Reading it from another thread is safe."""
+
+    def __init__(self, *, kept: int = _KEPT, wall_clock: Callable[[], int] = time.time_ns) -> None:
+        self._wall_clock = wall_clock
+        self._entries: deque[_Entry] = deque(maxlen=kept)
+        self._count = 0
+
+    def add(
+        self,
+        key: RequestKey,
+        *,
+        outcome: Outcome,
+        status: int | None,
+        source: str | None = None,
+        explanation: str | None = None,
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        """Take in a request. What is to be shown of it is worked out when somebody looks."""
+        self._count += 1
+        self._entries.append(
+            _Entry(
+                number=self._count,
+                unix_ns=self._wall_clock(),
+                method=key.method,
+                path=key.path[:_MAX_PATH_BYTES],
+                outcome=outcome,
+                status=status,
+                source=source,
+                explanation=explanation,
+                faults=tuple(faults),
+            )
+        )
+
+    def all(self) -> tuple[SeenRequest, ...]:
+        """Return what is kept, in the order in which it came."""
+        return tuple(entry.shown() for entry in self._entries.copy())
+
+    def last(self, limit: int) -> tuple[SeenRequest, ...]:
+        """Return the last so many, in the order in which they came."""
+        entries = self._entries.copy()
+        return tuple(entry.shown() for entry in islice(entries, max(len(entries) - limit, 0), None))
+
+    def after(self, number: int, limit: int) -> tuple[SeenRequest, ...]:
+        """Return the first so many of those that came after a number and are kept."""
+        later = (entry for entry in self._entries.copy() if entry.number > number)
+        return tuple(entry.shown() for entry in islice(later, limit))
+
+    def clear(self) -> None:
+        """Forget all, and number from 1 again."""
+        self._entries.clear()
+        self._count = 0

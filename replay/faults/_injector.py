@@ -1,0 +1,59 @@
+"""The faults that are in force: chosen for each request, injected into its answer, and counted.
+
+Invariant: what has hit stays counted for as long as the replay runs, also when it is not in force any more.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from tokentape.replay._request_key import RequestKey
+from tokentape.replay._wire import Answer
+from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits
+from tokentape.replay.faults._fault import Fault, Faulty
+from tokentape.replay.faults._injecting import Injected, inject
+from tokentape.replay.faults._spelling import faults_of
+
+
+class Injector:
+    """Injects faults into the answers of one replay, one at a time."""
+
+    def __init__(self, faults: Iterable[Faulty] = ()) -> None:
+        self._choosing = Choosing(faults_of(faults))
+        self._earlier: Counter[str] = Counter()
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """The faults in force, in the order in which they are applied."""
+        return self._choosing.faults
+
+    @property
+    def hits(self) -> tuple[FaultHits, ...]:
+        """How often each has hit: those in force, then those that were and did; from any thread."""
+        now = self._choosing.hits
+        earlier = self._earlier.copy()
+        found = [FaultHits(fault=each.fault, times=each.times + earlier.pop(each.fault, 0)) for each in now]
+        return (*found, *(FaultHits(fault=fault, times=times) for fault, times in earlier.items()))
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from now on; their counting begins anew.
+
+        Raises `WrongFault`, and changes nothing, if one makes no sense.
+        """
+        choosing = Choosing(faults_of(faults))
+        self._earlier.update({each.fault: each.times for each in self._choosing.hits if each.times})
+        self._choosing = choosing
+
+    def inject(self, answer: Answer, key: RequestKey, *, at_once: bool) -> Injected | None:
+        """Return the answer to a request with the faults that hit it, and count these; None if none does.
+
+        `at_once`: the answer was prepared to be sent without waiting.
+        """
+        choosing = self._choosing
+        if not choosing.faults:
+            return None
+        asked = Asked(key)
+        effects = [(position, choosing.faults[position].effect) for position in choosing.due(asked)]
+        found = inject(answer, effects, asked, at_once=at_once)
+        for position in found.hit:
+            choosing.hit(position)
+        return found if found.hit else None
