@@ -44,8 +44,8 @@ def test_what_is_appended_is_named_as_a_reader_of_the_whole_file_names_it(tmp_pa
         found += appended.poll()
     appended.close()
     whole = load(path).recorded[1:]
-    assert [(item.source, item.key, item.answer) for item in found] == [
-        (item.source, item.key, item.answer) for item in whole
+    assert [(item.source, item.key, [*item.answer.parts]) for item in found] == [
+        (item.source, item.key, [*item.answer.parts]) for item in whole
     ]
 
 
