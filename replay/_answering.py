@@ -170,6 +170,7 @@ class Answering:
                 return Reply(now=models_response(models, close=close))
         if self._asking is not None and self._asking.takes(code, self._matching):
             before = self._matcher.times_recorded(key)
+            self.journal.add(key, outcome="live", status=None)
             return self._asking.ask(request, key, lambda: self._learned(key) > before)
         miss = self._matcher.why_not(key)
         self._misses.add(key, miss)
