@@ -19,7 +19,7 @@ def served_table(stats: Stats) -> str:
     rows = [("times", "status", "request", "recorded as")]
     rows += [
         (
-            str(item.times) if item.times else "never",
+            str(item.times) if item.times else "live" if item.added else "never",
             str(item.status) if item.status is not None else "failed",
             safe_text(f"{item.method} {item.path}"),
             safe_text(item.source) + ("" if item.timed else " (not timed)"),
@@ -37,6 +37,10 @@ def served_table(stats: Stats) -> str:
     ]
     never = len(stats.never_played)
     counts = f"served {stats.hits}, missed {stats.misses}; {never} of {len(stats.served)} never played"
+    if stats.live:
+        live = stats.live
+        counts += f"; asked live {counted(live.forwarded, 'time')}, {live.recorded} recorded"
+        counts += f", {live.failed} not answered" if live.failed else ""
     if stats.models_listed:
         counts += f"; models listed {counted(stats.models_listed, 'time')}"
     if stats.cut_off:
@@ -54,6 +58,8 @@ def shortcomings(stats: Stats, *, strict_ns: int | None, fail_unplayed: bool) ->
         yield _lateness_above(stats.lateness, strict_ns)
     if fail_unplayed and stats.never_played:
         yield _unplayed(stats)
+    if stats.live and stats.live.recorder_failure is not None:
+        yield f"not all that was asked live is recorded: {safe_text(stats.live.recorder_failure)}"
     if stats.lost_workers:
         yield f"{counted(stats.lost_workers, 'worker')} ended early: what they did is not all counted"
 

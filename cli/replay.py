@@ -14,13 +14,14 @@ from tokentape.cli._explained import print_explanation
 from tokentape.cli._fault_options import fault_options
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._matching_options import matching_options
+from tokentape.cli._on_miss_option import on_miss_of, on_miss_option, usage
 from tokentape.cli._reach_options import Reach, reach_options
 from tokentape.cli._reloading import reloading
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._served import served_json, served_table, shortcomings
 from tokentape.cli._serving import serve_until_stopped
 from tokentape.cli._timing_options import Span, timing_options
-from tokentape.replay import Fault, Matching, ReplayError, Server, Timing, Workers, load
+from tokentape.replay import Fault, How, Matching, ReplayError, Server, Timing, Workers, load
 
 
 @click.command(short_help="Serve cassettes over HTTP as they were recorded.")
@@ -34,6 +35,7 @@ from tokentape.replay import Fault, Matching, ReplayError, Server, Timing, Worke
     "--strict-timing", "strict_ns", type=Span(), help="Exit with 3 if lateness p99 is above, as 5ms."
 )
 @matching_options
+@on_miss_option
 @fault_options
 @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
 @click.option("--no-control", is_flag=True, help="Do not answer under /-/; with --workers nothing does.")
@@ -52,6 +54,7 @@ def command(
     timing: Timing,
     strict_ns: int | None,
     matching: Matching,
+    miss: tuple[How, str] | None,
     faults: tuple[Fault, ...],
     reload: bool,
     no_control: bool,
@@ -66,7 +69,8 @@ def command(
     A request is answered by the exchange that was recorded for the same method, path, query and JSON body
     (order of keys and spelling of numbers do not matter). Where the same request was recorded several times,
     the answers come in the order of recording, and after the last the first again. Any other request gets
-    a 404 that names the nearest recorded one and the difference. A FILE may be a pattern in quotes.
+    a 404 that names the nearest recorded one and the difference, or with --on-miss the answer of an API.
+    A FILE may be a pattern in quotes.
 
     An exchange that came from another format (see `convert`) may have no times of its pieces: these are
     sent at once, and what is printed at the end says "not timed".
@@ -85,6 +89,7 @@ def command(
     tokentape replay session.tape
     tokentape replay session.tape --speed 2 --listen 127.0.0.1:0
     tokentape replay 'tapes/*.tape' --ignore '$.user' --exhausted error --fail-unplayed
+    tokentape replay session.tape --on-miss record https://api.openai.com
     tokentape replay session.tape --fault status=429,retry-after=2,times=1 --fault stall=10s@event=4
     tokentape replay session.tape --proxy --listen 127.0.0.1:8080
     tokentape replay session.tape --ttft 300ms --pace 50/s --explain --exchange 0
@@ -93,12 +98,14 @@ def command(
         raise click.UsageError("expected --explain beside --exchange, found none: a server serves all")
     if reload and workers > 1:
         raise click.UsageError("expected one worker beside --reload: the others would not know of the change")
+    on_miss = on_miss_of(miss, files, matching, reload=reload, workers=workers)
     again = reloading(files, partial(load, files, timing=timing)) if reload else None
     try:
         if explains:
             print_explanation(files, timing, faults, exchange, as_json=as_json)
             return
-        repertoire = load(files, timing=timing)
+        growing = on_miss.output if on_miss and on_miss.how == "record" else None
+        repertoire = load(files, timing=timing, growing=growing)
         for line in (*repertoire.remarks, *repertoire.lost):
             click.echo(safe_text(line), err=True)
         # A full collection would stop all streams while it looks through every prepared piece.
@@ -106,14 +113,16 @@ def command(
         gc.freeze()
         control = workers == 1 and not no_control
         reached = reach(listen[0])
-        server = Server(
-            repertoire,
-            matching=matching,
-            faults=faults,
-            control=control,
-            tls=reached.tls,
-            proxy=reached.proxy,
-        )
+        with usage():
+            server = Server(
+                repertoire,
+                matching=matching,
+                faults=faults,
+                on_miss=on_miss,
+                control=control,
+                tls=reached.tls,
+                proxy=reached.proxy,
+            )
         serving = Workers(server, workers) if workers > 1 else server
         stats = asyncio.run(serve_until_stopped(serving, *listen, again, reached))
     except ReplayError as error:

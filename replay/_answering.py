@@ -4,13 +4,14 @@
 made of what was recorded, if it was not recorded itself.
 
 There is no port here and nothing waits. Invariant: every request that comes is counted once, as served, as
-missed or as a list of models.
+missed, as a list of models, or as asked of the API itself.
 """
 
 from collections.abc import Iterable
 
 from tokentape.replay._base_path import base_path
 from tokentape.replay._journal import Journal
+from tokentape.replay._live import Asking
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher, Miss
 from tokentape.replay._matching import Matching
@@ -28,8 +29,14 @@ class Answering:
     """Answers requests from a repertoire, one at a time."""
 
     def __init__(
-        self, repertoire: Repertoire, *, matching: Matching | None = None, faults: Iterable[Faulty] = ()
+        self,
+        repertoire: Repertoire,
+        *,
+        matching: Matching | None = None,
+        faults: Iterable[Faulty] = (),
+        asking: Asking | None = None,
     ) -> None:
+        self._asking = asking
         self._injector = Injector(faults)
         self._at_once = repertoire.timing.speed == "instant"
         self._matching = matching or Matching()
@@ -53,6 +60,7 @@ class Answering:
             missed=self._misses.kinds,
             misses=self._misses.count,
             models_listed=self._models_listed,
+            live=self._asking.stats if self._asking else None,
             faults=self._injector.hits,
         )
 
@@ -89,8 +97,10 @@ class Answering:
             authority=request.authority,
         )
         recorded = self._matcher.take(key)
+        if recorded is None and self.learn():
+            recorded = self._matcher.take(key)
         if recorded is None:
-            return self._unrecorded(key, close=not request.keep_alive or request.http_version == "1.0")
+            return self._unrecorded(request, key)
         answer = recorded.answer
         ending: Ending = "close" if answer.closes else "open"
         recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
@@ -131,6 +141,15 @@ class Answering:
         """Count a request that is refused before anything recorded is looked for."""
         self._misses.add(key, miss)
 
+    def learn(self) -> bool:
+        """Answer from now on also what was recorded meanwhile; return whether there is any."""
+        found = self._asking.appended() if self._asking else []
+        for recorded in found:
+            self._matcher.add(recorded)
+        if found:
+            self._models = tuple(dict.fromkeys([*self._models, *(m for item in found for m in item.models)]))
+        return bool(found)
+
     def prepare(self, repertoire: Repertoire) -> Matcher[Recorded]:
         """Return what `replace` takes; it may take long, and may be done in another thread."""
         return Matcher(repertoire.recorded, self._matching)
@@ -155,14 +174,20 @@ class Answering:
         self.hosts = _hosts(repertoire)
         self._models = _models(repertoire)
 
-    def _unrecorded(self, key: RequestKey, *, close: bool) -> Reply:
-        miss = self._matcher.why_not(key)
-        if key.method == "GET" and miss.code == "not_recorded":
+    def _unrecorded(self, request: IncomingRequest, key: RequestKey) -> Reply:
+        close = not request.keep_alive or request.http_version == "1.0"
+        code = self._matcher.code(key)
+        if key.method == "GET" and code == "not_recorded" and (self._models or self._asking is None):
             path = key.path.partition(b"?")[0].decode("utf-8", "replace")
             if (models := listed(path, self.base_path, self._models)) is not None:
                 self._models_listed += 1
                 self.journal.add(key, outcome="models", status=200)
                 return Reply(now=models_response(models, close=close))
+        if self._asking is not None and self._asking.takes(code, self._matching):
+            before = self._matcher.times_recorded(key)
+            self.journal.add(key, outcome="live", status=None)
+            return self._asking.ask(request, key, lambda: self._learned(key) > before)
+        miss = self._matcher.why_not(key)
         self._misses.add(key, miss)
         explanation = "\n".join(miss.lines)
         self.journal.add(key, outcome="missed", status=404, explanation=explanation)
@@ -175,6 +200,10 @@ class Answering:
             close=close,
         )
         return Reply(now=response)
+
+    def _learned(self, key: RequestKey) -> int:
+        self.learn()
+        return self._matcher.times_recorded(key)
 
 
 def _at_last(ending: Ending) -> Ending:
@@ -203,4 +232,5 @@ def _row(recorded: Recorded, times: int) -> Served:
         source=recorded.source,
         times=times,
         timed=recorded.times == "all",
+        added=recorded.added,
     )

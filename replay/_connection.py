@@ -15,7 +15,7 @@ from tokentape.replay._limits import Limits
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._pacer import Clock, Pacer, Stream
 from tokentape.replay._patience import Overdue, Patience
-from tokentape.replay._reply import Ending, Reply
+from tokentape.replay._reply import Ending, Live, Reply
 from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader, SeenRequests
 
 _KEEPALIVE_S = 60
@@ -51,8 +51,9 @@ class Connection(asyncio.Protocol):
         self._patience = Patience(limits, clock())
         self._waiting: deque[Incoming] = deque()
         self._stream: Stream | None = None
+        self._live: Live | None = None
         self._write_paused = False
-        self._ending: Ending = "open"  # what follows the stream
+        self._ending: Ending = "open"  # what follows the answer that is on its way
         self._answering = False
         self._refused = False
         self._takes_requests = True
@@ -61,13 +62,17 @@ class Connection(asyncio.Protocol):
     @property
     def busy(self) -> bool:
         """Whether an answer is on its way or a request waits for its own."""
-        return self._stream is not None or bool(self._waiting)
+        return self._playing or bool(self._waiting)
+
+    @property
+    def _playing(self) -> bool:
+        return self._stream is not None or self._live is not None
 
     def finish(self) -> None:
         """Take no more requests, and close after the answer that is on its way."""
         self._takes_requests = False
         self._waiting.clear()
-        if self._stream is None:
+        if not self._playing:
             self._transport.close()
 
     def abort(self) -> None:
@@ -102,6 +107,7 @@ class Connection(asyncio.Protocol):
         if self._stream is not None:
             self._pacer.halt(self._stream)
             self._stream = None
+        self._halt_live()
         if self._linger is not None:
             self._linger.cancel()
         self._takes_requests = False
@@ -118,8 +124,14 @@ class Connection(asyncio.Protocol):
             self._answer_waiting(arrived_ns)
 
     def eof_received(self) -> bool:
-        """Stay open while busy: a client that sends no more may still read (RFC 9112, 9.6)."""
+        """Stay open while busy: a client that sends no more may still read (RFC 9112, 9.6).
+
+        A live answer costs: it is not gone on with for a client that may well be gone.
+        """
         self._takes_requests = False
+        if self._live is not None:
+            self._halt_live()
+            return False
         return self.busy
 
     def pause_writing(self) -> None:
@@ -127,12 +139,16 @@ class Connection(asyncio.Protocol):
         self._write_paused = True
         if self._stream is not None:
             self._pacer.hold(self._stream)
+        elif self._live is not None:
+            self._live.hold()
 
     def resume_writing(self) -> None:
         """Go on with the stream: the client has caught up."""
         self._write_paused = False
         if self._stream is not None:
             self._pacer.release(self._stream)
+        elif self._live is not None:
+            self._live.release()
         elif self._waiting:
             self._answer_waiting(self._clock())
 
@@ -142,17 +158,17 @@ class Connection(asyncio.Protocol):
         self._answering = True
         try:
             # What is answered to requests without end, of a client that reads none of it, is bounded too.
-            while self._waiting and self._stream is None and not self._write_paused:
+            while self._waiting and not self._playing and not self._write_paused:
                 self._answer_next(now_ns)
         finally:
             self._answering = False
         if self._waiting:
             self._transport.pause_reading()  # who sends far ahead waits
-        elif self._stream is None and not self._takes_requests:
+        elif not self._playing and not self._takes_requests:
             self._end_connection()
         else:
             self._transport.resume_reading()
-            if self._stream is None and self._reader.take_expectation():
+            if not self._playing and self._reader.take_expectation():
                 self._write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _answer_next(self, now_ns: int) -> None:
@@ -175,7 +191,12 @@ class Connection(asyncio.Protocol):
         if not incoming.keep_alive:
             self._takes_requests = False
         reply = self._answer(incoming)
-        if reply.parts:
+        if reply.live is not None:
+            self._live = reply.live
+            self._live.begin(self._write, self._live_ended)
+            if self._write_paused:
+                self._live.hold()
+        elif reply.parts:
             self._ending = reply.ending
             stream = Stream(
                 reply.parts,
@@ -189,6 +210,16 @@ class Connection(asyncio.Protocol):
             self._pacer.play(stream)
         else:
             self._write(reply.now)
+
+    def _live_ended(self, ending: Ending) -> None:
+        self._live = None
+        self._ending = ending
+        self._stream_ended()
+
+    def _halt_live(self) -> None:
+        if self._live is not None:
+            self._live.halt()
+            self._live = None
 
     def _stream_ended(self) -> None:
         self._stream = None

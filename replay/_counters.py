@@ -22,6 +22,11 @@ class Counters:
         self.served = [0] * exchanges
         self.alone = nullcontext()
 
+    def grow(self, *, rows: int, exchanges: int) -> None:
+        """Count for so many from now on. What is shared has its size and cannot grow."""
+        self.asked.extend([0] * (rows - len(self.asked)))
+        self.served.extend([0] * (exchanges - len(self.served)))
+
     def clear(self) -> None:
         """Begin from 0 again."""
         with self.alone:

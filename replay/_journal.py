@@ -18,16 +18,18 @@ from tokentape.replay.faults import Fault
 _KEPT = 1_000
 _MAX_PATH_BYTES = 4_096  # more than is ever shown
 
-Outcome: TypeAlias = Literal["served", "missed", "models"]
-"""Answered from the recording, not recorded, or answered with the list of models made of the recording."""
+Outcome: TypeAlias = Literal["served", "missed", "models", "live"]
+"""Answered from the recording, not recorded, answered with the list of models made of the recording, or asked
+of the API itself (see `OnMiss`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeenRequest:
     """A request and its answer. `unix_ns` is the wall-clock time at which it was complete.
 
-    `status` is None where the recorded exchange failed before it had one. `source` names the exchange that
-    answered, `explanation` says why none did, `faults` are those that hit the answer, as they are spelled.
+    `status` is None where the recorded exchange failed before it had one, and of what was asked live.
+    `source` names the exchange that answered, `explanation` says why none did, `faults` are those that hit
+    the answer, as they are spelled.
     """
 
     number: int

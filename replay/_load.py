@@ -4,13 +4,14 @@ What is damaged is passed over, and said. Invariant: every exchange of the casse
 a line in `lost` or `remarks` says why it is not.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from os import PathLike, fspath
 from typing import TypeAlias
 
 from tokentape import cassette
-from tokentape.cassette import Times, authority
+from tokentape.cassette import Exchange, Times, authority
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._models import models_of
 from tokentape.replay._paths import expanded
@@ -35,6 +36,8 @@ class Recorded:
     """Which of its times are known; an answer does not wait for one that is not."""
     models: tuple[str, ...] = ()
     """The models that were asked for and that answered, as far as it says."""
+    added: bool = False
+    """Whether it was recorded while it was served."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,11 @@ class Repertoire:
 
 
 def load(
-    paths: Path | Iterable[Path], *, speed: Speed | None = None, timing: Timing | None = None
+    paths: Path | Iterable[Path],
+    *,
+    speed: Speed | None = None,
+    timing: Timing | None = None,
+    growing: Path | None = None,
 ) -> Repertoire:
     """Read one cassette or several, and prepare all answers for `timing`, or for `speed`, its short form.
 
@@ -62,12 +69,15 @@ def load(
     in order of their names. The order of recording is that of the paths, then of sections, then of the
     times at which requests were complete. Raises `CassetteError` for what is no readable cassette,
     `NothingToServe` if no exchange is left or no file matches a pattern, ValueError for a speed that is
-    none, for speed and timing together, and for standard input ("-") twice.
+    none, for speed and timing together, and for standard input ("-") twice. With one that is `growing`, since
+    it will be recorded to, nothing has to be recorded yet, and the file need not be there.
     """
     timing = Timing.chosen(speed, timing)
     names = expanded([fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)])
     if names.count("-") > 1:
         raise ValueError('expected "-" once, since standard input can be read once')
+    if growing is not None and not os.path.exists(growing):
+        names = [name for name in names if name != fspath(growing)]
     recorded: list[Recorded] = []
     lost: list[str] = []
     remarks: list[str] = []
@@ -75,7 +85,7 @@ def load(
     with Store() as store:
         for name in names:
             recorded += _load_one(name, timing, store, lost, remarks, unfinished)
-    if not recorded:
+    if not recorded and growing is None:
         found = [*lost, *remarks] or ["it is empty"]
         reasons = "; ".join(found[:3]) + (f"; and {len(found) - 3} more" if len(found) > 3 else "")
         raise NothingToServe(
@@ -115,27 +125,36 @@ def _prepared(
     for exchange in cassette.exchanges(tape):
         source = exchange_name(name, exchange)
         try:
-            answer = prepare(exchange, timing=timing)
+            recorded = recorded_of(exchange, name, timing)
         except Unservable as error:
             was_lost = exchange.request is None or exchange.lost_chunks > 0
             (lost if was_lost else remarks).append(f"{source} is not served: {error}")
             continue
-        request = exchange.request
-        if request is None:  # prepare() has refused it
-            continue
-        recorded = Recorded(
-            key=request_key(
-                request.method,
-                request.path,
-                request.body,
-                request.headers,
-                scheme=request.scheme,
-                authority=authority(request.host, request.port),
-            ),
-            answer=replace(answer, parts=store.add(answer.parts)),
-            status=exchange.response.status if exchange.response else None,
-            source=source,
-            times=request.times,
-            models=models_of(exchange),
-        )
-        yield (exchange.section_index, request.t_end, exchange.number), recorded
+        if exchange.request is not None:  # else it was refused
+            kept = replace(recorded.answer, parts=store.add(recorded.answer.parts))
+            place = (exchange.section_index, exchange.request.t_end, exchange.number)
+            yield place, replace(recorded, answer=kept)
+
+
+def recorded_of(exchange: Exchange, name: str, timing: Timing, *, added: bool = False) -> Recorded:
+    """Return an exchange of the cassette of this name as it is served. Raises `Unservable`."""
+    answer = prepare(exchange, timing=timing)
+    request = exchange.request
+    if request is None:
+        raise Unservable("its request was lost")
+    return Recorded(
+        key=request_key(
+            request.method,
+            request.path,
+            request.body,
+            request.headers,
+            scheme=request.scheme,
+            authority=authority(request.host, request.port),
+        ),
+        answer=answer,
+        status=exchange.response.status if exchange.response else None,
+        source=exchange_name(name, exchange),
+        times=request.times,
+        models=models_of(exchange),
+        added=added,
+    )

@@ -72,15 +72,16 @@ class Matcher(Generic[R]):
     """Hands out what was recorded, given in order of recording, for requests that match."""
 
     def __init__(self, recorded: Sequence[R], matching: Matching | None = None) -> None:
-        self.recorded = recorded
+        self.recorded = list(recorded)
         self.matching = matching or Matching()
         self._ignored = [parse_location(text) for text in self.matching.ignore]
         self._digests: list[bytes] = []  # of each exchange
         self._rows: dict[bytes, list[int]] = {}  # by digest
-        self._wildcards: list[Wildcard] = []
+        self._wildcards: dict[frozenset[Place], Wildcard] = {}
         self._seen: Seen[object, bytes] = Seen(_MAX_SEEN_BYTES)  # the digest for a request, b"" for none
         self._matters = {b"content-type", *(name.encode() for name in self.matching.headers)}
-        self._index()
+        for index, item in enumerate(self.recorded):
+            self._index(index, item)
         self._in_order = self.matching.order == "recorded"
         self._row_numbers = {digest: number for number, digest in enumerate(self._asked_for())}
         self.counters = Counters(rows=len(self._row_numbers), exchanges=len(recorded))
@@ -102,6 +103,33 @@ class Matcher(Generic[R]):
             self.counters.served[index] += 1
             self._last = number
         return self.recorded[index]
+
+    def times_recorded(self, key: RequestKey) -> int:
+        """Return how often the request is recorded, whatever of it was served."""
+        digest = self._known(key)
+        return 0 if digest is None else len(self._rows[digest])
+
+    def add(self, item: R) -> None:
+        """Take in what was recorded, after all else, for a request that was asked now: its turn is over.
+
+        The counts must not be shared.
+        """
+        index = len(self.recorded)
+        self._index(index, item)
+        self._seen = Seen(_MAX_SEEN_BYTES)  # what was the same as nothing may be the same as this
+        if not self._in_order and self._digests[index] not in self._row_numbers:
+            self._row_numbers[self._digests[index]] = len(self._row_numbers)
+        self.counters.grow(rows=len(self._row_numbers), exchanges=index + 1)
+        self.counters.asked[self._row_numbers[_ALL if self._in_order else self._digests[index]]] += 1
+        self.recorded.append(item)
+
+    def code(self, key: RequestKey) -> Code:
+        """Return why `take` had nothing in a word, without looking for what is nearest."""
+        known = self._known(key) is not None
+        if self._in_order and self.recorded:
+            due = self._next(_ALL)
+            return "exhausted" if due is None else "out_of_order" if known else "not_recorded"
+        return "exhausted" if known else "not_recorded"
 
     def give_back(self) -> None:
         """Let the next who asks what the last `take` was for get the same; it stays counted as served."""
@@ -148,19 +176,16 @@ class Matcher(Generic[R]):
         """Forget how often was asked and served: every row is at its first answer."""
         self.counters.clear()
 
-    def _index(self) -> None:
-        wildcards: dict[frozenset[Place], Wildcard] = {}
-        for index, item in enumerate(self.recorded):
-            found = self._compared(item.key)
-            digest = found.digest()
-            self._digests.append(digest)
-            self._rows.setdefault(digest, []).append(index)
-            if _may_be_wild(item.key):
-                value = found.as_value()
-                with suppress(RecursionError):  # what is nested too deeply is matched as it is
-                    if places := wild_places(value):
-                        wildcards.setdefault(places, Wildcard(places)).add(value, index)
-        self._wildcards = list(wildcards.values())
+    def _index(self, index: int, item: R) -> None:
+        found = self._compared(item.key)
+        digest = found.digest()
+        self._digests.append(digest)
+        self._rows.setdefault(digest, []).append(index)
+        if _may_be_wild(item.key):
+            value = found.as_value()
+            with suppress(RecursionError):  # what is nested too deeply is matched as it is
+                if places := wild_places(value):
+                    self._wildcards.setdefault(places, Wildcard(places)).add(value, index)
 
     def _compared(self, key: RequestKey) -> Compared:
         return compared(key, self.matching, self._ignored)
@@ -185,7 +210,7 @@ class Matcher(Generic[R]):
         if self._wildcards:
             value = found.as_value()
             with suppress(RecursionError):
-                for wildcard in self._wildcards:
+                for wildcard in self._wildcards.values():
                     if (index := wildcard.match(value)) is not None:
                         return self._digests[index]
         return None

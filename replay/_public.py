@@ -15,11 +15,13 @@ from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay._limits import Limits
 from tokentape.replay._load import Recorded, Repertoire, load
 from tokentape.replay._matching import Exhausted, Matching, Order
+from tokentape.replay._on_miss import How, OnMiss
 from tokentape.replay._quantities import Lognormal, Speed, parse_span, parse_speed
+from tokentape.replay._recorder_process import CannotRecord
 from tokentape.replay._reload import reload_on_change, state_of
 from tokentape.replay._serve import Replay, serve
 from tokentape.replay._server import Server
-from tokentape.replay._stats import Missed, Served, Stats
+from tokentape.replay._stats import Live, Missed, Served, Stats
 from tokentape.replay._timing import Timing, WrongTiming
 from tokentape.replay._workers import Workers
 from tokentape.replay.control._client import Control
@@ -28,6 +30,7 @@ from tokentape.replay.faults import Fault, FaultHits, Scope, WrongFault, parse_f
 
 __all__ = [
     "CannotListen",
+    "CannotRecord",
     "CertificateAuthority",
     "Control",
     "ControlError",
@@ -38,12 +41,15 @@ __all__ = [
     "Fault",
     "FaultHits",
     "Health",
+    "How",
     "LatenessSummary",
     "Limits",
+    "Live",
     "Lognormal",
     "Matching",
     "Missed",
     "NothingToServe",
+    "OnMiss",
     "Order",
     "Recorded",
     "Repertoire",

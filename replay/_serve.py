@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import partial
+from os import PathLike
 from threading import Thread
 
 from tokentape.replay._certificates import CertificateAuthority
@@ -16,6 +17,7 @@ from tokentape.replay._journal import SeenRequest
 from tokentape.replay._limits import Limits
 from tokentape.replay._load import Path, Repertoire, load
 from tokentape.replay._matching import Matching
+from tokentape.replay._on_miss import OnMiss
 from tokentape.replay._quantities import Speed
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
@@ -126,6 +128,7 @@ def serve(
     limits: Limits | None = None,
     tls: ssl.SSLContext | None = None,
     proxy: CertificateAuthority | None = None,
+    on_miss: OnMiss | None = None,
 ) -> Iterator[Replay]:
     """Serve one cassette or several while the block runs.
 
@@ -136,18 +139,23 @@ def serve(
 
     `speed` is a positive number or "instant", the short form of a `timing`; port 0 takes a free one;
     `matching` says which exchange answers which request, by default as `Matching()`; `faults` say what goes
-    wrong, as in `["status=429,times=1"]`; with `control` other processes can steer it under `/-/` (see
-    `Control`); `limits` say what a client may ask for, by default as `Limits()`; `tls` and `proxy` are as of
-    `Server`. Answers that are on their way when the block ends are cut off. Raises as `load` and
-    `Server.start` do, and `WrongFault`.
+    wrong, as in `["status=429,times=1"]`; `on_miss` that an API is asked for what is not recorded; with
+    `control` other processes can steer it under `/-/` (see `Control`); `limits` say what a client may ask
+    for, by default as `Limits()`; `tls` and `proxy` are as of `Server`. Answers that are on their way when
+    the block ends are cut off. Raises as `load` and `Server.start` do, `WrongFault`, and ValueError where
+    what is missed can be recorded to none of these paths.
     """
     given = faults_of(faults)
-    repertoire = load(paths, speed=speed, timing=timing)
+    names = [paths] if isinstance(paths, str | PathLike) else list(paths)
+    on_miss = on_miss and on_miss.into(names)
+    growing = on_miss.output if on_miss and on_miss.how == "record" else None
+    repertoire = load(names, speed=speed, timing=timing, growing=growing)
     make = partial(
         Server,
         repertoire,
         matching=matching,
         faults=given,
+        on_miss=on_miss,
         control=control,
         limits=limits,
         tls=tls,

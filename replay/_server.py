@@ -17,13 +17,15 @@ from tokentape.cassette import authority, counted
 from tokentape.replay._answering import Answering
 from tokentape.replay._certificates import CertificateAuthority
 from tokentape.replay._connection import Connection
-from tokentape.replay._errors import CannotListen
+from tokentape.replay._errors import CannotListen, ReplayError
 from tokentape.replay._journal import Journal, SeenRequest
 from tokentape.replay._lateness import Lateness
 from tokentape.replay._limits import Limits
+from tokentape.replay._live import Asking
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._matcher import Matcher
 from tokentape.replay._matching import Matching
+from tokentape.replay._on_miss import OnMiss
 from tokentape.replay._pacer import Clock, Pacer
 from tokentape.replay._party import Party
 from tokentape.replay._proxying import Answer
@@ -48,7 +50,9 @@ class Server:
 
     With `tls` it speaks TLS alone. With `proxy` it is a forward proxy for the recorded hosts, which have
     certificates of this authority, and the host is part of what is matched (see `Matching.with_host`).
-    Raises ValueError for both. With `control` it can be steered under `/-/` (see `tokentape.replay.control`).
+    `on_miss` says what of an API is asked for what is not recorded; to record it needs an `output`. With
+    `control` it can be steered under `/-/` (see `tokentape.replay.control`). Raises ValueError for `proxy`
+    with `tls` or `on_miss`.
 
     The methods belong to one event loop; the properties may be read from any thread.
     """
@@ -59,6 +63,7 @@ class Server:
         *,
         matching: Matching | None = None,
         faults: Iterable[Faulty] = (),
+        on_miss: OnMiss | None = None,
         control: bool = True,
         limits: Limits | None = None,
         tls: ssl.SSLContext | None = None,
@@ -66,11 +71,19 @@ class Server:
         clock: Clock = time.monotonic_ns,
     ) -> None:
         if proxy is not None:
+            if on_miss is not None:
+                raise ValueError("expected either proxy or on_miss: what is missed may be for any host")
             matching = (matching or Matching()).with_host()
         self._clock = clock
         self._timing = repertoire.timing
         self._speed = repertoire.timing.speed
-        self._answering = Answering(repertoire, matching=matching, faults=faults)
+        if on_miss is not None:
+            on_miss.check(matching, [recorded.key.path for recorded in repertoire.recorded])
+        self._asking = Asking(on_miss, timing=repertoire.timing) if on_miss else None
+        self._answering = Answering(repertoire, matching=matching, faults=faults, asking=self._asking)
+        if on_miss is not None and not repertoire.recorded:
+            self._answering.base_path = on_miss.base_path
+        self._records = on_miss is not None and on_miss.how == "record"
         self._with_control = control
         self._warn_of_hidden(repertoire)
         self._steering: Steering | None = None
@@ -120,6 +133,8 @@ class Server:
             raise CannotListen.because(host, port, error) from None
         addresses = [each.getsockname()[:2] for each in self._listener.sockets]
         self._address = addresses[0]
+        if self._asking is not None:
+            self._asking.check_not_at(*self._address)
         if self._with_control:
             self._steering = Steering(self, Access(host, [bound for bound, _ in addresses]))
         self._rounds.start()
@@ -138,6 +153,10 @@ class Server:
         for connection in [*self._connections]:
             connection.abort()
         await self._all_closed(None)
+        if self._asking is not None:
+            await self._asking.stop()
+            self._answering.learn()  # what was recorded of calls that were cut off
+            self._asking.close()
         self._rounds.stop()
         self._pacer.close()
         self._listener = None
@@ -251,8 +270,11 @@ class Server:
     def share_counts(self) -> None:
         """Take turns together with the servers of processes that are forked from now on.
 
-        What comes under `/-/` would steer one process of them: there is no control then.
+        What comes under `/-/` would steer one process of them: there is no control then. Raises `ReplayError`
+        where what is missed is recorded: the others would not know of it.
         """
+        if self._records:
+            raise ReplayError("expected one process where what is missed is recorded, found several")
         self._with_control = False
         self._answering.share_counts()
 

@@ -29,6 +29,8 @@ class Served:
     source: str
     times: int
     timed: bool = True
+    added: bool = False
+    """Whether it was recorded while it was served: then it was asked for, if not from the recording."""
 
 
 class Rows(Sequence[Served]):
@@ -87,6 +89,20 @@ class Missed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """What was asked of the API itself, since it was not recorded.
+
+    Of the requests `forwarded`, `failed` were not answered (the client got a 502), and `recorded` can be
+    served from the cassette now. `recorder_failure` is what the recorder said when something was lost.
+    """
+
+    forwarded: int
+    recorded: int
+    failed: int
+    recorder_failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stats:
     """A snapshot. `served` has every exchange in order of recording, also those never played.
 
@@ -98,6 +114,8 @@ class Stats:
     recorded, over what they took now, each from the complete request to its end; None if there was none whose
     times are known. Answers that a fault hit do not count in it; `faults` says how often each fault did. Of
     `lost_workers`, processes that ended although nobody told them to, only what was served is counted.
+    `live` is what was asked of the API itself, None if nothing is (see `OnMiss`); none of that is counted as
+    missed.
     """
 
     served: Sequence[Served] = ()
@@ -111,11 +129,13 @@ class Stats:
     speed: float | None = None
     faults: tuple[FaultHits, ...] = ()
     lost_workers: int = 0
+    live: Live | None = None
 
     @property
     def never_played(self) -> tuple[Served, ...]:
         """The exchanges that no request has asked for."""
-        return tuple(self.served[number] for number, times in enumerate(_times(self.served)) if not times)
+        numbers = (number for number, times in enumerate(_times(self.served)) if not times)
+        return tuple(item for item in map(self.served.__getitem__, numbers) if not item.added)
 
     @property
     def hits(self) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tokentape.replay._lateness import Lateness
-from tokentape.replay._stats import Missed, Stats
+from tokentape.replay._stats import Live, Missed, Stats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +47,23 @@ def combined(tallies: Sequence[Tally]) -> Stats:
             for (method, path, status), times in missed.items()
         ),
         misses=sum(tally.answered.misses for tally in tallies),
+        live=_live([tally.answered.live for tally in tallies if tally.answered.live is not None]),
         models_listed=sum(tally.answered.models_listed for tally in tallies),
         lateness=lateness.summary(),
         cut_off=sum(tally.cut_off for tally in tallies),
         incomplete=sum(tally.incomplete for tally in tallies),
         unread=sum(tally.unread for tally in tallies),
         speed=recorded_ns / played_ns if recorded_ns and played_ns else None,
+    )
+
+
+def _live(found: Sequence[Live]) -> Live | None:
+    if not found:
+        return None
+    failures = [each.recorder_failure for each in found if each.recorder_failure is not None]
+    return Live(
+        forwarded=sum(each.forwarded for each in found),
+        recorded=sum(each.recorded for each in found),
+        failed=sum(each.failed for each in found),
+        recorder_failure=failures[0] if failures else None,
     )

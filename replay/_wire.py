@@ -29,7 +29,7 @@ from tokentape.replay._packed import Changed
 from tokentape.replay._schedule import in_order, schedule, since
 from tokentape.replay._timing import Timing
 
-_HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
+HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 _CHUNKED = b"transfer-encoding: chunked"
 _MAX_WRITE_BYTES = 4 * 1024 * 1024  # smaller ones cost long answers time: 256 KiB a third of the throughput
 
@@ -142,7 +142,7 @@ def script(exchange: Exchange, *, find_token: bool = True) -> Script:
     has_body = request.method != "HEAD" and response.status not in (204, 304)
     pieces = [chunk for chunk in exchange.chunks if chunk.data] if has_body else []
     size = sum(len(piece.data) for piece in pieces)
-    length = _content_length(response.headers)
+    length = content_length(response.headers)
     if has_body and length is not None and size > length:
         length = None  # what was recorded is the truth; a length that is too short would cut it
     chunked = has_body and length is None
@@ -150,7 +150,7 @@ def script(exchange: Exchange, *, find_token: bool = True) -> Script:
     closes = has_body and not complete
 
     keep_length = response.status != 204 and (not has_body or length is not None)
-    fields, framing = _fields(response.headers, chunked=chunked, keep_length=keep_length)
+    fields, framing = fields_of(response.headers, chunked=chunked, keep_length=keep_length)
     start = b"HTTP/1.1 %d %s" % (response.status, _clean(response.reason))
     head = b"\r\n".join([start, *fields, b"", b""])
 
@@ -163,7 +163,7 @@ def script(exchange: Exchange, *, find_token: bool = True) -> Script:
     if closes:
         timed.append((end_t, b""))
     elif chunked:
-        timed.append((end_t, _last_chunk(end.trailers if end else None)))
+        timed.append((end_t, last_chunk(end.trailers if end else None)))
     return Script(
         timed=tuple(_as_far_as_known(timed, request)),
         zero_ns=request.t_end,
@@ -262,12 +262,12 @@ def _in_few_writes(parts: Iterable[Part]) -> Iterator[Part]:
     yield 0, b"".join(joined)
 
 
-def _fields(headers: Headers, *, chunked: bool, keep_length: bool) -> tuple[list[bytes], bytes]:
+def fields_of(headers: Headers, *, chunked: bool, keep_length: bool) -> tuple[list[bytes], bytes]:
     """Return the lines of the header fields, and which of them announces chunks.
 
     It stands where the recording had its transfer-encoding, spelled as there; else last.
     """
-    dropped = _HOP_BY_HOP | _named_in_connection(headers)
+    dropped = HOP_BY_HOP | named_in_connection(headers)
     lines: list[bytes] = []
     framing = b""
     for name, value in headers:
@@ -285,12 +285,13 @@ def _fields(headers: Headers, *, chunked: bool, keep_length: bool) -> tuple[list
     return lines, framing
 
 
-def _named_in_connection(headers: Headers) -> set[bytes]:
+def named_in_connection(headers: Headers) -> set[bytes]:
+    """Return the names of fields that concern only one connection because it says so, in lower case."""
     values = [value for name, value in headers if name.lower() == b"connection"]
     return {option.strip().lower() for value in values for option in value.split(b",")}
 
 
-def _content_length(headers: Headers) -> int | None:
+def content_length(headers: Headers) -> int | None:
     """Return the one length that the fields agree on (RFC 9112, 6.3), None if there is no such."""
     found = {
         part.strip()
@@ -307,7 +308,13 @@ def _clean(text: bytes) -> bytes:
     return text.replace(b"\r", b" ").replace(b"\n", b" ").replace(b"\0", b" ")
 
 
-def _last_chunk(trailers: Headers | None) -> bytes:
+def as_chunk(data: bytes) -> bytes:
+    """Return a piece, which is not empty, as one chunk."""
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def last_chunk(trailers: Headers | None) -> bytes:
+    """Return the end of a chunked body."""
     lines = [_clean(name) + b": " + _clean(value) + b"\r\n" for name, value in trailers or ()]
     return b"0\r\n" + b"".join(lines) + b"\r\n"
 

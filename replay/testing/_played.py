@@ -27,6 +27,8 @@ class Played:
         for name in names:
             self._times.setdefault(name, {})
         for item in served:
+            if item.added:  # to a file that is not in its place yet
+                continue
             name = next(name for name in names if item.source.startswith(f"{name}, "))
             exchange = f"{item.source.removeprefix(f'{name}, ')}: {item.method} {item.path}"
             of = self._times[name]

@@ -12,10 +12,20 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from tokentape import cassette
-from tokentape.replay import Matching, Replay, ReplayError, SeenRequest, Served, Stats, Timing, serve
-from tokentape.replay.testing._adding import Adding, adding
+from tokentape.replay import (
+    CannotRecord,
+    Matching,
+    OnMiss,
+    Replay,
+    ReplayError,
+    SeenRequest,
+    Served,
+    Stats,
+    Timing,
+    serve,
+)
+from tokentape.replay._recorder_process import base_path_of, recorder
 from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, is_recorded
-from tokentape.replay.testing._recorder_process import base_path_of, recorder
 from tokentape.replay.testing._ttft import ttfts_ms
 
 
@@ -32,12 +42,10 @@ class Tape:
         url: str,
         base_url: str,
         replay: Replay | None,
-        adding: Adding | None = None,
         file: Path | None = None,
     ) -> None:
         self._wanted = wanted
         self._replay = replay
-        self._adding = adding
         self._files = (file,) if file else wanted.paths
         self._counted = 0
         self.paths = wanted.paths
@@ -51,7 +59,7 @@ class Tape:
     @property
     def recording(self) -> bool:
         """Whether the API itself answers, or has answered something, and a cassette is made of it."""
-        return self._adding.begun if self._adding else self._replay is None
+        return self._replay is None or (self.stats.live is not None and self.stats.live.forwarded > 0)
 
     @property
     def stats(self) -> Stats:
@@ -66,12 +74,12 @@ class Tape:
     @property
     def misses(self) -> tuple[str, ...]:
         """What was said of each request that matched nothing: the nearest recorded one and the difference."""
-        return self._replay.explanations if self._replay and not self._adding else ()
+        return self._replay.explanations if self._replay else ()
 
     @property
     def unused(self) -> tuple[Served, ...]:
         """The recorded exchanges that were not played yet."""
-        return tuple(item for item in self.stats.served if not item.times)
+        return self.stats.never_played
 
     @property
     def all_played(self) -> bool:
@@ -116,7 +124,7 @@ class Tape:
 
     def new_misses(self) -> tuple[str, ...]:
         """Return what to say of misses since the last call that fail a test; none where they are allowed."""
-        if self._wanted.misses == "allow" or self._replay is None or self._adding:
+        if self._wanted.misses == "allow" or self._replay is None:
             return ()
         counted = self._replay.stats.misses
         before, self._counted = min(self._counted, counted), counted  # fewer than before after a reset
@@ -139,15 +147,12 @@ def opened(
             yield tape
     elif absent:
         raise ReplayError(how_to_record(wanted, absent, mode, test))
+    elif mode == "new" and wanted.upstream is not None and len(wanted.paths) == 1:
+        with _added_to(wanted, timing, matching) as tape:
+            yield tape
     else:
         with serve(wanted.paths, timing=timing, matching=matching) as replay:
-            if replay.repertoire.lost:
-                raise ReplayError(_damaged(replay.repertoire.lost))
-            if mode == "new" and wanted.upstream is not None and len(wanted.paths) == 1:
-                with _added_to(wanted, replay) as tape:
-                    yield tape
-            else:
-                yield Tape(wanted, url=replay.url, base_url=replay.base_url, replay=replay)
+            yield _replayed(wanted, replay)
 
 
 @contextmanager
@@ -167,22 +172,29 @@ def _recorded(wanted: Wanted) -> Iterator[Tape]:
 
 
 @contextmanager
-def _added_to(wanted: Wanted, replay: Replay) -> Iterator[Tape]:
+def _added_to(wanted: Wanted, timing: Timing, matching: Matching) -> Iterator[Tape]:
     with _beside(wanted) as (upstream, path, file):
-        with ExitStack() as stack:
-
-            def start_recorder() -> str:
-                shutil.copyfile(path, file)
-                return stack.enter_context(recorder(upstream, file, ["--append", *wanted.record]))
-
-            front = stack.enter_context(adding(replay.url, start_recorder))
-            base_url = front.url + replay.base_url.removeprefix(replay.url)
-            tape = Tape(wanted, url=front.url, base_url=base_url, replay=replay, adding=front)
+        shutil.copyfile(path, file)
+        # what was missed is to be there the next time, also if it is no model call
+        on_miss = OnMiss("record", upstream, file, ["--filter", "~all", *wanted.record])
+        try:
+            on_miss.check(matching)
+        except ValueError as error:
+            raise ReplayError(f"{path}: {error}") from None
+        with serve(path, timing=timing, matching=matching, on_miss=on_miss) as replay:
+            tape = _replayed(wanted, replay)
             yield tape
-        if front.failure is not None:
-            raise front.failure
-        if tape.kept and front.begun:
+        live = replay.stats.live
+        if live is not None and live.recorder_failure is not None:
+            raise CannotRecord(live.recorder_failure)
+        if tape.kept and live is not None and live.forwarded:
             os.replace(file, path)
+
+
+def _replayed(wanted: Wanted, replay: Replay) -> Tape:
+    if replay.repertoire.lost:
+        raise ReplayError(_damaged(replay.repertoire.lost))
+    return Tape(wanted, url=replay.url, base_url=replay.base_url, replay=replay)
 
 
 @contextmanager

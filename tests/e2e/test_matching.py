@@ -11,10 +11,12 @@ import msgspec
 import openai
 import pytest
 
+from tests.e2e.client import raw_body
 from tests.e2e.newcomer import Newcomer, blocks
 from tests.e2e.processes import ROOT, Process, run
 from tests.e2e.upstream import upstream
 from tests.replay.recordings import exchange, tape
+from tests.streams import openai_usage
 
 DOCUMENT = (ROOT / "docs" / "matching.md").read_text()
 JSON = ((b"Content-Type", b"application/json"),)
@@ -233,6 +235,8 @@ def test_every_example_of_the_document_works_as_printed(session, tmp_path, home)
     once = tape(tmp_path / "once.tape", recorded(0, "once", user="me"))
     with upstream() as server, ExitStack() as stack:
         newcomer = Newcomer(tmp_path, server, home, stack)
+        server.streams["live"] = openai_usage()
+        asked_live = 0
         for kind, text in blocks(DOCUMENT):
             if kind == "sh":
                 for line in text.splitlines():
@@ -240,16 +244,20 @@ def test_every_example_of_the_document_works_as_printed(session, tmp_path, home)
                     newcomer.line(line)
                     process = newcomer._serving[-1]
                     assert ask(process) in {"only", "one"}
+                    if "--on-miss" in line:
+                        assert raw_body(process.url, "live")[2] == b"".join(server.streams["live"].pieces)
+                        asked_live += 1
                     newcomer.stop_all()
             else:
                 newcomer.code(kind, text)
+        assert len(server.seen) == asked_live == 2
         os.replace(once, session)
         assert "1 passed" in newcomer.run(sys.executable, "-m", "pytest", "-q", "test_weather.py")
 
 
 def test_the_document_has_an_example_of_every_option_of_matching():
     shown = {word for kind, text in blocks(DOCUMENT) if kind == "sh" for word in text.split()}
-    options = {"match", "ignore", "order", "exhausted", "reload", "fail-unplayed", "config"}
+    options = {"match", "ignore", "order", "exhausted", "reload", "fail-unplayed", "config", "on-miss"}
     assert {f"--{name}" for name in options} <= shown
     for link in re.findall(r"\]\(([^)#]+)", DOCUMENT):
         assert (ROOT / "docs" / link).is_file(), link

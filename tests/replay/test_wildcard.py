@@ -94,4 +94,4 @@ def test_the_text_around_a_placeholder_has_to_be_there(recorded, live):
 
 def test_without_placeholders_nothing_is_looked_at():
     assert not has_placeholder(b'{"a": "[redacted]"}')
-    assert Matcher([item("a", chat("[redacted]"))])._wildcards == []
+    assert Matcher([item("a", chat("[redacted]"))])._wildcards == {}
