@@ -11,18 +11,18 @@ from collections.abc import Iterable
 
 from tokentape.replay._base_path import base_path
 from tokentape.replay._journal import Journal
-from tokentape.replay._live import Asking
 from tokentape.replay._load import Recorded, Repertoire
-from tokentape.replay._matcher import Matcher, Miss
-from tokentape.replay._matching import Matching
-from tokentape.replay._misses import Misses
 from tokentape.replay._models import listed, models_response
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending, Reply
-from tokentape.replay._request_key import RequestKey, request_key
-from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Rows, Served, Stats
 from tokentape.replay.faults import Fault, Faulty, Injector, Status
+from tokentape.replay.live._live import Asking
+from tokentape.replay.matching._matcher import Matcher, Miss
+from tokentape.replay.matching._matching import Matching
+from tokentape.replay.matching._misses import Misses
+from tokentape.replay.matching._request_key import RequestKey, request_key
+from tokentape.replay.serving._requests import IncomingRequest
 
 
 class Answering:

@@ -12,12 +12,12 @@ from typing import Any
 from tokentape.replay._in_process import BrokenOff, InProcess, TooSlow, WasReset
 from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Path, Repertoire, load
-from tokentape.replay._matching import Matching
-from tokentape.replay._quantities import Speed
-from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Stats
-from tokentape.replay._timing import Timing
 from tokentape.replay.faults import Fault, Faulty
+from tokentape.replay.matching._matching import Matching
+from tokentape.replay.serving._requests import IncomingRequest
+from tokentape.replay.timing._quantities import Speed
+from tokentape.replay.timing._timing import Timing
 
 
 def httpx_transport(

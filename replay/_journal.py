@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
-from tokentape.replay._request_key import RequestKey
-from tokentape.replay._secrets import printable, shown_target
 from tokentape.replay.faults import Fault
+from tokentape.replay.matching._request_key import RequestKey
+from tokentape.replay.matching._secrets import printable, shown_target
 
 _KEPT = 1_000
 _MAX_PATH_BYTES = 4_096  # more than is ever shown

@@ -15,11 +15,11 @@ from tokentape.cassette import Exchange, Times, authority
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._models import models_of
 from tokentape.replay._paths import expanded
-from tokentape.replay._quantities import Speed
-from tokentape.replay._request_key import RequestKey, request_key
 from tokentape.replay._store import Store
-from tokentape.replay._timing import Timing
 from tokentape.replay._wire import Answer, exchange_name, prepare
+from tokentape.replay.matching._request_key import RequestKey, request_key
+from tokentape.replay.timing._quantities import Speed
+from tokentape.replay.timing._timing import Timing
 
 Path: TypeAlias = str | PathLike[str]
 

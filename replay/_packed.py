@@ -12,7 +12,7 @@ from itertools import accumulate, pairwise
 from mmap import mmap
 from typing import TypeAlias, overload
 
-from tokentape.replay._pacer import Part
+from tokentape.replay.timing._pacer import Part
 
 Bytes: TypeAlias = bytes | mmap
 """What can be cut into bytes."""

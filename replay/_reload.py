@@ -15,7 +15,7 @@ from tokentape.cassette import CassetteError, counted
 from tokentape.replay._errors import ReplayError
 from tokentape.replay._load import Repertoire
 from tokentape.replay._paths import expanded
-from tokentape.replay._server import Server
+from tokentape.replay.serving._server import Server
 
 State: TypeAlias = dict[str, tuple[int, int, int] | None]
 """Size, time of change in ns and number of each file; None for one that is not there."""

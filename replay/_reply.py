@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from tokentape.replay._pacer import Part
+from tokentape.replay.timing._pacer import Part
 
 Ending: TypeAlias = Literal["open", "close", "reset"]
 """What follows the last part: the next request, the end of the connection, or its reset (TCP RST)."""

@@ -12,17 +12,17 @@ from functools import partial
 from os import PathLike
 from threading import Thread
 
-from tokentape.replay._certificates import CertificateAuthority
 from tokentape.replay._journal import SeenRequest
-from tokentape.replay._limits import Limits
 from tokentape.replay._load import Path, Repertoire, load
-from tokentape.replay._matching import Matching
-from tokentape.replay._on_miss import OnMiss
-from tokentape.replay._quantities import Speed
-from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
-from tokentape.replay._timing import Timing
 from tokentape.replay.faults import Fault, Faulty, faults_of
+from tokentape.replay.live._on_miss import OnMiss
+from tokentape.replay.matching._matching import Matching
+from tokentape.replay.serving._certificates import CertificateAuthority
+from tokentape.replay.serving._limits import Limits
+from tokentape.replay.serving._server import Server
+from tokentape.replay.timing._quantities import Speed
+from tokentape.replay.timing._timing import Timing
 
 _CHANGED_WITHIN_S = 10.0
 

@@ -10,8 +10,8 @@ from typing import Any, Self, overload
 
 from msgspec import convert
 
-from tokentape.replay._lateness import LatenessSummary
 from tokentape.replay.faults import FaultHits
+from tokentape.replay.timing._lateness import LatenessSummary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

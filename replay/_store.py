@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import IO, Self
 
-from tokentape.replay._pacer import Part
 from tokentape.replay._packed import Packed
+from tokentape.replay.timing._pacer import Part
 
 MAX_HELD_BYTES = 64 * 1024 * 1024
 

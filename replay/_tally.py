@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from tokentape.replay._lateness import Lateness
 from tokentape.replay._stats import Live, Missed, Stats
+from tokentape.replay.timing._lateness import Lateness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

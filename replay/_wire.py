@@ -22,12 +22,12 @@ from dataclasses import dataclass
 
 from tokentape.cassette import ContentDecoder, Exchange, Headers, Request, SSEDecoder, UndecodableContent
 from tokentape.replay._errors import Unservable
-from tokentape.replay._first_token import first_token
 from tokentape.replay._openai_error import error_response
-from tokentape.replay._pacer import Part
 from tokentape.replay._packed import Changed
-from tokentape.replay._schedule import in_order, schedule, since
-from tokentape.replay._timing import Timing
+from tokentape.replay.timing._first_token import first_token
+from tokentape.replay.timing._pacer import Part
+from tokentape.replay.timing._schedule import in_order, schedule, since
+from tokentape.replay.timing._timing import Timing
 
 HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 _CHUNKED = b"transfer-encoding: chunked"

@@ -22,9 +22,9 @@ from typing import Any, Self
 from tokentape.cassette import counted
 from tokentape.replay._channel import Channel, ChannelClosed
 from tokentape.replay._errors import CannotListen, ReplayError
-from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
 from tokentape.replay._tally import Tally, combined
+from tokentape.replay.serving._server import Server
 
 _log = logging.getLogger("tokentape.replay")
 

@@ -13,8 +13,8 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from tokentape.cassette import header
-from tokentape.replay._requests import IncomingRequest
-from tokentape.replay._secrets import printable
+from tokentape.replay.matching._secrets import printable
+from tokentape.replay.serving._requests import IncomingRequest
 
 _MAX_SHOWN = 100
 

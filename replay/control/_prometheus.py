@@ -8,10 +8,10 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from tokentape.replay._lateness import Histogram
+from tokentape.replay.timing._lateness import Histogram
 
 if TYPE_CHECKING:
-    from tokentape.replay._server import Server
+    from tokentape.replay.serving._server import Server
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

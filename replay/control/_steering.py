@@ -13,17 +13,17 @@ from urllib.parse import parse_qsl
 import msgspec
 
 from tokentape.replay._openai_error import error_response
-from tokentape.replay._quantities import Speed, parse_factor
 from tokentape.replay._reply import Reply
-from tokentape.replay._requests import IncomingRequest
-from tokentape.replay._secrets import printable
 from tokentape.replay._whole_response import whole_response
 from tokentape.replay.control._access import Access
 from tokentape.replay.control._prometheus import CONTENT_TYPE, metrics
 from tokentape.replay.faults import WrongFault
+from tokentape.replay.matching._secrets import printable
+from tokentape.replay.serving._requests import IncomingRequest
+from tokentape.replay.timing._quantities import Speed, parse_factor
 
 if TYPE_CHECKING:
-    from tokentape.replay._server import Server
+    from tokentape.replay.serving._server import Server
 
 CONTROL = b"/-/"
 PAGE = 100  # items of a list in one answer: what takes a millisecond to make

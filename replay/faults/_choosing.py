@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from tokentape.replay._counters import Counters
-from tokentape.replay._request_key import RequestKey
 from tokentape.replay.faults._fault import Fault, Scope
+from tokentape.replay.matching._counters import Counters
+from tokentape.replay.matching._request_key import RequestKey
 
 
 class Asked:

@@ -6,10 +6,10 @@ Invariant: the two parts together are the answer's pieces, of which one at most 
 from dataclasses import dataclass
 from itertools import accumulate
 
-from tokentape.replay._pacer import Part
 from tokentape.replay.faults._effects import Place
 from tokentape.replay.faults._events import Streamed, streamed
 from tokentape.replay.faults._unframed import Unframed
+from tokentape.replay.timing._pacer import Part
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

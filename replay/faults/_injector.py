@@ -6,12 +6,12 @@ Invariant: what has hit stays counted for as long as the replay runs, also when 
 from collections import Counter
 from collections.abc import Iterable
 
-from tokentape.replay._request_key import RequestKey
 from tokentape.replay._wire import Answer
 from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits, in_scope
 from tokentape.replay.faults._fault import Fault, Faulty
 from tokentape.replay.faults._injecting import Injected, inject
 from tokentape.replay.faults._spelling import faults_of
+from tokentape.replay.matching._request_key import RequestKey
 
 
 class Injector:

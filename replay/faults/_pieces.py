@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from tokentape.replay._pacer import Part
 from tokentape.replay.faults._unframed import Unframed
+from tokentape.replay.timing._pacer import Part
 
 
 def split(answer: Unframed, max_bytes: int) -> Unframed | None:

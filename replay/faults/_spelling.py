@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from tokentape.replay._quantities import parse_span
 from tokentape.replay.faults._effects import (
     UNITS,
     DropDone,
@@ -33,6 +32,7 @@ from tokentape.replay.faults._effects import (
     Unit,
 )
 from tokentape.replay.faults._fault import Fault, Faulty, Scope
+from tokentape.replay.timing._quantities import parse_span
 
 _FIRST = re.compile(r"(?P<kind>[^=@]*)(?:=(?P<value>[^@]*))?(?:@(?P<unit>[^=]*)=(?P<number>[^=]*))?")
 _WHOLE = re.compile(r"[0-9]{1,12}")

@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from tokentape.replay._pacer import Part
 from tokentape.replay.faults._cutting import Cut, after_event, cut
 from tokentape.replay.faults._effects import KeepaliveStall, Place
 from tokentape.replay.faults._events import streamed
 from tokentape.replay.faults._unframed import Unframed
+from tokentape.replay.timing._pacer import Part
 
 _SECOND_NS = 1_000_000_000
 _COMMENT = b": keep-alive\n\n"

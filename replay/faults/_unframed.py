@@ -10,9 +10,9 @@ from itertools import groupby
 from typing import Self
 
 from tokentape.cassette import Headers
-from tokentape.replay._pacer import Part
 from tokentape.replay._reply import Ending
 from tokentape.replay._wire import Answer
+from tokentape.replay.timing._pacer import Part
 
 _CHUNKED = b"transfer-encoding: chunked"
 LAST_CHUNK = b"0\r\n\r\n"

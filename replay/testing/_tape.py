@@ -24,7 +24,7 @@ from tokentape.replay import (
     Timing,
     serve,
 )
-from tokentape.replay._recorder_process import base_path_of, recorder
+from tokentape.replay.live._recorder_process import base_path_of, recorder
 from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, is_recorded
 from tokentape.replay.testing._ttft import ttfts_ms
 

@@ -7,7 +7,7 @@ import pytest
 from tests.replay.recordings import connected, exchange, post, read_until, tape
 from tokentape.replay import serve
 from tokentape.replay._journal import Journal
-from tokentape.replay._request_key import request_key
+from tokentape.replay.matching._request_key import request_key
 
 KEY = request_key("POST", b"/v1/chat/completions", b"{}")
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.replay.recordings import exchange, tape
 from tokentape.replay import LatenessSummary, Missed, Served, Server, Stats, load
-from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._stats import Rows
 from tokentape.replay.faults import FaultHits
+from tokentape.replay.serving._requests import IncomingRequest
 
 
 def row(number, times):

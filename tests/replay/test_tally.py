@@ -1,6 +1,6 @@
 from tokentape.replay import LatenessSummary, Missed, Served, Stats
-from tokentape.replay._lateness import Lateness
 from tokentape.replay._tally import Tally, combined
+from tokentape.replay.timing._lateness import Lateness
 
 
 def lateness(*late_us):

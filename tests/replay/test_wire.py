@@ -5,8 +5,8 @@ import pytest
 from tests.replay.recordings import MS, SSE_HEADERS, as_exchange, exchange
 from tokentape.replay import _wire
 from tokentape.replay._errors import Unservable
-from tokentape.replay._timing import Timing
 from tokentape.replay._wire import prepare
+from tokentape.replay.timing._timing import Timing
 
 
 def answer(*, speed=1.0, **kwargs):

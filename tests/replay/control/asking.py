@@ -4,9 +4,9 @@ import json
 from typing import Any, NamedTuple
 
 from tokentape.replay import Repertoire, Server, load
-from tokentape.replay._requests import IncomingRequest
 from tokentape.replay.control._access import Access
 from tokentape.replay.control._steering import Steering
+from tokentape.replay.serving._requests import IncomingRequest
 
 LOOPBACK = Access("127.0.0.1", ["127.0.0.1"])
 OWN_HOST = ((b"Host", b"127.0.0.1:8090"),)

@@ -7,7 +7,6 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from tests.replay.recordings import as_exchange, exchange
-from tokentape.replay._timing import Timing
 from tokentape.replay._wire import prepare
 from tokentape.replay.faults import (
     DropDone,
@@ -27,6 +26,7 @@ from tokentape.replay.faults import (
     Truncate,
 )
 from tokentape.replay.faults._effects import MAX_COUNT
+from tokentape.replay.timing._timing import Timing
 
 _HOUR_NS = 3_600 * 10**9
 _counts = st.integers(0, 12) | st.integers(0, MAX_COUNT)

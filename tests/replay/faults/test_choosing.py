@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokentape.replay._request_key import request_key
 from tokentape.replay.faults import parse_fault
 from tokentape.replay.faults._choosing import Asked, Choosing
+from tokentape.replay.matching._request_key import request_key
 
 
 def asked(model="m", path=b"/v1/chat/completions?x=1", body=None):

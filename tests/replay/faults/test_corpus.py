@@ -8,14 +8,14 @@ from tests.corpus import ABSENT, FOLDER, IS_HERE
 from tests.replay.recordings import as_exchange, exchange
 from tests.streams import cut
 from tokentape.cassette import events
-from tokentape.replay._request_key import request_key
-from tokentape.replay._timing import Timing
 from tokentape.replay._wire import prepare
 from tokentape.replay.faults import parse_fault
 from tokentape.replay.faults._choosing import Asked
 from tokentape.replay.faults._families import is_done
 from tokentape.replay.faults._injecting import inject
 from tokentape.replay.faults._unframed import unframed
+from tokentape.replay.matching._request_key import request_key
+from tokentape.replay.timing._timing import Timing
 
 FILES = sorted(FOLDER.rglob("*.sse")) if IS_HERE else []
 ASKED = Asked(request_key("POST", b"/v1/chat/completions", b"{}"))

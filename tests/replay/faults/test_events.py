@@ -7,10 +7,10 @@ from hypothesis import given
 from tests.replay.faults.strategies import bodies
 from tests.replay.recordings import as_exchange, exchange
 from tokentape.cassette import SSEDecoder, events
-from tokentape.replay._timing import Timing
 from tokentape.replay._wire import prepare
 from tokentape.replay.faults._events import streamed
 from tokentape.replay.faults._unframed import unframed
+from tokentape.replay.timing._timing import Timing
 
 
 def found_in(*pieces, **recorded):

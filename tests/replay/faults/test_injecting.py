@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from tests.replay.faults.strategies import answers, effects
 from tests.replay.recordings import MS, SSE_HEADERS, as_exchange, exchange
 from tokentape.cassette import ContentDecoder, SSEDecoder, header
-from tokentape.replay._request_key import request_key
-from tokentape.replay._timing import Timing
 from tokentape.replay._wire import prepare
 from tokentape.replay.faults import Garble, Merge, Place, Split, Truncate, parse_fault
 from tokentape.replay.faults._choosing import Asked
 from tokentape.replay.faults._injecting import inject
 from tokentape.replay.faults._unframed import unframed
+from tokentape.replay.matching._request_key import request_key
+from tokentape.replay.timing._timing import Timing
 
 PIECES = [
     (2, b'data: {"a":1}\n\n'),

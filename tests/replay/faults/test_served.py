@@ -12,7 +12,7 @@ from tests.replay.recordings import connected, exchange, post, read_all, read_ex
 from tests.replay.testing.cassettes import chat, request
 from tests.streams import anthropic_messages, stepfun
 from tokentape.replay import Matching, WrongFault, serve
-from tokentape.replay._connection import Connection
+from tokentape.replay.serving._connection import Connection
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 ONE, DONE, END = b"9\r\ndata: 1\n\n\r\n", b"e\r\ndata: [DONE]\n\n\r\n", b"0\r\n\r\n"

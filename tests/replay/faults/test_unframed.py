@@ -5,9 +5,9 @@ from hypothesis import given
 
 from tests.replay.faults.strategies import answers
 from tests.replay.recordings import MS, as_exchange, exchange
-from tokentape.replay._timing import Timing
 from tokentape.replay._wire import prepare
 from tokentape.replay.faults._unframed import unframed
+from tokentape.replay.timing._timing import Timing
 
 
 def laid(**recorded):

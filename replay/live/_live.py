@@ -1,0 +1,198 @@
+"""What is not recorded is asked of the API itself, and perhaps recorded by the way.
+
+A request goes to the API, or to a recorder in front of it, which is started for the first of them. Its answer
+goes to the client read by read, as it comes, and no faster than the client takes it; who hangs up is
+hung up on. A call that fails before it is answered becomes a 502 that says why, and is said on stderr.
+
+Invariant: what is recorded was appended to the cassette, and has its turn among the answers to the same
+request, before the client has the end of the answer; unless the recorder takes more than a second for that.
+"""
+
+import asyncio
+import logging
+import ssl
+from asyncio import to_thread
+from collections.abc import Callable
+from os import environ, fspath
+
+from tokentape.cassette import CassetteError
+from tokentape.replay._errors import CannotListen, ReplayError
+from tokentape.replay._load import Recorded
+from tokentape.replay._reply import Reply
+from tokentape.replay._stats import Live as LiveStats
+from tokentape.replay.live._appended import Appended
+from tokentape.replay.live._live_call import Gone, LiveCall
+from tokentape.replay.live._on_miss import OnMiss
+from tokentape.replay.live._recorder_process import CannotRecord, RecorderProcess
+from tokentape.replay.live._upstream import Upstream
+from tokentape.replay.matching._matcher import Code
+from tokentape.replay.matching._matching import Matching
+from tokentape.replay.matching._request_key import RequestKey
+from tokentape.replay.matching._secrets import printable
+from tokentape.replay.serving._requests import IncomingRequest
+from tokentape.replay.timing._timing import Timing
+
+_CONNECT_S = 30.0
+_log = logging.getLogger("tokentape.replay")
+
+
+class Asking:
+    """Asks live. Its methods belong to one event loop; `stats` may be read from any thread."""
+
+    def __init__(self, on_miss: OnMiss, *, timing: Timing) -> None:
+        self._upstream = Upstream.of(on_miss.url)
+        is_direct = on_miss.how == "forward" and self._upstream.scheme == "https"
+        self._context = _context() if is_direct else None
+        self._forwarded = 0
+        self._failed = 0
+        self._recorded = 0
+        self._said: set[str] = set()
+        self._recorder: RecorderProcess | None = None
+        self._appended: Appended | None = None
+        self._starting: asyncio.Task[Upstream] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        if on_miss.how == "record":
+            assert on_miss.output is not None  # noqa: S101  (see `OnMiss.check`)
+            path = fspath(on_miss.output)
+            options = ["--append", *_trusted(), *on_miss.recorder]
+            self._recorder = RecorderProcess(on_miss.url, path, options, says=True)
+            self._appended = Appended(path, timing=timing)
+
+    @property
+    def stats(self) -> LiveStats:
+        """What was asked so far."""
+        failure = self._recorder.failure if self._recorder else None
+        return LiveStats(
+            forwarded=self._forwarded,
+            recorded=self._recorded,
+            failed=self._failed,
+            recorder_failure=None if failure is None else str(failure),
+        )
+
+    def check_not_at(self, host: str, port: int) -> None:
+        """Raise `CannotListen` if the API's address is this one: every request would come back."""
+        if self._upstream.port == port and self._upstream.host in (host, "localhost"):
+            raise CannotListen(
+                f"expected the URL of an API to ask, found this server's own: {self._upstream.url}"
+            )
+
+    def takes(self, code: Code, matching: Matching) -> bool:
+        """Whether to ask for what was missed for this reason.
+
+        What came out of turn was recorded: its 404 is to be seen. What would be recorded out of turn would
+        be missed again.
+        """
+        in_the_middle = code == "not_recorded" and matching.order == "recorded"
+        return code != "out_of_order" and not (in_the_middle and self._recorder is not None)
+
+    def ask(self, request: IncomingRequest, key: RequestKey, is_recorded: Callable[[], bool]) -> Reply:
+        """Return a reply that is still to come. `is_recorded`: whether its exchange is learned by now."""
+        self._forwarded += 1
+        return Reply(
+            live=LiveCall(
+                request,
+                key,
+                connect=self._connected,
+                is_recorded=is_recorded if self._recorder else None,
+                over=self._over,
+            )
+        )
+
+    def appended(self) -> list[Recorded]:
+        """Return what was recorded since the last call. Reads what the recorder has written, no more."""
+        if self._appended is None or self._starting is None or not self._starting.done():
+            return []
+        try:
+            found = self._appended.poll()
+        except CassetteError as error:
+            self._say_once(f"what was recorded cannot be read: {error}")
+            return []
+        self._recorded += len(found)
+        return found
+
+    async def stop(self) -> None:
+        """End the recorder, and wait until it has written all. To be called when no call is on its way."""
+        if self._recorder is not None and self._starting is not None:
+            if self._stopping is None:
+                self._stopping = asyncio.create_task(to_thread(self._recorder.stop))
+            await asyncio.shield(self._stopping)
+            await asyncio.wait([self._starting])
+
+    def close(self) -> None:
+        """Close what is followed."""
+        if self._appended is not None:
+            self._appended.close()
+
+    async def _connected(self, call: LiveCall) -> Upstream:
+        """Connect a call, and return what its request has to be made for."""
+        to = self._upstream
+        context = self._context
+        if self._recorder is not None:
+            if self._starting is None:
+                self._starting = asyncio.create_task(self._start(self._recorder))
+            to, context = await asyncio.shield(self._starting), None
+            if self._recorder.failure is not None:
+                raise self._recorder.failure
+        async with asyncio.timeout(_CONNECT_S):
+            await asyncio.get_running_loop().create_connection(
+                lambda: call,
+                to.host,
+                to.port,
+                ssl=context,
+                server_hostname=to.host if context else None,
+                happy_eyeballs_delay=0.25,
+            )
+        return to
+
+    async def _start(self, recorder: RecorderProcess) -> Upstream:
+        assert self._appended is not None  # noqa: S101  (it is made with the recorder)
+        try:
+            await to_thread(self._appended.skip)
+            return Upstream.of(await to_thread(recorder.start))
+        except CassetteError as error:
+            recorder.failure = CannotRecord(f"cannot append to {error}")
+            raise recorder.failure from None
+
+    def _over(self, key: RequestKey, outcome: str, failure: BaseException | None) -> str:
+        """Take note of a call that is over, and return the words for the client of one that failed."""
+        if failure is None:
+            _log.warning("asked live: %s -> %s", key, outcome)
+            return ""
+        self._failed += 1
+        words = printable(_why(failure))
+        if not isinstance(failure, ReplayError):
+            words = f"{self._upstream.url} did not answer: {words}"
+        self._say_once(words)
+        return words
+
+    def _say_once(self, words: str) -> None:
+        if words not in self._said:
+            self._said.add(words)
+            _log.error("%s", words)
+
+
+def _context() -> ssl.SSLContext:
+    found = ssl.create_default_context()
+    found.set_alpn_protocols(["http/1.1"])
+    return found
+
+
+def _trusted() -> list[str]:
+    """Return options that have the recorder trust whom we trust, where the environment says who that is."""
+    path = environ.get("SSL_CERT_FILE")
+    return ["--set", f"ssl_verify_upstream_trusted_ca={path}"] if path else []
+
+
+def _why(error: BaseException) -> str:
+    """Return the reason of a failure in a few words."""
+    match error:
+        case ReplayError() | Gone():
+            return str(error)
+        case ssl.SSLCertVerificationError():
+            return f"its certificate is not trusted: {error.verify_message}"
+        case TimeoutError():
+            return error.strerror or f"no connection within {_CONNECT_S:.0f} s"
+        case OSError():
+            return error.strerror or str(error) or type(error).__name__
+        case _:
+            return str(error) or type(error).__name__
