@@ -33,7 +33,7 @@ def fault_options(command: F) -> F:
         "faults",
         type=FaultText(),
         multiple=True,
-        help="What goes wrong, such as status=429,times=1 or stall=10s@event=4. May be repeated.",
+        help="As status=429,times=1 or stall=10s@event=4; repeatable.",
     )(command)
 
 

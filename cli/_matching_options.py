@@ -33,27 +33,27 @@ def matching_options(command: Callable[..., R]) -> Callable[..., R]:
         type=Parts(),
         default=",".join(Matching().match),
         show_default=True,
-        help="What of a request has to be as recorded: these, header:NAME, or none.",
+        help="What has to be as recorded; also header:NAME, none.",
     )
     @click.option(
         "--ignore",
         multiple=True,
         metavar="LOCATION",
-        help="What does not matter in bodies, such as $.user or $..request_id. May be repeated.",
+        help="What does not matter in bodies, as $.user; repeatable.",
     )
     @click.option(
         "--order",
         type=click.Choice(get_args(Order)),
         default=Matching().order,
         show_default=True,
-        help="'recorded': each request has to be the next that was recorded.",
+        help="'recorded': each has to be the next recorded.",
     )
     @click.option(
         "--exhausted",
         type=click.Choice(get_args(Exhausted)),
         default=Matching().exhausted,
         show_default=True,
-        help="What follows the last answer of a request: the first again, the last again, or an error.",
+        help="What follows the last answer to a request.",
     )
     @wraps(command)
     def with_matching(

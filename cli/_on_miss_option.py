@@ -21,7 +21,7 @@ def on_miss_option(command: F) -> F:
         "miss",
         type=(click.Choice(get_args(How)), UpstreamUrl()),
         metavar="forward|record URL",
-        help="Ask this API what is not recorded; 'record' also appends it to the last FILE.",
+        help="Ask this API; 'record' appends that to the last FILE.",
     )(command)
 
 

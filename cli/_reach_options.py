@@ -38,16 +38,16 @@ class Reach:
 def reach_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add the options to a command, which gets a function that makes a `Reach` for a host to listen on."""
 
-    @click.option("--proxy", is_flag=True, help="Be a forward proxy for the recorded hosts, and no others.")
-    @click.option("--tls", is_flag=True, help="Speak TLS, with a certificate of mitmproxy's authority.")
-    @click.option("--tls-cert", metavar="FILE", help="Speak TLS with this certificate (chain), as PEM.")
+    @click.option("--proxy", is_flag=True, help="Be a forward proxy for the recorded hosts alone.")
+    @click.option("--tls", is_flag=True, help="Speak TLS, certified by mitmproxy's authority.")
+    @click.option("--tls-cert", metavar="FILE", help="Speak TLS with this certificate, as PEM.")
     @click.option("--tls-key", metavar="FILE", help="Its private key, if that is in another file.")
     @click.option(
         "--confdir",
         metavar="FOLDER",
         default="~/.mitmproxy",
         show_default=True,
-        help="Where mitmproxy's authority is, for --proxy and --tls; made there if there is none.",
+        help="Where that authority is, or will be.",
     )
     @wraps(command)
     def with_reach(

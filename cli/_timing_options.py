@@ -9,17 +9,19 @@ import click
 from tokentape.replay import Timing, WrongTiming
 
 _OPTIONS = {
-    "speed": ("NUMBER|instant", "How many times faster than recorded; 'instant' waits for nothing."),
-    "ttft_speed": ("NUMBER", "The speed of what comes up to the first token, instead of --speed."),
-    "gap_speed": ("NUMBER", "The speed of what comes after the first token, instead of --speed."),
-    "ttft": ("TIME", "When the first token is due, such as 300ms, whatever was recorded."),
-    "pace": ("RATE", "Pieces a second after the first token, such as 50/s, whatever was recorded."),
-    "max_gap": ("TIME", "Cut recorded pauses that are longer, such as 1s. The cassette stays as it is."),
-    "jitter": ("lognormal:SIGMA", "Make every pause longer or shorter by chance, such as lognormal:0.2."),
-    "seed": ("N", "Which chance: the same seed makes the same schedule.  [default: 0]"),
-    "start_at": ("TIME", "Send at once what was recorded before this time of an answer."),
+    "speed": ("NUMBER|instant", "Times faster than recorded; 'instant' waits for nothing."),
+    "ttft_speed": ("NUMBER", "The speed up to the first token, instead of --speed."),
+    "gap_speed": ("NUMBER", "The speed after the first token, instead of --speed."),
+    "ttft": ("TIME", "When the first token is due, such as 300ms."),
+    "pace": ("RATE", "Pieces a second after the first token, such as 50/s."),
+    "max_gap": ("TIME", "Cut recorded pauses that are longer, such as 1s."),
+    "jitter": ("lognormal:SIGMA", "Make pauses longer or shorter by chance, as lognormal:0.2."),
+    "seed": ("N", "Which chance: the same seed, the same schedule.  [default: 0]"),
+    "start_at": ("TIME", "Send at once what was recorded before this time."),
     "delay": ("TIME", "Send everything so much later, such as 50ms."),
 }
+TIMING = (*_OPTIONS,)
+"""The names of the options."""
 
 
 def timing_options(command: Callable[..., Any]) -> Callable[..., Any]:

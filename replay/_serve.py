@@ -8,7 +8,6 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
-from functools import partial
 from os import PathLike
 from threading import Thread
 
@@ -145,27 +144,25 @@ def serve(
     the block ends are cut off. Raises as `load` and `Server.start` do, `WrongFault`, and ValueError where
     what is missed can be recorded to none of these paths.
     """
-    given = faults_of(faults)
     names = [paths] if isinstance(paths, str | PathLike) else list(paths)
     on_miss = on_miss and on_miss.into(names)
-    growing = on_miss.output if on_miss and on_miss.how == "record" else None
-    repertoire = load(names, speed=speed, timing=timing, growing=growing)
-    make = partial(
-        Server,
+    faults = faults_of(faults)  # before cassettes are read, which may take long
+    repertoire = load(names, speed=speed, timing=timing, growing=on_miss.grows if on_miss else None)
+    server = Server(
         repertoire,
         matching=matching,
-        faults=given,
+        faults=faults,
         on_miss=on_miss,
         control=control,
         limits=limits,
         tls=tls,
         proxy=proxy,
     )
-    started: Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]] = Future()
-    thread = Thread(target=_run, args=(make, host, port, started), name="tokentape replay", daemon=True)
+    started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
+    thread = Thread(target=_run, args=(server, host, port, started), name="tokentape replay", daemon=True)
     thread.start()
     try:
-        server, loop, stop = started.result()
+        loop, stop = started.result()
         try:
             yield Replay(server, repertoire, loop)
         finally:
@@ -175,16 +172,16 @@ def serve(
 
 
 def _run(
-    make: Callable[[], Server],
+    server: Server,
     host: str,
     port: int,
-    started: "Future[tuple[Server, asyncio.AbstractEventLoop, asyncio.Event]]",
+    started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]",
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
-        async with make() as server:
+        async with server:
             await server.start(host, port)
-            started.set_result((server, asyncio.get_running_loop(), stop))
+            started.set_result((asyncio.get_running_loop(), stop))
             await stop.wait()
 
     try:

@@ -62,6 +62,11 @@ class OnMiss:
             )
 
     @property
+    def grows(self) -> str | PathLike[str] | None:
+        """The cassette that is appended to; None if nothing is recorded."""
+        return self.output if self.how == "record" else None
+
+    @property
     def base_path(self) -> str:
         """What clients add to the root while nothing is recorded that says it: as `tokentape record` says."""
         upstream = Upstream.of(self.url)

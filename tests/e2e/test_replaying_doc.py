@@ -41,20 +41,21 @@ def test_every_command_and_program_works_as_printed(tmp_path: Path, home: dict[s
     table, as_json = explained.values()
     assert "first token" in table
     assert len(json.loads(as_json)[0]["parts"]) == len(pieces) + 2
-    explanation, program, listed = printed
+    explanation, limited, program, listed = printed
     assert "first token" in explanation
+    assert limited.split()[1:] == ["0", "0"]
     assert program == ""  # it is saved, and run by a line of the shell
     assert newcomer.outputs["fixed_program.py"] == openai_usage().texts[0]
     assert listed.count("'id': 'gpt-4o-mini'") == 2
 
 
 def test_the_document_has_a_row_for_every_option_that_says_when():
-    from tokentape.cli._timing_options import _OPTIONS
+    from tokentape.cli._timing_options import TIMING
 
     assert isinstance(main, click.Group)
     command = main.get_command(click.Context(main), "replay")
     assert command is not None
-    for name in _OPTIONS:
+    for name in TIMING:
         assert any(parameter.name == name for parameter in command.params)
         assert f"| `--{name.replace('_', '-')} " in DOCUMENT
         assert f"| `{name}` |" in DOCUMENT
