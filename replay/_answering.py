@@ -17,7 +17,7 @@ from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._stats import Rows, Served, Stats
 from tokentape.replay.faults import Fault, Faulty, Injector, Status
-from tokentape.replay.live._live import Asking
+from tokentape.replay.live._asking import Asking
 from tokentape.replay.matching._matcher import Matcher, Miss
 from tokentape.replay.matching._matching import Matching
 from tokentape.replay.matching._misses import Misses

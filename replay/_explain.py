@@ -9,7 +9,8 @@ from tokentape.cassette import Exchange, Request
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._load import Path
 from tokentape.replay._paths import expanded
-from tokentape.replay._wire import Script, exchange_name, prepare, script
+from tokentape.replay._script import Script, exchange_name, script
+from tokentape.replay._wire import prepare
 from tokentape.replay.faults import Fault, Faulty, faults_of, inject_all, unframed
 from tokentape.replay.matching._request_key import request_key
 from tokentape.replay.timing._first_token import first_token

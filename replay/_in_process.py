@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from threading import Lock
 
 from tokentape.replay._answering import Answering
+from tokentape.replay._http1 import contents
 from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Repertoire
 from tokentape.replay._reply import Ending
 from tokentape.replay._stats import Stats
-from tokentape.replay._wire import contents
 from tokentape.replay.faults import Fault, Faulty
 from tokentape.replay.matching._matching import Matching
 from tokentape.replay.serving._requests import IncomingRequest

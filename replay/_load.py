@@ -15,8 +15,9 @@ from tokentape.cassette import Exchange, Times, authority
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._models import models_of
 from tokentape.replay._paths import expanded
+from tokentape.replay._script import exchange_name
 from tokentape.replay._store import Store
-from tokentape.replay._wire import Answer, exchange_name, prepare
+from tokentape.replay._wire import Answer, prepare
 from tokentape.replay.matching._request_key import RequestKey, request_key
 from tokentape.replay.timing._quantities import Speed
 from tokentape.replay.timing._timing import Timing

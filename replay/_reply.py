@@ -9,7 +9,7 @@ Ending: TypeAlias = Literal["open", "close", "reset"]
 """What follows the last part: the next request, the end of the connection, or its reset (TCP RST)."""
 
 
-class Live(Protocol):
+class Relayed(Protocol):
     """An answer that somebody else gives, while the client waits."""
 
     def begin(self, write: Callable[[bytes], None], ended: Callable[[Ending], None]) -> None:
@@ -36,4 +36,4 @@ class Reply(NamedTuple):
     parts: Sequence[Part] = ()
     ending: Ending = "open"
     recorded_ns: int = 0
-    live: Live | None = None
+    live: Relayed | None = None

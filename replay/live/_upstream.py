@@ -12,7 +12,7 @@ from typing import Literal, Self
 from urllib.parse import urlsplit
 
 from tokentape.cassette import Headers, authority
-from tokentape.replay._wire import HOP_BY_HOP, named_in_connection
+from tokentape.replay._http1 import HOP_BY_HOP, named_in_connection
 from tokentape.replay.matching._request_key import RequestKey
 from tokentape.replay.serving._requests import IncomingRequest
 

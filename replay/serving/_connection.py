@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import cast
 
 from tokentape.replay._openai_error import error_response
-from tokentape.replay._reply import Ending, Live, Reply
+from tokentape.replay._reply import Ending, Relayed, Reply
 from tokentape.replay.serving._limits import Limits
 from tokentape.replay.serving._patience import Overdue, Patience
 from tokentape.replay.serving._requests import Incoming, IncomingRequest, Refusal, RequestReader, SeenRequests
@@ -51,7 +51,7 @@ class Connection(asyncio.Protocol):
         self._patience = Patience(limits, clock())
         self._waiting: deque[Incoming] = deque()
         self._stream: Stream | None = None
-        self._live: Live | None = None
+        self._live: Relayed | None = None
         self._write_paused = False
         self._ending: Ending = "open"  # what follows the answer that is on its way
         self._answering = False

@@ -24,7 +24,7 @@ from tokentape.replay._tally import Tally, combined
 from tokentape.replay.control._access import Access
 from tokentape.replay.control._steering import CONTROL, Steering
 from tokentape.replay.faults import Fault, Faulty
-from tokentape.replay.live._live import Asking
+from tokentape.replay.live._asking import Asking
 from tokentape.replay.live._on_miss import OnMiss
 from tokentape.replay.matching._matcher import Matcher
 from tokentape.replay.matching._matching import Matching

@@ -8,7 +8,8 @@ import pytest
 from tests.replay.recordings import MS, SSE_HEADERS, as_exchange, exchange
 from tests.streams import choice, chunk, event, openai_usage
 from tokentape.replay import Timing
-from tokentape.replay._wire import prepare, script
+from tokentape.replay._script import script
+from tokentape.replay._wire import prepare
 from tokentape.replay.timing._first_token import first_token
 
 ROLE = event(chunk(choice(role="assistant", content="")))

@@ -19,9 +19,9 @@ from tokentape.cassette import CassetteError
 from tokentape.replay._errors import CannotListen, ReplayError
 from tokentape.replay._load import Recorded
 from tokentape.replay._reply import Reply
-from tokentape.replay._stats import Live as LiveStats
+from tokentape.replay._stats import Live
 from tokentape.replay.live._appended import Appended
-from tokentape.replay.live._live_call import Gone, LiveCall
+from tokentape.replay.live._call import Gone, LiveCall
 from tokentape.replay.live._on_miss import OnMiss
 from tokentape.replay.live._recorder_process import CannotRecord, RecorderProcess
 from tokentape.replay.live._upstream import Upstream
@@ -59,10 +59,10 @@ class Asking:
             self._appended = Appended(path, timing=timing)
 
     @property
-    def stats(self) -> LiveStats:
+    def stats(self) -> Live:
         """What was asked so far."""
         failure = self._recorder.failure if self._recorder else None
-        return LiveStats(
+        return Live(
             forwarded=self._forwarded,
             recorded=self._recorded,
             failed=self._failed,

@@ -1,7 +1,7 @@
 """A live answer on its way through: the API's bytes in, the client's bytes out, read by read. No IO.
 
 The parsing is httptools' (llhttp). Status, reason and header fields go on in their order and spelling, less
-those that concern only one connection, by the same rule as recorded ones (`_wire`), so that an answer looks
+those that concern only one connection, by the same rule as recorded ones (`_http1`), so that an answer looks
 the same live and replayed. Each piece of the body goes on in what is returned for the bytes it came in:
 as it is under a content-length, else as a chunk of its own; to HTTP/1.0, which knows no chunks, as it is.
 Interim answers (1xx) are left out: the client has had its 100, and many do not expect another.
@@ -12,7 +12,7 @@ Invariant: what was returned so far holds every byte of the body that was fed so
 import httptools
 
 from tokentape.cassette import header
-from tokentape.replay._wire import as_chunk, content_length, fields_of, last_chunk
+from tokentape.replay._http1 import as_chunk, content_length, fields_of, last_chunk
 
 _MAX_HEAD_BYTES = 1 << 20
 

@@ -14,7 +14,7 @@ from typing import TypeAlias, cast
 
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending
-from tokentape.replay.live._live_answer import LiveAnswer
+from tokentape.replay.live._answer import LiveAnswer
 from tokentape.replay.live._upstream import Upstream
 from tokentape.replay.matching._request_key import RequestKey
 from tokentape.replay.serving._requests import IncomingRequest

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.e2e.wire import chunk
-from tokentape.replay.live._live_answer import LiveAnswer
+from tokentape.replay.live._answer import LiveAnswer
 
 BODY = b"data: 1\r\n\r\ndata: \xc3\xa9\n\n"
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
