@@ -1,7 +1,7 @@
 """Recorded answers as HTTP/1.1 bytes, prepared once so that nothing is left to do when a piece is due.
 
 `_script` says what was recorded to go out when; `prepare` makes of it what goes out when under a `Timing`.
-Invariant: it goes out as it was prepared, but to a client of HTTP/1.0 or one that wants its connection closed.
+Invariant: it goes out so, but to a client of HTTP/1.0 and to one that wants its connection closed.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -14,20 +14,18 @@ they cycle; each once at most, if their end is an error.
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, Literal, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from tokentape.cassette import counted
 from tokentape.replay.matching._compared import Compared, compared
 from tokentape.replay.matching._counters import Counters
-from tokentape.replay.matching._difference import request_differences, shortened
 from tokentape.replay.matching._location import parse_location
 from tokentape.replay.matching._matching import Matching
+from tokentape.replay.matching._nearest import HasKey, Nearest
 from tokentape.replay.matching._request_key import RequestKey
 from tokentape.replay.matching._seen import Seen
 from tokentape.replay.matching._wildcard import Place, Wildcard, has_placeholder, wild_places
 
-_CANDIDATES = 32  # a miss is explained while streams are paced: its cost is bounded by these two
-_MAX_COMPARED_BYTES = 1 << 20
 _MAX_SEEN_BYTES = 1 << 23
 _OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 
@@ -53,18 +51,6 @@ class Counts(NamedTuple):
     asked: dict[bytes, int]
 
 
-class HasKey(Protocol):
-    """Something that was recorded for a request. `source` says where, for people."""
-
-    @property
-    def key(self) -> RequestKey:
-        """Of the recorded request."""
-
-    @property
-    def source(self) -> str:
-        """The cassette and the exchange in it."""
-
-
 R = TypeVar("R", bound=HasKey)
 
 
@@ -79,6 +65,7 @@ class Matcher(Generic[R]):
         self._rows: dict[bytes, list[int]] = {}  # by digest
         self._wildcards: dict[frozenset[Place], Wildcard] = {}
         self._seen: Seen[object, bytes] = Seen(_MAX_SEEN_BYTES)  # the digest for a request, b"" for none
+        self._nearest = Nearest(self.recorded, self._compared, with_body="body" in self.matching.match)
         self._matters = {b"content-type", *(name.encode() for name in self.matching.headers)}
         for index, item in enumerate(self.recorded):
             self._index(index, item)
@@ -149,9 +136,10 @@ class Matcher(Generic[R]):
             times = "once" if served == 1 else f"{served} times"
             said = f"{key} was recorded {times} and has been asked for more often"
             return Miss(code="exhausted", lines=(said, _EXHAUSTED))
+        with_this_body = " with this body" if "body" in self.matching.match else ""
         return Miss(
             code="not_recorded",
-            lines=(f"{key}{self._with_this_body()} is not in the recording", *self._nearest(key)),
+            lines=(f"{key}{with_this_body} is not in the recording", *self._nearest.lines(key)),
         )
 
     def counts(self) -> "Counts":
@@ -250,49 +238,7 @@ class Matcher(Generic[R]):
         known = "is recorded, but" if digest is not None else "is not in the recording, and"
         said = f"{key} {known} number {index + 1} of {len(self.recorded)} is due: {due.source}"
         code: Code = "out_of_order" if digest is not None else "not_recorded"
-        return Miss(code=code, lines=(said, f"due: {due.key}", *shortened(self._differences(due, key))))
-
-    def _with_this_body(self) -> str:
-        return " with this body" if "body" in self.matching.match else ""
-
-    def _nearest(self, key: RequestKey) -> list[str]:
-        """Return a line that names the nearest recorded request, then how it differs, at most ten."""
-        nearest, lines = min(
-            ((item, self._differences(item, key)) for item in self._candidates(key)),
-            key=lambda found: len(found[1]),
-        )
-        return [f"nearest recorded request: {nearest.key}", *shortened(lines)]
-
-    def _differences(self, recorded: R, key: RequestKey) -> list[str]:
-        sizes = len(recorded.key.body), len(key.body)
-        if sum(sizes) > _MAX_COMPARED_BYTES and "body" in self.matching.match:
-            lines = request_differences(
-                self._compared(recorded.key)._replace(body=None), self._compared(key)._replace(body=None)
-            )
-            said = f"body: recorded {sizes[0]} bytes, the request has {sizes[1]}: too much to compare here"
-            return [*lines, said]
-        return request_differences(self._compared(recorded.key), self._compared(key))
-
-    def _candidates(self, key: RequestKey) -> list[R]:
-        """Return those that agree in path and method, or else in path; the likeliest, by size of body."""
-
-        def distance(item: R) -> tuple[bool, bool, int]:
-            other = item.key
-            return (
-                other.path.partition(b"?")[0] != key.path.partition(b"?")[0],
-                other.method != key.method,
-                abs(len(other.body) - len(key.body)),
-            )
-
-        nearest = sorted(self.recorded, key=distance)
-        best = distance(nearest[0])[:2]
-        chosen = [item for item in nearest[:_CANDIDATES] if distance(item)[:2] == best]
-        size = 0
-        for count, item in enumerate(chosen):
-            size += len(item.key.body) + len(key.body)
-            if size > _MAX_COMPARED_BYTES:
-                return chosen[: max(count, 1)]
-        return chosen
+        return Miss(code=code, lines=(said, f"due: {due.key}", *self._nearest.differences(due, key)))
 
 
 def _may_be_wild(key: RequestKey) -> bool:
