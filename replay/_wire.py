@@ -19,6 +19,7 @@ for empty ones, which would end a chunked body), with the recorded body's bytes.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from tokentape.cassette import ContentDecoder, Exchange, Headers, Request, SSEDecoder, UndecodableContent
 from tokentape.replay._errors import Unservable
@@ -86,6 +87,11 @@ class Answer:
     closes: bool
     framing: bytes
     recorded_ns: int = 0
+
+    @classmethod
+    def whole(cls, response: bytes) -> Self:
+        """Return the answer that is a whole response with a content-length, due at once."""
+        return cls(parts=((0, response),), closes=False, framing=b"")
 
     def closing(self) -> Sequence[Part]:
         """Return the parts for a connection that is closed after them, with a header that says so."""
@@ -321,10 +327,10 @@ def last_chunk(trailers: Headers | None) -> bytes:
 
 def _unframed(chunks: bytes) -> bytes:
     """Return what is in a row of chunks of our own making, with or without the last."""
-    return b"".join(contents(chunks))
+    return b"".join(_contents(chunks))
 
 
-def contents(chunks: bytes) -> Iterator[bytes]:
+def _contents(chunks: bytes) -> Iterator[bytes]:
     """Yield what is in each of a row of chunks of our own making; trailers are left out."""
     position = 0
     while position < len(chunks):

@@ -53,8 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "tape(*paths, upstream=None, speed=None, timing=None, faults=(), misses='fail', record=(), "
-        "match=..., ignore=(), order='any', exhausted='error'): the cassettes of the fixture `tape`, beside the test's "
-        "file; without paths tapes/<test name>.tape",
+        "match=..., ignore=(), order='any', exhausted='error'): the cassettes of the fixture `tape`, beside "
+        "the test's file; without paths tapes/<test name>.tape",
     )
     tapes = config.stash[_TAPES] = OpenTapes(config)
     config.pluginmanager.register(_AtInterrupt(tapes), "tokentape-interrupt")
