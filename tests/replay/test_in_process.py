@@ -1,4 +1,4 @@
-"""Without a socket the client sees what it sees of the wire: the same bytes, times and errors, for every fault."""
+"""Without a socket a client has what it has of the wire: the same bytes, times and errors, for each fault."""
 
 import gzip
 import json
@@ -51,11 +51,12 @@ CASSETTES = {
     "without content": {"status": 204, "reason": b"No Content", "headers": (), "pieces": (), "end_ms": 3},
     "empty": {"headers": (PLAIN, (b"Content-Length", b"0")), "pieces": (), "end_ms": 3},
 }
+PLACES = ("event=0", "event=2", "event=4", "byte=7", "piece=1", "time=4ms", "time=0ms")
 FAULTS = [
     "",
     "status=429,retry-after=2",
-    *(f"truncate@{place}" for place in ("event=0", "event=2", "event=4", "byte=7", "piece=1", "time=4ms", "time=0ms")),
-    *(f"reset@{place}" for place in ("event=0", "event=2", "byte=7", "piece=1", "time=4ms", "time=0ms")),
+    *(f"truncate@{place}" for place in PLACES),
+    *(f"reset@{place}" for place in PLACES),
     "stall=3ms@event=1",
     "stall=3ms@byte=0",
     "keepalive-stall=4ms@event=1",
@@ -68,7 +69,7 @@ FAULTS = [
     "merge=100000",
     "slow-start=4ms",
     "error-event@event=2",
-]  # fmt: skip
+]
 SPEEDS = [1.0, 3.0, "instant"]
 
 
@@ -83,6 +84,11 @@ def recorded(path, name):
     found = CASSETTES[name]
     body = b"" if found.get("method") == "HEAD" else request()
     return tape(path / "a.tape", exchange(body=body, **found)), found.get("method", "POST")
+
+
+def fields_of(headers):
+    """The fields in any order, in lower case, without that of chunks, which a transport does not have."""
+    return {(name.lower(), value) for name, value in headers} - {(b"transfer-encoding", b"chunked")}
 
 
 def on_the_wire(repertoire, incoming, faults):
@@ -101,10 +107,7 @@ def on_the_wire(repertoire, incoming, faults):
             while (found := client.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
                 match found:
                     case h11.Response():
-                        fields = {
-                            (name, value) for name, value in found.headers if name != b"transfer-encoding"
-                        }
-                        head = at, found.status_code, bytes(found.reason), fields
+                        head = at, found.status_code, bytes(found.reason), fields_of(found.headers)
                     case h11.Data():
                         body[at] = body.get(at, b"") + bytes(found.data)
                     case h11.EndOfMessage():
@@ -124,8 +127,7 @@ def without_it(repertoire, incoming, faults):
     head, body, error = None, {}, None
     try:
         found, pieces = replay.answer(incoming, limit_s=None)
-        fields = {(name.lower(), value) for name, value in found.headers}
-        head = replay.clock.now_ns - begin, found.status, found.reason, fields
+        head = replay.clock.now_ns - begin, found.status, found.reason, fields_of(found.headers)
         for piece in pieces:
             at = replay.clock.now_ns - begin
             body[at] = body.get(at, b"") + piece
@@ -164,16 +166,18 @@ def seen_by(client, method, url):
 def test_httpx_has_the_same_of_a_transport_and_of_a_server(tmp_path, name):
     path, method = recorded(tmp_path, name)
     transport = httpx_transport(path)
-    with serve(path) as replay, httpx.Client(timeout=20, trust_env=False) as of_server:
+    with serve(path) as replay:
         for fault in FAULTS:
             transport.set_faults([fault] if fault else [])
             replay.set_faults([fault] if fault else [])
             with httpx.Client(transport=transport, timeout=None) as in_process:
                 here = seen_by(in_process, method, transport.base_url)
-            there = seen_by(of_server, method, replay.base_url)
-            if fault.startswith("reset") and here[2] is not None:
+            with httpx.Client(timeout=20, trust_env=False) as of_server:
+                there = seen_by(of_server, method, replay.base_url)
+            if fault.startswith("reset") and there[2] is httpx.ReadError:
                 # A system may throw away what came before the reset, of the head too.
-                assert here[1].startswith(there[1]) and there[2] is here[2], fault
+                assert here[1].startswith(there[1]), fault
+                assert here[2] in (httpx.ReadError, None), fault
             else:
                 assert here == there, fault
 
@@ -198,4 +202,5 @@ def test_the_list_of_models_is_the_same(tmp_path, method):
     if method == "GET":
         assert [model["id"] for model in json.loads(found[0].content)["data"]] == ["m"]
     else:
-        assert found[0].content == b"" and int(found[0].headers["content-length"]) > 0
+        assert found[0].content == b""
+        assert int(found[0].headers["content-length"]) > 0
