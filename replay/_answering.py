@@ -8,6 +8,7 @@ missed, as a list of models, or as asked of the API itself.
 """
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from tokentape.replay._base_path import base_path
 from tokentape.replay._journal import Journal
@@ -16,6 +17,7 @@ from tokentape.replay._models import listed, models_response
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._stats import Rows, Served, Stats
+from tokentape.replay._wire import Answer
 from tokentape.replay.faults import Fault, Faulty, Injector, Status
 from tokentape.replay.live._asking import Asking
 from tokentape.replay.matching._matcher import Matcher, Miss
@@ -23,6 +25,14 @@ from tokentape.replay.matching._matching import Matching
 from tokentape.replay.matching._misses import Misses
 from tokentape.replay.matching._request_key import RequestKey, request_key
 from tokentape.replay.serving._requests import IncomingRequest
+
+
+class Chosen(NamedTuple):
+    """A recorded answer as faults left it, what becomes of the connection after it, and how long it took."""
+
+    answer: Answer
+    ending: Ending
+    recorded_ns: int
 
 
 class Answering:
@@ -87,7 +97,19 @@ class Answering:
         self._models_listed = 0
 
     def reply_to(self, request: IncomingRequest) -> Reply:
-        """Return what a request is answered with, and count it."""
+        """Return what a request is answered with on its connection, and count it."""
+        found = self.answer_to(request)
+        if isinstance(found, Reply):
+            return found
+        answer, ending, recorded_ns = found
+        if request.http_version == "1.0":
+            return Reply(parts=answer.for_http10(), ending=_at_last(ending), recorded_ns=recorded_ns)
+        if not request.keep_alive:
+            return Reply(parts=answer.closing(), ending=_at_last(ending), recorded_ns=recorded_ns)
+        return Reply(parts=answer.parts, ending=ending, recorded_ns=recorded_ns)
+
+    def answer_to(self, request: IncomingRequest) -> Chosen | Reply:
+        """Return what was recorded for a request, or a reply of our own to it, and count it."""
         key = request_key(
             request.method,
             request.target,
@@ -114,11 +136,7 @@ class Answering:
             (each.effect.status for each in hit if isinstance(each.effect, Status)), recorded.status
         )
         self.journal.add(key, outcome="served", status=status, source=recorded.source, faults=hit)
-        if request.http_version == "1.0":
-            return Reply(parts=answer.for_http10(), ending=_at_last(ending), recorded_ns=recorded_ns)
-        if not request.keep_alive:
-            return Reply(parts=answer.closing(), ending=_at_last(ending), recorded_ns=recorded_ns)
-        return Reply(parts=answer.parts, ending=ending, recorded_ns=recorded_ns)
+        return Chosen(answer, ending, recorded_ns)
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -177,12 +195,13 @@ class Answering:
     def _unrecorded(self, request: IncomingRequest, key: RequestKey) -> Reply:
         close = not request.keep_alive or request.http_version == "1.0"
         code = self._matcher.code(key)
-        if key.method == "GET" and code == "not_recorded" and (self._models or self._asking is None):
+        asks = key.method in ("GET", "HEAD") and code == "not_recorded"
+        if asks and (self._models or self._asking is None):
             path = key.path.partition(b"?")[0].decode("utf-8", "replace")
             if (models := listed(path, self.base_path, self._models)) is not None:
                 self._models_listed += 1
                 self.journal.add(key, outcome="models", status=200)
-                return Reply(now=models_response(models, close=close))
+                return Reply(now=models_response(models, with_body=key.method == "GET", close=close))
         if self._asking is not None and self._asking.takes(code, self._matching):
             before = self._matcher.times_recorded(key)
             self.journal.add(key, outcome="live", status=None)

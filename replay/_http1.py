@@ -1,6 +1,6 @@
 """HTTP/1.1 as answers are written in it: header fields, chunks, and what is in chunks of our own making.
 
-Invariant: what is written as a chunk is what `contents` yields of it, byte for byte.
+Invariant: what is written as a chunk is what `dechunked` returns of it, byte for byte.
 """
 
 from collections.abc import Iterator
@@ -70,10 +70,10 @@ def last_chunk(trailers: Headers | None) -> bytes:
 
 def dechunked(chunks: bytes) -> bytes:
     """Return what is in a row of chunks of our own making, with or without the last."""
-    return b"".join(contents(chunks))
+    return b"".join(_contents(chunks))
 
 
-def contents(chunks: bytes) -> Iterator[bytes]:
+def _contents(chunks: bytes) -> Iterator[bytes]:
     """Yield what is in each of a row of chunks of our own making; trailers are left out."""
     position = 0
     while position < len(chunks):

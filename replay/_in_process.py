@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
 
-from tokentape.replay._answering import Answering
-from tokentape.replay._http1 import contents
+from tokentape.cassette import Headers
+from tokentape.replay._answering import Answering, Chosen
+from tokentape.replay._http1 import content_length
 from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Repertoire
 from tokentape.replay._reply import Ending
 from tokentape.replay._stats import Stats
-from tokentape.replay.faults import Fault, Faulty
+from tokentape.replay._wire import Answer
+from tokentape.replay.faults import Fault, Faulty, Unframed, unframed
 from tokentape.replay.matching._matching import Matching
 from tokentape.replay.serving._requests import IncomingRequest
 
@@ -47,11 +49,11 @@ class TooSlow(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """What an answer begins with."""
+    """What an answer begins with. Nothing in `headers` says how the body would be framed in chunks."""
 
     status: int
     reason: bytes
-    headers: list[tuple[bytes, bytes]]
+    headers: Headers
 
 
 class InProcess:
@@ -103,27 +105,41 @@ class InProcess:
         """
         anchor_ns = self.clock.now_ns
         with self._alone:
-            reply = self._answering.reply_to(request)
-        (offset_ns, first), *rest = reply.parts or ((0, reply.now),)
+            found = self._answering.answer_to(request)
+        answer, ending = (
+            (found.answer, found.ending) if isinstance(found, Chosen) else (Answer.whole(found.now), "open")
+        )
+        laid_open = unframed(answer)
         waited = _Waiting(self.clock, anchor_ns, limit_s)
-        waited.until(offset_ns)
-        start, blank, body = first.partition(b"\r\n\r\n")
-        if not blank:
-            raise _ended(reply.ending, "without an answer")
-        status_line, *lines = start.split(b"\r\n")
-        _, status, reason = status_line.split(b" ", 2)
-        fields = [line.partition(b": ")[::2] for line in lines]
-        chunked = any(name.lower() == b"transfer-encoding" for name, _ in fields)
-        headers = [(name, value) for name, value in fields if name.lower() != b"transfer-encoding"]
+        if laid_open.status is None:
+            waited.until(laid_open.end[0])
+            raise _ended(ending, "without an answer")
+        waited.until(laid_open.head[0])
+        status, reason = laid_open.status
+        headers = tuple(
+            (name, value) for name, value in laid_open.headers if name.lower() != b"transfer-encoding"
+        )
+        has_ended = ending == "open" or _is_whole(laid_open, request.method, status)
 
         def pieces() -> Iterator[bytes]:
-            for due_ns, data in ((offset_ns, body), *rest):
+            for due_ns, data in laid_open.pieces:
                 waited.until(due_ns)
-                yield from contents(data) if chunked else filter(None, [data])
-            if reply.ending != "open":
-                raise _ended(reply.ending, "before the answer was complete")
+                yield data
+            if laid_open.framing or not has_ended:
+                waited.until(laid_open.end[0])
+            if not has_ended:
+                raise _ended(ending, "before the answer was complete")
 
-        return Head(status=int(status), reason=reason, headers=headers), pieces()
+        return Head(status=status, reason=reason, headers=headers), pieces()
+
+
+def _is_whole(answer: Unframed, method: str, status: int) -> bool:
+    """Whether a client has all of an answer before its connection ends, however it ends."""
+    if answer.framing:
+        return False  # only the last chunk would say so
+    if method == "HEAD" or status in (204, 304):
+        return True
+    return content_length(answer.headers) == len(answer.body)
 
 
 def _ended(ending: Ending, when: str) -> BrokenOff | WasReset:

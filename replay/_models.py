@@ -60,7 +60,7 @@ def _first_pieces(exchange: Exchange) -> list[bytes]:
 
 
 def listed(path: str, base_path: str, models: Iterable[str]) -> dict[str, Any] | None:
-    """Return the answer to a GET for a path without its query: the list, or one model of it.
+    """Return the answer to a GET or HEAD for a path without its query: the list, or one model of it.
 
     None if the path asks for neither, or for a model that was not recorded. `base_path` is what the recorded
     paths begin with, as "/v1".
@@ -74,9 +74,9 @@ def listed(path: str, base_path: str, models: Iterable[str]) -> dict[str, Any] |
     return None
 
 
-def models_response(answer: dict[str, Any], *, close: bool) -> bytes:
-    """Return an answer of `listed` as a whole HTTP/1.1 response."""
-    return whole_response(200, json.dumps(answer).encode(), close=close)
+def models_response(answer: dict[str, Any], *, with_body: bool = True, close: bool) -> bytes:
+    """Return an answer of `listed` as a whole HTTP/1.1 response; to HEAD it is one without its body."""
+    return whole_response(200, json.dumps(answer).encode(), with_body=with_body, close=close)
 
 
 def _model(name: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Invariant: it goes out so, but to a client of HTTP/1.0 and to one that wants its
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 from tokentape.cassette import Exchange
 from tokentape.replay._http1 import dechunked
@@ -30,6 +31,11 @@ class Answer:
     closes: bool
     framing: bytes
     recorded_ns: int = 0
+
+    @classmethod
+    def whole(cls, response: bytes) -> Self:
+        """Return the answer that is a whole response with a content-length, due at once."""
+        return cls(parts=((0, response),), closes=False, framing=b"")
 
     def closing(self) -> Sequence[Part]:
         """Return the parts for a connection that is closed after them, with a header that says so."""

@@ -28,7 +28,7 @@ from tokentape.replay.faults._effects import (
 from tokentape.replay.faults._fault import Fault, Faulty, Scope
 from tokentape.replay.faults._injector import Injector, inject_all
 from tokentape.replay.faults._spelling import WrongFault, faults_of, parse_fault
-from tokentape.replay.faults._unframed import unframed
+from tokentape.replay.faults._unframed import Unframed, unframed
 
 __all__ = [
     "DropDone",
@@ -50,6 +50,7 @@ __all__ = [
     "Stall",
     "Status",
     "Truncate",
+    "Unframed",
     "WrongFault",
     "faults_of",
     "inject_all",

@@ -66,6 +66,8 @@ def faults_of(given: Iterable[Faulty]) -> tuple[Fault, ...]:
     """Return faults, some of which are spelled. Raises `WrongFault`, also for a text in place of a list."""
     if isinstance(given, str):
         raise WrongFault(f"expected a list of faults, found the text {given!r}; put it in brackets")
+    if not isinstance(given, Iterable):
+        raise WrongFault(f"expected a list of faults, found {given!r}")
     return tuple(each if isinstance(each, Fault) else parse_fault(each) for each in given)
 
 
@@ -76,7 +78,8 @@ def _options(words: list[str]) -> dict[str, str]:
         if not equals or name not in (*_SCOPE, "retry-after"):
             expected = ", ".join(f"{name}=" for name in (*_SCOPE, "retry-after"))
             raise ValueError(
-                f"expected an option ({expected}), found {word!r}; each fault is a --fault of its own"
+                f"expected an option ({expected}), found {word!r}; each fault stands alone, in a "
+                "--fault or an item of a list"
             )
         if name in options:
             raise ValueError(f"expected {name}= once, found it twice")

@@ -45,6 +45,14 @@ class Unframed:
         return bool(self.pieces or self.framing)
 
     @property
+    def status(self) -> tuple[int, bytes] | None:
+        """The status and its reason; None for an answer that never begins."""
+        if not self.head[1]:
+            return None
+        _, status, reason = self.head[1].partition(b"\r\n")[0].split(b" ", 2)
+        return int(status), reason
+
+    @property
     def headers(self) -> Headers:
         """The fields of the head."""
         fields = (line.partition(b":") for line in self.head[1].split(b"\r\n")[1:] if line)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     from tokentape.replay import Timing
+    from tokentape.replay.faults import Faulty
 
 Mode: TypeAlias = Literal["none", "once", "new", "all"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -33,6 +34,7 @@ class Wanted:
     speed: float | str | None = None
     timing: "Timing | None" = None
     matching: Mapping[str, Any] = field(default_factory=dict)
+    faults: "Sequence[Faulty]" = ()
     misses: Misses = "fail"
     record: Sequence[str] = ()
 
@@ -67,6 +69,15 @@ def is_recorded(mode: Mode, wanted: Wanted, absent: Sequence[Path]) -> bool:
     if wanted.upstream is None or len(wanted.paths) != 1:
         return False
     return mode == "all" or (mode in ("once", "new") and bool(absent))
+
+
+def how_to_share(path: Path, test: str, others: Sequence[str]) -> str:
+    """Return what to say where several tests would record the cassette that none of them has named."""
+    own = f"tapes/{Path(test.partition('::')[0]).stem}.{path.name}"
+    return (
+        f"{path} is not recorded: it is also what {' and '.join(others)} would record, and one would "
+        f'overwrite the other; name a cassette in the mark, as in @pytest.mark.tape("{own}", upstream="...")'
+    )
 
 
 def how_to_record(wanted: Wanted, absent: Sequence[Path], mode: Mode, test: str | None) -> str:

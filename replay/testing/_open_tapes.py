@@ -6,6 +6,7 @@ Invariant: a miss is handed out once, also when its tape was closed meanwhile.
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,11 @@ class OpenTapes:
         self._closed: list[Tape] = []
         self.played = Played()
         self.test: str | None = None
+        self._would_record: dict[Path, dict[str, None]] = {}
+
+    def would_record(self, path: Path, test: str) -> None:
+        """Note that a test would record this cassette, which it has not named."""
+        self._would_record.setdefault(path, {})[test] = None
 
     @contextmanager
     def opened(self, wanted: Wanted) -> Iterator["Tape"]:
@@ -33,6 +39,7 @@ class OpenTapes:
         # What serves is not imported before it is needed.
         from tokentape.cassette import CassetteError  # noqa: PLC0415
         from tokentape.replay import Matching, ReplayError, Timing, parse_speed  # noqa: PLC0415
+        from tokentape.replay.faults import faults_of  # noqa: PLC0415
         from tokentape.replay.testing._tape import opened  # noqa: PLC0415
 
         mode: Mode = self._config.getoption("tape_mode") or default_mode(os.environ)
@@ -43,10 +50,19 @@ class OpenTapes:
             timing = Timing.chosen(None if given is None else parse_speed(given), wanted.timing)
             # A test that asks more often than was recorded is told so, unless it wants something else.
             matching = Matching(**{"exhausted": "error", **wanted.matching})
+            faults = faults_of(wanted.faults)
         except ValueError as error:
             raise pytest.fail.Exception(f"tape: {error}", pytrace=False) from None
         try:
-            with opened(wanted, mode=mode, timing=timing, matching=matching, test=self.test) as tape:
+            with opened(
+                wanted,
+                mode=mode,
+                timing=timing,
+                matching=matching,
+                faults=faults,
+                test=self.test,
+                rivals=[name for name in self._would_record.get(wanted.paths[0], ()) if name != self.test],
+            ) as tape:
                 self._tapes.append(tape)
                 try:
                     yield tape
@@ -64,8 +80,12 @@ class OpenTapes:
         return found
 
     def discard_recordings(self) -> list[str]:
-        """Make no cassettes of what is being recorded, and return their names."""
+        """Make no cassettes of what is being recorded, and return what to say of it."""
         discarded = [tape for tape in self._tapes if tape.recording and tape.kept]
         for tape in discarded:
             tape.kept = False
-        return [str(path) for tape in discarded for path in tape.paths]
+        return [
+            f"{path} is not made, since the test has not passed{tape.remark}"
+            for tape in discarded
+            for path in tape.paths
+        ]

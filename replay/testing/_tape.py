@@ -7,7 +7,7 @@ file beside it with another ending, and the cassette that was there before stays
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -24,9 +24,13 @@ from tokentape.replay import (
     Timing,
     serve,
 )
+from tokentape.replay.faults import Fault, Faulty, faults_of
 from tokentape.replay.live._recorder_process import base_path_of, recorder
-from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, is_recorded
+from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, how_to_share, is_recorded
 from tokentape.replay.testing._ttft import ttfts_ms
+from tokentape.replay.timing._quantities import parse_factor
+
+_NO_FAULTS = "; faults are injected only where it is replayed"
 
 
 class Tape:
@@ -55,6 +59,8 @@ class Tape:
         """What `openai` takes as its base URL, such as http://127.0.0.1:41233/v1."""
         self.kept = True
         """Whether a recording is to become a cassette: no longer when the test has failed."""
+        self.remark = _NO_FAULTS if wanted.faults and replay is None else ""
+        """What to say beside that a recording became no cassette."""
 
     @property
     def recording(self) -> bool:
@@ -117,10 +123,33 @@ class Tape:
     def set_speed(self, speed: float) -> None:
         """Play what is left of all answers, and those that come, so many times faster than recorded.
 
-        Raises ValueError for what is no positive number, and where the test's speed is "instant".
+        Raises ValueError for what is no positive number, and where the test's speed is "instant": its answers
+        have no times left to go by.
         """
         if self._replay:
+            if self._replay.speed == "instant":
+                parse_factor(speed)
+                raise ValueError(
+                    "expected a test whose speed is a number, found instant; give its mark one, as in speed=1"
+                )
             self._replay.set_speed(speed)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What goes wrong with recorded answers, in the order in which it is applied."""
+        return self._replay.faults if self._replay else ()
+
+    def set_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, and no others, from the next request on; all that they count begins anew.
+
+        They are `Fault` values or their spellings, as in `["status=429,times=1"]`. Of an API that is recorded
+        nothing is changed. Raises `WrongFault`, a ValueError, if one makes no sense.
+        """
+        given = faults_of(faults)
+        if self._replay:
+            self._replay.set_faults(given)
+        elif given:
+            self.remark = _NO_FAULTS
 
     def new_misses(self) -> tuple[str, ...]:
         """Return what to say of misses since the last call that fail a test; none where they are allowed."""
@@ -135,23 +164,34 @@ class Tape:
 
 @contextmanager
 def opened(
-    wanted: Wanted, *, mode: Mode, timing: Timing, matching: Matching, test: str | None
+    wanted: Wanted,
+    *,
+    mode: Mode,
+    timing: Timing,
+    matching: Matching,
+    faults: Sequence[Fault],
+    test: str | None,
+    rivals: Sequence[str] = (),
 ) -> Iterator[Tape]:
     """Serve or record while the block runs. `test` is the running one's name, for messages.
+
+    `rivals` are other tests that would record the same cassette.
 
     Raises `ReplayError` and `CassetteError` with what to do; an exception in the block discards a recording.
     """
     absent = [path for path in wanted.paths if not path.exists()]
     if is_recorded(mode, wanted, absent):
+        if rivals:
+            raise ReplayError(how_to_share(wanted.paths[0], test or "", rivals))
         with _recorded(wanted) as tape:
             yield tape
     elif absent:
         raise ReplayError(how_to_record(wanted, absent, mode, test))
     elif mode == "new" and wanted.upstream is not None and len(wanted.paths) == 1:
-        with _added_to(wanted, timing, matching) as tape:
+        with _added_to(wanted, timing, matching, faults) as tape:
             yield tape
     else:
-        with serve(wanted.paths, timing=timing, matching=matching) as replay:
+        with serve(wanted.paths, timing=timing, matching=matching, faults=faults) as replay:
             yield _replayed(wanted, replay)
 
 
@@ -172,7 +212,7 @@ def _recorded(wanted: Wanted) -> Iterator[Tape]:
 
 
 @contextmanager
-def _added_to(wanted: Wanted, timing: Timing, matching: Matching) -> Iterator[Tape]:
+def _added_to(wanted: Wanted, timing: Timing, matching: Matching, faults: Sequence[Fault]) -> Iterator[Tape]:
     with _beside(wanted) as (upstream, path, file):
         shutil.copyfile(path, file)
         # what was missed is to be there the next time, also if it is no model call
@@ -181,7 +221,7 @@ def _added_to(wanted: Wanted, timing: Timing, matching: Matching) -> Iterator[Ta
             on_miss.check(matching)
         except ValueError as error:
             raise ReplayError(f"{path}: {error}") from None
-        with serve(path, timing=timing, matching=matching, on_miss=on_miss) as replay:
+        with serve(path, timing=timing, matching=matching, faults=faults, on_miss=on_miss) as replay:
             tape = _replayed(wanted, replay)
             yield tape
         live = replay.stats.live

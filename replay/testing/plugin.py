@@ -52,9 +52,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Begin with nothing played."""
     config.addinivalue_line(
         "markers",
-        "tape(*paths, upstream=None, speed=None, timing=None, misses='fail', record=(), match=..., "
-        "ignore=(), order='any', exhausted='error'): the cassettes of the fixture `tape`, beside the test's "
-        "file; without paths tapes/<test name>.tape",
+        "tape(*paths, upstream=None, speed=None, timing=None, faults=(), misses='fail', record=(), "
+        "match=..., ignore=(), order='any', exhausted='error'): the cassettes of the fixture `tape`, beside "
+        "the test's file; without paths tapes/<test name>.tape",
     )
     tapes = config.stash[_TAPES] = OpenTapes(config)
     config.pluginmanager.register(_AtInterrupt(tapes), "tokentape-interrupt")
@@ -75,7 +75,8 @@ class _AtInterrupt:
 def tape(request: pytest.FixtureRequest) -> "Iterator[Tape]":
     """Serve the test's cassettes, or record its cassette. See the mark `tape`."""
     tapes = request.config.stash[_TAPES]
-    with tapes.opened(_wanted_by(request)) as found:
+    _note_recording(tapes, request.node)
+    with tapes.opened(_wanted_by(request.node)) as found:
         yield found
 
 
@@ -96,16 +97,32 @@ def tape_factory(pytestconfig: pytest.Config) -> TapeFactory:
     return open_tape
 
 
-def _wanted_by(request: pytest.FixtureRequest) -> Wanted:
-    """Return what the marks of a test ask for: of each argument, what the nearest mark has that gives it."""
+def _wanted_by(item: pytest.Item) -> Wanted:
+    """Return what the marks of a test ask for."""
+    paths, options = _marked(item)
+    return _wanted(item.path.parent, paths or (_default_path(item),), **options)
+
+
+def _marked(item: pytest.Item) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the arguments of a test's marks: of each, what the nearest mark has that gives it."""
     paths: tuple[Any, ...] = ()
     options: dict[str, Any] = {}
-    for mark in request.node.iter_markers("tape"):
+    for mark in item.iter_markers("tape"):
         paths = paths or mark.args
-        options = mark.kwargs | options
-    if not paths:
-        paths = (default_path(request.node.name, request.cls.__name__ if request.cls else None),)
-    return _wanted(request.path.parent, paths, **options)
+        options = {**mark.kwargs, **options}
+    return paths, options
+
+
+def _default_path(item: pytest.Item) -> Path:
+    of: type | None = getattr(item, "cls", None)
+    return default_path(item.name, of.__name__ if of else None)
+
+
+def _note_recording(tapes: OpenTapes, item: pytest.Item) -> None:
+    """Have two tests that would record one cassette, which neither has named, found out."""
+    paths, options = _marked(item)
+    if not paths and options.get("upstream") is not None:
+        tapes.would_record(item.path.parent / _default_path(item), item.nodeid)
 
 
 def _wanted(beside: Path, paths: tuple[str | PathLike[str], ...], **options: Any) -> Wanted:
@@ -156,10 +173,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         elif misses:
             report.sections.append(("tape", _explained(misses)))
     if not report.passed:
-        report.sections += [
-            ("tape", f"{name} is not made, since the test has not passed")
-            for name in tapes.discard_recordings()
-        ]
+        report.sections += [("tape", said) for said in tapes.discard_recordings()]
     return report
 
 
@@ -173,8 +187,12 @@ def _explained(misses: list[str]) -> str:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Note where cassettes may be."""
-    session.config.stash[_TAPES].played.look_in(item.path.parent for item in session.items)
+    """Note where cassettes may be, and what tests would record: also those that another process runs."""
+    tapes = session.config.stash[_TAPES]
+    tapes.played.look_in(item.path.parent for item in session.items)
+    for item in session.items:
+        if "tape" in getattr(item, "fixturenames", ()):
+            _note_recording(tapes, item)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.upstream import Upstream, upstream
 from tests.replay.testing.cassettes import chat
-from tests.replay.testing.project import Project
+from tests.replay.testing.project import HAS_XDIST, Project
 from tests.streams import openai_usage
 from tokentape import cassette
 
@@ -175,3 +175,65 @@ def test_what_cannot_be_added_is_said(tested):
     assert ran.outcomes == {"failed": 1, "error": 1}
     assert "this needs the package 'mitmproxy'" in ran.output
     assert files(tested) == ["test_it.tape"]
+
+
+ONE = """
+    import pytest
+    from client import ask
+
+    @pytest.mark.tape(upstream={upstream!r})
+    def test_it(tape):
+        assert ask(tape.url, {content!r})[0] == 200
+"""
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_tests_of_one_name_do_not_overwrite_what_the_other_records(project, server, processes):
+    if processes > 1 and not HAS_XDIST:
+        pytest.skip("needs pytest-xdist")
+    parallel = ["-n", str(processes)] if processes > 1 else []
+    for name in ("one", "two"):
+        project.write(f"test_{name}.py", ONE.format(upstream=server.url, content=name))
+    ran = project.run("-rE", *parallel)
+    assert ran.outcomes == {"error": 2}, ran.output
+    said = [line for line in ran.output.splitlines() if "test_it.tape is not recorded" in line]
+    assert any("it is also what test_two.py::test_it would record" in line for line in said)
+    assert any(
+        'as in @pytest.mark.tape("tapes/test_two.test_it.tape", upstream="...")' in line for line in said
+    )
+    assert server.seen == []
+    assert files(project) == []
+
+    assert project.run("test_one.py").outcomes == {"passed": 1}  # alone it may, and both replay it
+    ran = project.run(*parallel)
+    assert ran.outcomes == {"passed": 1, "failed": 1}
+    assert "recorded 'one', the request has 'two'" in ran.output
+    assert project.run("--tape-mode", "all", *parallel).outcomes == {"error": 2}
+    assert [b'"one"' in body for body in contents(project)] == [True]
+
+
+def test_faults_are_injected_where_it_is_replayed_and_a_recording_that_needs_them_says_so(project, server):
+    project.write(
+        "test_it.py",
+        f"""
+        import pytest
+        from client import ask
+
+        @pytest.mark.tape(upstream={server.url!r}, faults=["status=500"])
+        def test_it(tape):
+            assert ask(tape.url)[0] == 500
+
+        @pytest.mark.tape(upstream={server.url!r})
+        def test_at_run_time(tape):
+            tape.set_faults(["status=500"])
+            assert ask(tape.url)[0] == 500
+        """,
+    )
+    ran = project.run()
+    assert ran.outcomes == {"failed": 2}
+    said = "is not made, since the test has not passed; faults are injected only where it is replayed"
+    assert ran.output.count(said) == 2
+    assert files(project) == []
+    chat(project.folder / "tapes" / "test_it.tape", "hi")
+    chat(project.folder / "tapes" / "test_at_run_time.tape", "hi")
+    assert project.run().outcomes == {"passed": 2}

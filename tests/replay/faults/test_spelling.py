@@ -85,7 +85,7 @@ def test_what_is_no_text_is_no_fault(found):
         ("slow-start=0s", "expected a time above 0 and up to 1h"),
         ("split=0", "expected a number of bytes from 1 to"),
         ("drop-done=1", "expected drop-done, found 'drop-done=1'"),
-        ("split=1,truncate@event=3", "each fault is a --fault of its own"),
+        ("split=1,truncate@event=3", "each fault stands alone, in a --fault or an item of a list"),
         ("split=1,retry-after=2", "expected retry-after= beside status=, found it beside split"),
         ("split=1,times=0", "times: expected a whole number from 1 on, found 0"),
         ("split=1,nth=x", "nth: expected a whole number"),

@@ -458,13 +458,62 @@ def test_a_mark_has_a_timing_and_a_test_steers_it(project):
 
         @pytest.mark.tape("weather.tape")
         def test_instant(tape):
-            with pytest.raises(ValueError, match="instant"):
+            with pytest.raises(ValueError, match="found instant; give its mark one, as in speed=1"):
                 tape.set_speed(2)
+            with pytest.raises(ValueError, match="expected a positive number"):
+                tape.set_speed(0)
         """,
     )
     chat(project.folder / "weather.tape", "hi")
     ran = project.run()
     assert ran.outcomes == {"passed": 2}, ran.output
+
+
+def test_faults_are_those_of_the_mark_until_the_test_has_others(project):
+    project.write(
+        "test_it.py",
+        """
+        import http.client
+
+        import openai
+        import pytest
+        from client import ask
+
+        pytestmark = pytest.mark.tape("weather.tape", faults=["status=503"], exhausted="cycle")
+
+        @pytest.mark.tape(faults=["status=429,retry-after=0,times=1"])
+        def test_a_retry(tape):
+            client = openai.OpenAI(base_url=tape.base_url, api_key="none", max_retries=1)
+            message = {"role": "user", "content": "hi"}
+            stream = client.chat.completions.create(model="m", stream=True, messages=[message])
+            assert [chunk.choices[0].delta.content for chunk in stream] == ["ih"]
+            assert [seen.status for seen in tape.requests] == [429, 200]
+            assert [fault.times for fault in tape.stats.faults] == [1]
+            assert tape.all_played
+
+        def test_others(tape):
+            assert [str(fault) for fault in tape.faults] == ["status=503"]
+            assert ask(tape.url)[0] == 503
+            tape.set_faults(["truncate@event=1"])
+            with pytest.raises(http.client.IncompleteRead):
+                ask(tape.url)
+            with pytest.raises(ValueError, match="expected a kind of fault"):
+                tape.set_faults(["statu=500"])
+            tape.set_faults([])
+            assert ask(tape.url)[0] == 200 and not tape.faults
+
+        @pytest.mark.tape(faults=[])
+        def test_none(tape):
+            assert ask(tape.url)[0] == 200
+
+        def test_factory(tape_factory):
+            with tape_factory("weather.tape", faults=["status=500"]) as tape:
+                assert ask(tape.url)[0] == 500
+        """,
+    )
+    chat(project.folder / "weather.tape", "hi")
+    ran = project.run()
+    assert ran.outcomes == {"passed": 4}, ran.output
 
 
 def test_budgets_are_from_the_cassette(project):
@@ -519,11 +568,31 @@ def test_a_mark_that_is_none_is_one_line(project):
         @pytest.mark.tape(42)
         def test_path(tape):
             pass
+
+        @pytest.mark.tape("weather.tape", faults=["statu=429"])
+        def test_fault(tape):
+            pass
+
+        @pytest.mark.tape("weather.tape", faults="status=429")
+        def test_no_list(tape):
+            pass
+
+        @pytest.mark.tape("weather.tape", faults=429)
+        def test_number(tape):
+            pass
+
+        def test_factory(tape_factory):
+            with tape_factory("weather.tape", faults=["status=429,split=1"]):
+                pass
         """,
     )
     chat(project.folder / "weather.tape", "hi")
     ran = project.run()
-    assert ran.outcomes == {"error": 7}
+    assert ran.outcomes == {"error": 10, "failed": 1}
+    assert "tape: fault 'statu=429': expected a kind of fault" in ran.output
+    assert "tape: expected a list of faults, found the text 'status=429'; put it in brackets" in ran.output
+    assert "tape: expected a list of faults, found 429" in ran.output
+    assert "tape: fault 'status=429,split=1': expected an option" in ran.output
     assert "found 'user', which does not begin with $" in ran.output
     assert "expected a Timing such as Timing.of(ttft='1s'), found '1s'" in ran.output
     assert "tape: expected str, bytes or os.PathLike object, not int" in ran.output
