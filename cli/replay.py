@@ -38,7 +38,7 @@ from tokentape.replay import Fault, How, Matching, ReplayError, Server, Timing, 
 @on_miss_option
 @fault_options
 @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
-@click.option("--no-control", is_flag=True, help="Do not answer under /-/; with --workers nothing does.")
+@click.option("--no-control", is_flag=True, help="Do not answer under /-/.")
 @click.option(
     "--workers", type=click.IntRange(1), default=1, show_default=True, help="Processes, one for each core."
 )
@@ -111,7 +111,6 @@ def command(
         # A full collection would stop all streams while it looks through every prepared piece.
         gc.collect()
         gc.freeze()
-        control = workers == 1 and not no_control
         reached = reach(listen[0])
         with usage():
             server = Server(
@@ -119,7 +118,7 @@ def command(
                 matching=matching,
                 faults=faults,
                 on_miss=on_miss,
-                control=control,
+                control=not no_control,
                 tls=reached.tls,
                 proxy=reached.proxy,
             )

@@ -25,7 +25,7 @@ from tokentape.replay._stats import Live, Missed, Served, Stats
 from tokentape.replay._timing import Timing, WrongTiming
 from tokentape.replay._workers import Workers
 from tokentape.replay.control._client import Control
-from tokentape.replay.control._steering import Health
+from tokentape.replay.control._steered import Health
 from tokentape.replay.faults import Fault, FaultHits, Scope, WrongFault, parse_fault
 
 __all__ = [

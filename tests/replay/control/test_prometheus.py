@@ -44,7 +44,7 @@ def test_requests_are_counted_by_what_became_of_them(tmp_path):
         ("POST", "/v1/chat/completions", b"unknown"),
         ("GET", "/v1/models", b""),
     ]:
-        of._server._answering.reply_to(request(method, path, body))
+        of.server._answering.reply_to(request(method, path, body))
     assert values(families(of)["tokentape_requests"]) == {
         ("tokentape_requests_total", "served"): 2,
         ("tokentape_requests_total", "missed"): 1,
@@ -55,7 +55,7 @@ def test_requests_are_counted_by_what_became_of_them(tmp_path):
 def test_lateness_is_a_histogram_in_seconds():
     of = steering()
     for late_us in (0, 100, 101, 250_000, 7_000_000):
-        of._server._lateness.add(late_us * 1_000)
+        of.server._lateness.add(late_us * 1_000)
     found = values(families(of)["tokentape_lateness_seconds"])
     buckets = {bound: count for (name, *rest), count in found.items() for bound in rest}
     assert buckets["0.0001"] == 2
