@@ -17,7 +17,7 @@ from tokentape.cassette import authority, counted
 from tokentape.replay._answering import Answering
 from tokentape.replay._certificates import CertificateAuthority
 from tokentape.replay._connection import Connection
-from tokentape.replay._errors import CannotListen, ReplayError
+from tokentape.replay._errors import CannotListen, ReplayError, check_address
 from tokentape.replay._journal import Journal, SeenRequest
 from tokentape.replay._lateness import Lateness
 from tokentape.replay._limits import Limits
@@ -124,8 +124,9 @@ class Server:
         """Accept connections when this returns. Port 0 is a free one, which `address` then has.
 
         If it `shares_port`, other processes of the same user may listen on it too and get some of them.
-        Raises `CannotListen`, with the reason, if the system does not allow it.
+        Raises `CannotListen`, with the reason, if the system does not allow it or the address is none.
         """
+        check_address(host, port)
         self._reception.prepare()
         self._pacer = Pacer(self._lateness, clock=self._clock)
         try:
@@ -177,8 +178,10 @@ class Server:
     def set_speed(self, speed: float) -> None:
         """Play what is left of all answers, and those that come, `speed` times faster than recorded.
 
-        Times that the timing fixes (a TTFT, a pace, a delay) change in the same proportion. Raises
-        ValueError for what is no positive number, and where the timing is "instant", which waits for nothing.
+        What the timing says apart (a TTFT, a pace, a delay, a speed of TTFT or gaps) holds at the timing's
+        speed, and changes in the same proportion: with `Timing(gap_speed=2)` a speed of 3 makes gaps six
+        times as fast. Raises ValueError for what is no positive number, and where the timing is "instant",
+        which waits for nothing.
         """
         speed = parse_factor(speed)
         if self._timing.speed == "instant":
@@ -224,7 +227,11 @@ class Server:
 
     @property
     def speed(self) -> Speed:
-        """How many times faster than recorded answers are played now."""
+        """How many times faster than recorded answers are played now.
+
+        It is the speed of the timing, until another is set. Where the timing has a TTFT, gaps or a pace of
+        their own, these are not counted in it: they are as it says at the timing's speed, and change with it.
+        """
         return self._speed
 
     @property
@@ -296,7 +303,8 @@ class Server:
 
     def relay_control(self, relay: Relay) -> None:
         """Have what comes under `/-/` answered by somebody who knows of all processes. Before `start`."""
-        self._steering = relay
+        if self._with_control:
+            self._steering = relay
 
     def make_room_for_faults(self) -> None:
         """See `Answering.make_room_for_faults`."""

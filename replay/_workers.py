@@ -22,7 +22,7 @@ from typing import Self
 from tokentape.cassette import counted
 from tokentape.replay._channel import Channel
 from tokentape.replay._crew import Crew, callees
-from tokentape.replay._errors import CannotListen, ReplayError
+from tokentape.replay._errors import CannotListen, ReplayError, check_address
 from tokentape.replay._requests import IncomingRequest
 from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
@@ -143,8 +143,9 @@ class Workers:
 def reserved_port(host: str, port: int) -> socket.socket:
     """Return a socket that holds a port which others that share it can listen on; 0 is any that is free.
 
-    Raises `CannotListen` if somebody has it who does not share it with us.
+    Raises `CannotListen` if somebody has it who does not share it with us, or the address is none.
     """
+    check_address(host, port)
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
