@@ -42,7 +42,7 @@ def replayed(
             matching=matching,
             faults=faults,
             on_miss=on_miss,
-            control=serving.control and serving.workers == 1,
+            control=serving.control,
             tls=reached.tls,
             proxy=reached.proxy,
         )

@@ -44,7 +44,7 @@ def serving_options(command: Callable[..., R]) -> Callable[..., R]:
         help="Processes, one for each core.",
     )
     @click.option("--reload", is_flag=True, help="Serve cassettes anew when they change.")
-    @click.option("--no-control", is_flag=True, help="Do not answer under /-/; with --workers nothing does.")
+    @click.option("--no-control", is_flag=True, help="Do not answer under /-/.")
     @reach_options
     @wraps(command)
     def with_serving(

@@ -89,12 +89,24 @@ class Answering:
 
         What counts for the faults in force begins again, too.
         """
-        self._injector = Injector(self._injector.faults)
+        self.start_again()
+        self.forget()
+
+    def start_again(self) -> None:
+        """Do the part of `reset` that is done once for all processes that count together."""
+        self._injector.start_again()
         self._matcher.start_again()
+        self.journal.start_again()
+
+    def forget(self) -> None:
+        """Do the part of `reset` that each of such processes does, after the other one."""
+        self._injector.forget()
         self._gone = ()
         self._misses = Misses()
         self.journal.clear()
         self._models_listed = 0
+        if self._asking is not None:
+            self._asking.reset()
 
     def reply_to(self, request: IncomingRequest) -> Reply:
         """Return what a request is answered with on its connection, and count it."""
@@ -154,6 +166,11 @@ class Answering:
         """Take turns together with processes that are forked from now on."""
         self._matcher.counters.share()
         self._injector.share_counts()
+        self.journal.share_counts()
+
+    def make_room_for_faults(self) -> None:
+        """Have the faults that are set next begin to count from 0, in all processes that count together."""
+        self._injector.make_room()
 
     def miss(self, key: RequestKey, miss: Miss) -> None:
         """Count a request that is refused before anything recorded is looked for."""
@@ -194,6 +211,7 @@ class Answering:
 
     def _unrecorded(self, request: IncomingRequest, key: RequestKey) -> Reply:
         close = not request.keep_alive or request.http_version == "1.0"
+        ending: Ending = "close" if close else "open"
         code = self._matcher.code(key)
         asks = key.method in ("GET", "HEAD") and code == "not_recorded"
         if asks and (self._models or self._asking is None):
@@ -201,7 +219,9 @@ class Answering:
             if (models := listed(path, self.base_path, self._models)) is not None:
                 self._models_listed += 1
                 self.journal.add(key, outcome="models", status=200)
-                return Reply(now=models_response(models, with_body=key.method == "GET", close=close))
+                return Reply(
+                    now=models_response(models, with_body=key.method == "GET", close=close), ending=ending
+                )
         if self._asking is not None and self._asking.takes(code, self._matching):
             before = self._matcher.times_recorded(key)
             self.journal.add(key, outcome="live", status=None)
@@ -218,7 +238,7 @@ class Answering:
             with_body=key.method != "HEAD",
             close=close,
         )
-        return Reply(now=response)
+        return Reply(now=response, ending=ending)
 
     def _learned(self, key: RequestKey) -> int:
         self.learn()

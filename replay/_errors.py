@@ -2,6 +2,8 @@
 
 from typing import Self
 
+_MAX_PORT = 65_535
+
 
 class ReplayError(Exception):
     """The root of all errors of this package; its message is one line for the user."""
@@ -22,6 +24,19 @@ class CannotListen(ReplayError):
             f"cannot listen on {host}:{port}: {reason}; choose another address, "
             "or port 0 for any that is free"
         )
+
+
+def check_address(host: str, port: int) -> None:
+    """Raise `CannotListen` for what systems take otherwise than it was meant, or not at all.
+
+    No host is every address there is for them, which is to be said where it is wanted.
+    """
+    if not host:
+        raise CannotListen(
+            "cannot listen: expected a host such as 127.0.0.1, or 0.0.0.0 for every address, found ''"
+        )
+    if not 0 <= port <= _MAX_PORT:
+        raise CannotListen(f"cannot listen on {host}:{port}: expected a port from 0 to {_MAX_PORT}")
 
 
 class UnusableCertificate(ReplayError):

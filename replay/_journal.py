@@ -8,10 +8,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from tokentape.replay.faults import Fault
+from tokentape.replay.matching._counters import Counters
 from tokentape.replay.matching._request_key import RequestKey
 from tokentape.replay.matching._secrets import printable, shown_target
 
@@ -43,7 +44,9 @@ class SeenRequest:
     faults: tuple[str, ...] = ()
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
+    """A request as it is kept."""
+
     number: int
     unix_ns: int
     method: str
@@ -55,6 +58,7 @@ class _Entry(NamedTuple):
     faults: tuple[Fault, ...]
 
     def shown(self) -> SeenRequest:
+        """Return what is shown of it."""
         return SeenRequest(
             number=self.number,
             unix_ns=self.unix_ns,
@@ -73,8 +77,13 @@ class Journal:
 
     def __init__(self, *, kept: int = _KEPT, wall_clock: Callable[[], int] = time.time_ns) -> None:
         self._wall_clock = wall_clock
-        self._entries: deque[_Entry] = deque(maxlen=kept)
-        self._count = 0
+        self._entries: deque[Entry] = deque(maxlen=kept)
+        self._numbers = Counters(rows=1, exchanges=1)  # `asked` has the number of the last request
+
+    @property
+    def last_number(self) -> int:
+        """The number of the last request, 0 before the first."""
+        return self._numbers.asked[0]
 
     def add(
         self,
@@ -87,11 +96,13 @@ class Journal:
         faults: Iterable[Fault] = (),
     ) -> None:
         """Take in a request. What is to be shown of it is worked out when somebody looks."""
-        self._count += 1
+        with self._numbers.alone:
+            self._numbers.asked[0] += 1
+            number, unix_ns = self._numbers.asked[0], self._wall_clock()
         self._entries.append(
-            _Entry(
-                number=self._count,
-                unix_ns=self._wall_clock(),
+            Entry(
+                number=number,
+                unix_ns=unix_ns,
                 method=key.method,
                 path=key.path[:_MAX_PATH_BYTES],
                 outcome=outcome,
@@ -116,7 +127,31 @@ class Journal:
         later = (entry for entry in self._entries.copy() if entry.number > number)
         return tuple(entry.shown() for entry in islice(later, limit))
 
+    def entries(self, after: int, limit: int, up_to: int) -> list[Entry]:
+        """Return the first so many entries after a number, or the last if it is negative, up to a number."""
+        before = max(after, up_to - _KEPT)  # what others have let go of is not kept longer here
+        known = [entry for entry in self._entries.copy() if before < entry.number <= up_to]
+        return _first_or_last(known, after, limit)
+
+    def share_counts(self) -> None:
+        """Count requests together with processes that are forked from now on."""
+        self._numbers.share()
+
     def clear(self) -> None:
-        """Forget all, and number from 1 again."""
+        """Forget all."""
         self._entries.clear()
-        self._count = 0
+
+    def start_again(self) -> None:
+        """Begin at number 1 again."""
+        self._numbers.clear()
+
+
+def merged(journals: Iterable[Iterable[Entry]], after: int, limit: int) -> list[SeenRequest]:
+    """Return what is shown of the `entries` of journals that number together, for the same arguments."""
+    found = sorted(chain.from_iterable(journals), key=lambda entry: entry.number)
+    return [entry.shown() for entry in _first_or_last(found, after, limit)]
+
+
+def _first_or_last(entries: list[Entry], after: int, limit: int) -> list[Entry]:
+    """Return the last so many entries if `after` is negative, else the first."""
+    return entries[max(len(entries) - limit, 0) :] if after < 0 else entries[:limit]

@@ -16,7 +16,7 @@ from tokentape.replay._serve import Replay, serve
 from tokentape.replay._stats import Live, Missed, Served, Stats
 from tokentape.replay._workers import Workers
 from tokentape.replay.control._client import Control
-from tokentape.replay.control._steering import Health
+from tokentape.replay.control._steered import Health
 from tokentape.replay.faults import Fault, FaultHits, Scope, WrongFault, parse_fault
 from tokentape.replay.live._on_miss import How, OnMiss
 from tokentape.replay.live._recorder_process import CannotRecord

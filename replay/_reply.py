@@ -10,7 +10,14 @@ Ending: TypeAlias = Literal["open", "close", "reset"]
 
 
 class Relayed(Protocol):
-    """An answer that somebody else gives, while the client waits."""
+    """An answer that somebody else gives, while the client waits.
+
+    `stays`: it is gone on with for a client that sends no more, which may still read or may be gone.
+    """
+
+    @property
+    def stays(self) -> bool:
+        """See above."""
 
     def begin(self, write: Callable[[bytes], None], ended: Callable[[Ending], None]) -> None:
         """Give to `write` what comes, and in the end to `ended` what becomes of the connection."""

@@ -138,7 +138,9 @@ def _first_token(exchange: Exchange, pieces: int) -> int:
 
 
 def _name(exchange: Exchange) -> str:
-    return f"{exchange.section_index}/{exchange.number}"
+    """Return what tells an exchange from those of all cassettes, whatever file it lies in."""
+    began = "" if exchange.section is None else f"{exchange.section.wall_ns}/"
+    return f"{began}{exchange.section_index}/{exchange.number}"
 
 
 def _as_far_as_known(timed: list[tuple[int, bytes]], request: Request) -> list[tuple[int, bytes]]:

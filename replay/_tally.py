@@ -6,6 +6,7 @@ Percentiles cannot be added up, so a tally has the distribution of lateness itse
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Self
 
 from tokentape.replay._stats import Live, Missed, Stats
 from tokentape.replay.timing._lateness import Lateness
@@ -27,20 +28,34 @@ class Tally:
     recorded_ns: int = 0
     played_ns: int = 0
 
+    @property
+    def stats(self) -> Stats:
+        """The statistics that these counts make."""
+        known = self.recorded_ns and self.played_ns
+        return replace(
+            self.answered,
+            lateness=self.lateness.summary(),
+            cut_off=self.cut_off,
+            incomplete=self.incomplete,
+            unread=self.unread,
+            speed=self.recorded_ns / self.played_ns if known else None,
+        )
 
-def combined(tallies: Sequence[Tally]) -> Stats:
-    """Return the statistics of servers that share their counts of what was served (see `Counters`)."""
-    if not tallies:
-        return Stats()
+    @property
+    def alone(self) -> Self:
+        """The same without what processes count together: what was served, and what faults have hit."""
+        return replace(self, answered=replace(self.answered, served=(), faults=()))
+
+
+def added_up(tallies: Sequence[Tally]) -> Tally:
+    """Return the counts of servers that count together what was served and hit: the last one says that."""
     lateness = Lateness()
     missed: Counter[tuple[str, str, int]] = Counter()
     for tally in tallies:
         lateness.add_all(tally.lateness)
         for kind in tally.answered.missed:
             missed[kind.method, kind.path, kind.status] += kind.times
-    recorded_ns = sum(tally.recorded_ns for tally in tallies)
-    played_ns = sum(tally.played_ns for tally in tallies)
-    return replace(
+    answered = replace(
         tallies[-1].answered,
         missed=tuple(
             Missed(method=method, path=path, times=times, status=status)
@@ -49,11 +64,15 @@ def combined(tallies: Sequence[Tally]) -> Stats:
         misses=sum(tally.answered.misses for tally in tallies),
         live=_live([tally.answered.live for tally in tallies if tally.answered.live is not None]),
         models_listed=sum(tally.answered.models_listed for tally in tallies),
-        lateness=lateness.summary(),
+    )
+    return Tally(
+        answered=answered,
+        lateness=lateness,
         cut_off=sum(tally.cut_off for tally in tallies),
         incomplete=sum(tally.incomplete for tally in tallies),
         unread=sum(tally.unread for tally in tallies),
-        speed=recorded_ns / played_ns if recorded_ns and played_ns else None,
+        recorded_ns=sum(tally.recorded_ns for tally in tallies),
+        played_ns=sum(tally.played_ns for tally in tallies),
     )
 
 

@@ -3,7 +3,8 @@
 They are forked from the process that has read the cassettes, so these are in memory once, and listen on the
 same port, among which the system spreads connections (SO_REUSEPORT). What was asked for how often is counted
 in memory that all share, so answers take turns as with one process. The first process serves nothing: it
-starts the others, tells them what to do, and adds up what they have counted.
+starts the others, tells them what to do, adds up what they have counted, and answers what comes to any of
+them under `/-/` (see `Crew`).
 
 Invariant: no worker outlives the process that has forked it.
 """
@@ -13,17 +14,21 @@ import logging
 import os
 import signal
 import socket
-from dataclasses import replace
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from tokentape.cassette import counted
-from tokentape.replay._channel import Channel, ChannelClosed
-from tokentape.replay._errors import CannotListen, ReplayError
+from tokentape.replay._channel import Channel
+from tokentape.replay._crew import Crew, callees
+from tokentape.replay._errors import CannotListen, ReplayError, check_address
 from tokentape.replay._stats import Stats
-from tokentape.replay._tally import Tally, combined
+from tokentape.replay._tally import Tally
+from tokentape.replay.control._access import Access
+from tokentape.replay.control._relay import Relay
+from tokentape.replay.control._steering import Steering
+from tokentape.replay.serving._requests import IncomingRequest
 from tokentape.replay.serving._server import Server
 
 _log = logging.getLogger("tokentape.replay")
@@ -44,7 +49,10 @@ class Workers:
         self._processes: list[BaseProcess] = []
         for number in range(1, count + 1):
             self._fork(server, number)
+        self._has_control = server.control_url is not None
         self._channels: dict[int, Channel] = {}
+        self._crew = Crew(server, self._channels)
+        self._steering: asyncio.Future[Steering] | None = None
         self._watching: list[asyncio.Task[None]] = []
         self._holder: socket.socket | None = None
         self._stopping = False
@@ -53,16 +61,18 @@ class Workers:
         """The root, such as http://127.0.0.1:8090."""
         self.base_url = ""
         """What an SDK takes as its base URL."""
-        self.control_url = None
-        """Several processes are not steered."""
-        self._lost = 0
         self.all_lost = asyncio.Event()
         """Set when there is no worker any more."""
 
     @property
     def stats(self) -> Stats:
         """What all workers had done when they stopped."""
-        return replace(combined(self._tallies), lost_workers=self._lost)
+        return self._crew.total(self._tallies).stats
+
+    @property
+    def control_url(self) -> str | None:
+        """See `Server.control_url`."""
+        return f"{self.url}/-/" if self._has_control else None
 
     async def __aenter__(self) -> Self:
         return self
@@ -74,18 +84,20 @@ class Workers:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Accept connections in all processes when this returns. Raises `CannotListen` as `Server.start`."""
+        self._steering = asyncio.get_running_loop().create_future()
         for number, end in enumerate(self._ends, start=1):
-            self._channels[number] = await Channel.over(end, {})
+            self._channels[number] = await Channel.over(end, {"steer": self._steer})
             self._watching.append(asyncio.create_task(self._watch(number)))
         self._holder = reserved_port(host, port)
         port = self._holder.getsockname()[1]
-        self.url, self.base_url = (await self._all("start", host, port))[0]
+        self.url, self.base_url, bound = (await self._crew.all("start", host, port))[0]
+        self._steering.set_result(Steering(self._crew, Access(host, bound)))
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
         """Stop all processes as `Server.stop` does, and take what they have counted."""
         self._stopping = True
         if self._channels and not self._tallies:
-            self._tallies = await self._all("stop", grace_s)
+            self._tallies = await self._crew.all("stop", grace_s)
         for channel in self._channels.values():
             channel.close()
         for end in self._ends:
@@ -95,23 +107,18 @@ class Workers:
         for process in self._processes:
             await asyncio.to_thread(process.join)
 
-    async def _all(self, name: str, *arguments: Any) -> list[Any]:
-        """Have all workers do something, and return what they return, but for those that are lost."""
-        calls = [channel.call(name, *arguments) for channel in self._channels.values()]
-        found = await asyncio.gather(*calls, return_exceptions=True)
-        for each in found:
-            if isinstance(each, BaseException) and not isinstance(each, ChannelClosed):
-                raise each
-        return [each for each in found if not isinstance(each, ChannelClosed)]
+    async def _steer(self, request: IncomingRequest) -> bytes:
+        assert self._steering is not None  # noqa: S101  (it is there before the channels are)
+        return await (await self._steering).response_to(request)
 
     async def _watch(self, number: int) -> None:
         await self._channels[number].closed.wait()
         if self._stopping:
             return
-        self._lost += 1
+        self._crew.lost += 1
         process = self._processes[number - 1]
         await asyncio.to_thread(process.join)
-        left = len(self._processes) - self._lost
+        left = len(self._processes) - self._crew.lost
         _log.error(
             "worker %d (process %s) has ended with %s: %s",
             number,
@@ -136,8 +143,9 @@ class Workers:
 def reserved_port(host: str, port: int) -> socket.socket:
     """Return a socket that holds a port which others that share it can listen on; 0 is any that is free.
 
-    Raises `CannotListen` if somebody has it who does not share it with us.
+    Raises `CannotListen` if somebody has it who does not share it with us, or the address is none.
     """
+    check_address(host, port)
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -163,16 +171,21 @@ def _work(server: Server, end: socket.socket, others: list[socket.socket]) -> No
 
 
 async def _serve(server: Server, end: socket.socket) -> None:
-    async def start(host: str, port: int) -> tuple[str, str]:
+    async def start(host: str, port: int) -> tuple[str, str, tuple[str, ...]]:
         await server.start(host, port, shares_port=True)
-        return server.url, server.base_url
+        return server.url, server.base_url, server.bound_hosts
 
     async def stop(grace_s: float) -> Tally:
         await server.stop(grace_s=grace_s)
-        return server.tally()
+        return server.tally().alone
 
+    async def steer(request: IncomingRequest) -> bytes:
+        response: bytes = await first.call("steer", request)
+        return response
+
+    server.relay_control(Relay(steer))
     async with server:
-        first = await Channel.over(end, {"start": start, "stop": stop})
+        first = await Channel.over(end, {"start": start, "stop": stop, **callees(server)})
         await first.closed.wait()
 
 

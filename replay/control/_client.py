@@ -24,7 +24,8 @@ from msgspec import convert
 from tokentape.replay._errors import ControlError
 from tokentape.replay._journal import SeenRequest
 from tokentape.replay._stats import Stats
-from tokentape.replay.control._steering import PAGE, Health
+from tokentape.replay.control._steered import Health
+from tokentape.replay.control._steering import PAGE
 from tokentape.replay.faults import Faulty
 
 T = TypeVar("T")

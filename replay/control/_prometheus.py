@@ -5,13 +5,14 @@ sets of names and labels are fixed, so that no request can make a new time serie
 """
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 
+from tokentape.replay._tally import Tally
+from tokentape.replay.control._steered import Health
+from tokentape.replay.faults import KINDS, FaultHits
 from tokentape.replay.timing._lateness import Histogram
-
-if TYPE_CHECKING:
-    from tokentape.replay.serving._server import Server
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -19,29 +20,59 @@ _BOUNDS_S = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
 _BOUNDS_NS = tuple(round(bound * 1e9) for bound in _BOUNDS_S)
 
 
-def metrics(server: "Server") -> str:
-    """Return the metrics of a server."""
-    tally = server.tally()
+def metrics(tally: Tally, now: Health) -> str:
+    """Return the metrics of a server that has counted this, and is so now."""
     stats, lateness = tally.answered, tally.lateness.histogram(_BOUNDS_NS)
-    outcomes = {"served": stats.hits, "missed": stats.misses, "models": stats.models_listed}
-    speed = math.inf if server.speed == "instant" else server.speed
+    live = stats.live
+    outcomes = {
+        "served": stats.hits,
+        "missed": stats.misses,
+        "models": stats.models_listed,
+        "live": live.forwarded if live else 0,
+    }
+    failed = live.failed if live else 0
     lines = [
-        *_described("tokentape_requests_total", "counter", "Requests, by what became of them."),
-        *(f'tokentape_requests_total{{outcome="{name}"}} {count}' for name, count in outcomes.items()),
+        *_by("tokentape_requests_total", "Requests, by what became of them.", "outcome", outcomes),
+        *_one("tokentape_live_failed_total", "counter", "Requests asked live and not answered.", failed),
+        *_by("tokentape_fault_hits_total", "Answers that a fault has hit.", "kind", _hits(stats.faults)),
         *_one("tokentape_pieces_sent_total", "counter", "Timed writes of answers.", lateness.pieces),
+        *_one(
+            "tokentape_pieces_held_total", "counter", "Writes that waited for a client.", tally.lateness.held
+        ),
         *_histogram(
             "tokentape_lateness_seconds",
             "From when a piece was due to when the system had its bytes.",
             lateness,
         ),
         *_one("tokentape_cut_off_total", "counter", "Answers that the stop ended early.", tally.cut_off),
-        *_one("tokentape_open_connections", "gauge", "Open connections.", server.connections),
-        *_one("tokentape_running_streams", "gauge", "Connections with an answer on its way.", server.running),
+        *_one("tokentape_unread_total", "counter", "Answers whose client did not read on.", tally.unread),
+        *_one("tokentape_incomplete_total", "counter", "Requests whose rest never came.", tally.incomplete),
+        *_one("tokentape_open_connections", "gauge", "Open connections.", now.connections),
+        *_one("tokentape_running_streams", "gauge", "Connections with an answer on its way.", now.running),
         *_one("tokentape_exchanges", "gauge", "Recorded exchanges.", len(stats.served)),
-        *_one("tokentape_paused", "gauge", "1 while all answers stand still.", int(server.paused)),
-        *_one("tokentape_speed", "gauge", "How many times faster than recorded.", speed),
+        *_one("tokentape_paused", "gauge", "1 while all answers stand still.", int(now.paused)),
+        *_one("tokentape_speed", "gauge", "How many times faster than recorded.", _speed(now)),
+        *_one("tokentape_workers", "gauge", "Processes that serve.", now.workers),
+        *_one("tokentape_lost_workers_total", "counter", "Processes that ended early.", stats.lost_workers),
     ]
     return "\n".join([*lines, ""])
+
+
+def _speed(now: Health) -> float:
+    return math.inf if now.speed == "instant" else now.speed
+
+
+def _hits(faults: Iterable[FaultHits]) -> Mapping[str, int]:
+    """Return how often faults of each kind have hit."""
+    found = Counter(dict.fromkeys(KINDS, 0))
+    for each in faults:
+        found[re.split("[=@,]", each.fault, maxsplit=1)[0]] += each.times
+    return found
+
+
+def _by(name: str, words: str, label: str, counts: Mapping[str, int]) -> Iterable[str]:
+    yield from _described(name, "counter", words)
+    yield from (f'{name}{{{label}="{value}"}} {count}' for value, count in counts.items())
 
 
 def _described(name: str, kind: str, words: str) -> Iterable[str]:

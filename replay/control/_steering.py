@@ -5,45 +5,28 @@ are small. So a server that is watched goes on pacing its streams.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
 
 import msgspec
 
 from tokentape.replay._openai_error import error_response
-from tokentape.replay._reply import Reply
+from tokentape.replay._reply import Ending, Reply
 from tokentape.replay._whole_response import whole_response
 from tokentape.replay.control._access import Access
 from tokentape.replay.control._prometheus import CONTENT_TYPE, metrics
+from tokentape.replay.control._steered import Steered, at_once
 from tokentape.replay.faults import WrongFault
 from tokentape.replay.matching._secrets import printable
 from tokentape.replay.serving._requests import IncomingRequest
-from tokentape.replay.timing._quantities import Speed, parse_factor
-
-if TYPE_CHECKING:
-    from tokentape.replay.serving._server import Server
+from tokentape.replay.timing._quantities import parse_factor
 
 CONTROL = b"/-/"
 PAGE = 100  # items of a list in one answer: what takes a millisecond to make
-_MAX_BODY_BYTES = 64 * 1024
+MAX_BODY_BYTES = 64 * 1024
 _MAX_SHOWN = 100
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Health:
-    """How a server is: how many exchanges it has, connections are open and answers on their way.
-
-    `speed` is how many times faster than recorded answers are played, or "instant".
-    """
-
-    status: Literal["ok"]
-    exchanges: int
-    connections: int
-    running: int
-    paused: bool
-    speed: Speed
 
 
 class _NewSpeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,23 +44,23 @@ class _Refused(Exception):
 
 _Answer: TypeAlias = dict[str, Any] | list[str] | str
 """What is sent as JSON, or a text as it is."""
-_Do: TypeAlias = Callable[[IncomingRequest], _Answer]
+_Do: TypeAlias = Callable[[IncomingRequest], Awaitable[_Answer]]
 
 
 class Steering:
-    """Answers requests under `/-/` for a server that listens."""
+    """Answers requests under `/-/` for what is `steered`."""
 
-    def __init__(self, server: "Server", access: Access) -> None:
-        self._server = server
+    def __init__(self, steered: Steered, access: Access) -> None:
+        self._steered = steered
         self._access = access
         self._paths: Mapping[str, Mapping[str, _Do]] = {
             "/-/health": {"GET": self._health},
             "/-/stats": {"GET": self._stats},
             "/-/metrics": {"GET": self._metrics},
             "/-/requests": {"GET": self._requests},
-            "/-/reset": {"POST": lambda _: self._changed(server.reset)},
-            "/-/pause": {"POST": lambda _: self._changed(server.pause)},
-            "/-/resume": {"POST": lambda _: self._changed(server.resume)},
+            "/-/reset": {"POST": lambda _: self._changed(steered.reset)},
+            "/-/pause": {"POST": lambda _: self._changed(steered.pause)},
+            "/-/resume": {"POST": lambda _: self._changed(steered.resume)},
             "/-/speed": {"PUT": self._set_speed},
             "/-/faults": {
                 "GET": self._faults,
@@ -87,32 +70,24 @@ class Steering:
         }
 
     def reply_to(self, request: IncomingRequest) -> Reply:
-        """Return the answer to a request for a path under `/-/`."""
-        with_body = request.method != "HEAD"
-        close = not request.keep_alive or request.http_version == "1.0"
-        try:
-            answer = self._do(request)
-        except _Refused as refused:
-            response = error_response(
-                refused.status,
-                str(refused),
-                kind="invalid_request_error",
-                code="control",
-                fields=refused.fields,
-                with_body=with_body,
-                close=close,
-            )
-        else:
-            response = whole_response(
-                200,
-                (answer if isinstance(answer, str) else json.dumps(answer) + "\n").encode(),
-                content_type=CONTENT_TYPE if isinstance(answer, str) else "application/json",
-                with_body=with_body,
-                close=close,
-            )
-        return Reply(now=response)
+        """Return the answer to a request for a path under `/-/`, of a server that is alone."""
+        return Reply(now=at_once(self.response_to(request)), ending=ending_of(request))
 
-    def _do(self, request: IncomingRequest) -> _Answer:
+    async def response_to(self, request: IncomingRequest) -> bytes:
+        """Return the whole response to a request for a path under `/-/`."""
+        try:
+            answer = await self._do(request)
+        except _Refused as refused:
+            return refusal(request, refused.status, str(refused), *refused.fields)
+        return whole_response(
+            200,
+            (answer if isinstance(answer, str) else json.dumps(answer) + "\n").encode(),
+            content_type=CONTENT_TYPE if isinstance(answer, str) else "application/json",
+            with_body=request.method != "HEAD",
+            close=ending_of(request) == "close",
+        )
+
+    async def _do(self, request: IncomingRequest) -> _Answer:
         if reason := self._access.why_not(request):
             raise _Refused(403, reason)
         path = request.target.partition(b"?")[0].decode("latin-1")
@@ -126,73 +101,87 @@ class Steering:
             raise _Refused(
                 405, f"{path}: expected {allowed}, found {printable(request.method)}", f"allow: {allowed}"
             )
-        if len(request.body) > _MAX_BODY_BYTES:
-            raise _Refused(413, f"{path}: expected a body of at most {_MAX_BODY_BYTES} bytes")
-        return do(request)
+        if len(request.body) > MAX_BODY_BYTES:
+            raise _Refused(413, f"{path}: expected a body of at most {MAX_BODY_BYTES} bytes")
+        try:
+            return await do(request)
+        except TimeoutError:
+            raise _Refused(
+                503, f"{path}: expected every worker to answer soon, found one that does not"
+            ) from None
 
-    def _health(self, request: IncomingRequest) -> _Answer:
+    async def _health(self, request: IncomingRequest) -> _Answer:
         _numbers(request)
-        return asdict(self._now())
+        return await self._now()
 
-    def _stats(self, request: IncomingRequest) -> _Answer:
+    async def _stats(self, request: IncomingRequest) -> _Answer:
         page = _numbers(request, offset=0, limit=PAGE)
-        stats = self._server.stats.as_json(offset=page["offset"], limit=min(page["limit"], PAGE))
-        return {"now": asdict(self._now()), **stats}
+        tally = await self._steered.tally()
+        stats = tally.stats.as_json(offset=page["offset"], limit=min(page["limit"], PAGE))
+        return {"now": await self._now(), **stats}
 
-    def _metrics(self, request: IncomingRequest) -> _Answer:
+    async def _metrics(self, request: IncomingRequest) -> _Answer:
         _numbers(request)
-        return metrics(self._server)
+        return metrics(await self._steered.tally(), await self._steered.health())
 
-    def _requests(self, request: IncomingRequest) -> _Answer:
+    async def _requests(self, request: IncomingRequest) -> _Answer:
         asked = _numbers(request, after=-1, limit=PAGE)
-        after, limit = asked["after"], min(asked["limit"], PAGE)
-        journal = self._server.journal
-        found = journal.last(limit) if after < 0 else journal.after(after, limit)
+        found = await self._steered.requests(asked["after"], min(asked["limit"], PAGE))
         return {"requests": [asdict(each) for each in found]}
 
-    def _set_speed(self, request: IncomingRequest) -> _Answer:
+    async def _set_speed(self, request: IncomingRequest) -> _Answer:
         try:
             speed = parse_factor(msgspec.json.decode(request.body, type=_NewSpeed).speed)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
             raise _Refused(400, f'/-/speed: expected a body such as {{"speed": 2}}: {error}') from None
         try:
-            self._server.set_speed(speed)
+            await self._steered.set_speed(speed)
         except ValueError as error:
             raise _Refused(409, f"/-/speed: {error}") from None
-        return asdict(self._now())
+        return await self._now()
 
-    def _faults(self, request: IncomingRequest) -> _Answer:
+    async def _faults(self, request: IncomingRequest) -> _Answer:
         _numbers(request)
-        return [str(fault) for fault in self._server.faults]
+        return [*await self._steered.faults()]
 
-    def _set_faults(self, request: IncomingRequest) -> _Answer:
+    async def _set_faults(self, request: IncomingRequest) -> _Answer:
         try:
             faults = msgspec.json.decode(request.body, type=list[str])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise _Refused(400, f'/-/faults: expected a body such as ["truncate@event=5"]: {error}') from None
-        return self._have_faults(faults)
+        return await self._have_faults(faults)
 
-    def _have_faults(self, faults: Iterable[str]) -> _Answer:
+    async def _have_faults(self, faults: Sequence[str]) -> _Answer:
         try:
-            self._server.set_faults(faults)
+            await self._steered.set_faults(faults)
         except WrongFault as error:
             raise _Refused(400, f"/-/faults: {error}") from None
-        return [str(fault) for fault in self._server.faults]
+        return [*await self._steered.faults()]
 
-    def _changed(self, change: Callable[[], None]) -> _Answer:
-        change()
-        return asdict(self._now())
+    async def _changed(self, change: Callable[[], Awaitable[None]]) -> _Answer:
+        await change()
+        return await self._now()
 
-    def _now(self) -> Health:
-        server = self._server
-        return Health(
-            status="ok",
-            exchanges=server.exchanges,
-            connections=server.connections,
-            running=server.running,
-            paused=server.paused,
-            speed=server.speed,
-        )
+    async def _now(self) -> dict[str, Any]:
+        return asdict(await self._steered.health())
+
+
+def ending_of(request: IncomingRequest) -> Ending:
+    """Return what becomes of the connection after the answer to a request."""
+    return "close" if not request.keep_alive or request.http_version == "1.0" else "open"
+
+
+def refusal(request: IncomingRequest, status: int, message: str, *fields: str) -> bytes:
+    """Return the response to a request that is not done, with a line that says why."""
+    return error_response(
+        status,
+        message,
+        kind="invalid_request_error",
+        code="control",
+        fields=fields,
+        with_body=request.method != "HEAD",
+        close=ending_of(request) == "close",
+    )
 
 
 def _numbers(request: IncomingRequest, **known: int) -> dict[str, int]:

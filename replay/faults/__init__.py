@@ -27,10 +27,11 @@ from tokentape.replay.faults._effects import (
 )
 from tokentape.replay.faults._fault import Fault, Faulty, Scope
 from tokentape.replay.faults._injector import Injector, inject_all
-from tokentape.replay.faults._spelling import WrongFault, faults_of, parse_fault
+from tokentape.replay.faults._spelling import KINDS, WrongFault, faults_of, parse_fault
 from tokentape.replay.faults._unframed import Unframed, unframed
 
 __all__ = [
+    "KINDS",
     "DropDone",
     "Dup",
     "Effect",

@@ -49,24 +49,24 @@ class FaultHits:
 class Choosing:
     """Chooses among faults for one request after the other.
 
-    Processes that are forked after `share` choose together, as one would.
+    It counts in `counters`, if there are any: those who share them choose together, as one would.
     """
 
-    def __init__(self, faults: Iterable[Fault]) -> None:
+    def __init__(self, faults: Iterable[Fault], counters: Counters | None = None) -> None:
         self.faults = tuple(faults)
+        count = len(self.faults)
         # `asked`: how many requests were in the scope of each; `served`: how many it has hit, or is about to
-        self._counters = Counters(rows=len(self.faults), exchanges=len(self.faults))
+        self._counters = counters or Counters(rows=count, exchanges=count)
 
     @property
     def hits(self) -> tuple[FaultHits, ...]:
         """How often each fault has hit, in their order; from any thread."""
-        counted = zip(self.faults, [*self._counters.served], strict=True)
+        counted = zip(self.faults, self._counters.served[: len(self.faults)], strict=True)
         return tuple(FaultHits(fault=str(fault), times=times) for fault, times in counted)
 
-    def share(self) -> None:
-        """Count together with processes that are forked from now on."""
-        if self.faults:
-            self._counters.share()
+    def start_again(self) -> None:
+        """Count from 0 again."""
+        self._counters.clear()
 
     def due(self, asked: Asked) -> list[int]:
         """Count a request and a hit of each fault that is to hit it; return the positions of these."""

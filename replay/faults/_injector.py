@@ -1,5 +1,8 @@
 """The faults that are in force: chosen for each request, injected into its answer, and counted.
 
+Processes that count together have two banks of counters, which faults that follow each other use in turn:
+while one process has the new faults and another still the old ones, each counts its own.
+
 Invariant: what has hit stays counted for as long as the replay runs, also when it is not in force any more.
 """
 
@@ -10,8 +13,11 @@ from tokentape.replay._wire import Answer
 from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits, in_scope
 from tokentape.replay.faults._fault import Fault, Faulty
 from tokentape.replay.faults._injecting import Injected, inject
-from tokentape.replay.faults._spelling import faults_of
+from tokentape.replay.faults._spelling import WrongFault, faults_of
+from tokentape.replay.matching._counters import Counters
 from tokentape.replay.matching._request_key import RequestKey
+
+_SHARED = 4_096  # faults that processes can count together
 
 
 class Injector:
@@ -20,6 +26,7 @@ class Injector:
     def __init__(self, faults: Iterable[Faulty] = ()) -> None:
         self._choosing = Choosing(faults_of(faults))
         self._earlier: Counter[str] = Counter()
+        self._banks: tuple[Counters, Counters] | None = None  # the first is in use
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -39,13 +46,38 @@ class Injector:
 
         Raises `WrongFault`, and changes nothing, if one makes no sense.
         """
-        choosing = Choosing(faults_of(faults))
+        given = faults_of(faults)
+        if self._banks is not None and len(given) > len(self._banks[0].served):
+            raise WrongFault(f"expected at most {len(self._banks[0].served)} faults, found {len(given)}")
         self._earlier.update({each.fault: each.times for each in self._choosing.hits if each.times})
-        self._choosing = choosing
+        if self._banks is not None:
+            self._banks = self._banks[::-1]
+        self._choosing = Choosing(given, self._banks and self._banks[0])
+
+    def start_again(self) -> None:
+        """Begin to count from 0 again what the faults in force count."""
+        self._choosing.start_again()
+
+    def forget(self) -> None:
+        """Forget what has hit and is not in force any more."""
+        self._earlier.clear()
 
     def share_counts(self) -> None:
-        """Count together with processes that are forked from now on."""
-        self._choosing.share()
+        """Count together with processes that are forked from now on.
+
+        Each of them is then to have the same faults, one set after the other. Before the first of them has
+        new ones, one process is to `make_room`.
+        """
+        size = max(_SHARED, len(self.faults))
+        self._banks = Counters(rows=size, exchanges=size), Counters(rows=size, exchanges=size)
+        for bank in self._banks:
+            bank.share()
+        self._choosing = Choosing(self.faults, self._banks[0])
+
+    def make_room(self) -> None:
+        """Have the faults that come next begin to count from 0."""
+        if self._banks is not None:
+            self._banks[1].clear()
 
     def inject(self, answer: Answer, key: RequestKey, *, at_once: bool) -> Injected | None:
         """Return the answer to a request with the faults that hit it, and count these; None if none does.

@@ -170,6 +170,8 @@ _KINDS = {
     "slow-start": _Kind(SlowStart, "slow-start=5s", _SPAN),
     "error-event": _Kind(ErrorEvent, "error-event@event=3", units=_EVENT),
 }
+KINDS = tuple(_KINDS)
+"""What a spelling may begin with."""
 _SCOPE = {
     "model": _Value("model", lambda _, text: text),
     "path": _Value("path", lambda _, text: text),

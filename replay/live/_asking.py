@@ -69,6 +69,10 @@ class Asking:
             recorder_failure=None if failure is None else str(failure),
         )
 
+    def reset(self) -> None:
+        """Count from 0 again. What the recorder has failed at stays failed."""
+        self._forwarded = self._failed = self._recorded = 0
+
     def check_not_at(self, host: str, port: int) -> None:
         """Raise `CannotListen` if the API's address is this one: every request would come back."""
         if self._upstream.port == port and self._upstream.host in (host, "localhost"):

@@ -37,6 +37,8 @@ class LiveCall(asyncio.Protocol):
     client.
     """
 
+    stays = False  # it costs
+
     def __init__(
         self,
         request: IncomingRequest,

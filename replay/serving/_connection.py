@@ -126,10 +126,10 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Stay open while busy: a client that sends no more may still read (RFC 9112, 9.6).
 
-        A live answer costs: it is not gone on with for a client that may well be gone.
+        An answer of the API costs: it is not gone on with for a client that may well be gone.
         """
         self._takes_requests = False
-        if self._live is not None:
+        if self._live is not None and not self._live.stays:
             self._halt_live()
             return False
         return self.busy
@@ -210,6 +210,9 @@ class Connection(asyncio.Protocol):
             self._pacer.play(stream)
         else:
             self._write(reply.now)
+            if reply.ending != "open":  # as the answer says: what follows it is not read
+                self._takes_requests = False
+                self._waiting.clear()
 
     def _live_ended(self, ending: Ending) -> None:
         self._live = None

@@ -81,14 +81,16 @@ class Proxying:
         key = request_key(request.method, request.target, b"")
         if key.authority and key.host in self._answering.hosts:
             return self._answering.reply_to(replace(request, scheme=key.scheme, authority=key.authority))
+        close = not request.keep_alive or request.http_version == "1.0"
         shown = f"{key.scheme}://{key.host}".encode() if key.authority else b""
         return Reply(
             now=self._refusal(
                 RequestKey(method=key.method, path=shown + key.path, body=b""),
                 of_proxy=bool(key.authority),
                 with_body=key.method != "HEAD",
-                close=not request.keep_alive or request.http_version == "1.0",
-            )
+                close=close,
+            ),
+            ending="close" if close else "open",
         )
 
     def _inside(self, authority: str, came: bytes) -> Stage:

@@ -115,6 +115,7 @@ class Reception:
 
 
 def _not_over_tls(request: IncomingRequest) -> Reply:
+    close = not request.keep_alive or request.http_version == "1.0"
     return Reply(
         now=error_response(
             400,
@@ -122,8 +123,9 @@ def _not_over_tls(request: IncomingRequest) -> Reply:
             kind="invalid_request_error",
             code="expected_tls",
             with_body=request.method != "HEAD",
-            close=not request.keep_alive or request.http_version == "1.0",
-        )
+            close=close,
+        ),
+        ending="close" if close else "open",
     )
 
 

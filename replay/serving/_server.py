@@ -15,13 +15,15 @@ from typing import Self
 
 from tokentape.cassette import authority, counted
 from tokentape.replay._answering import Answering
-from tokentape.replay._errors import CannotListen, ReplayError
+from tokentape.replay._errors import CannotListen, ReplayError, check_address
 from tokentape.replay._journal import Journal, SeenRequest
 from tokentape.replay._load import Recorded, Repertoire
 from tokentape.replay._reply import Reply
 from tokentape.replay._stats import Stats
-from tokentape.replay._tally import Tally, combined
+from tokentape.replay._tally import Tally
 from tokentape.replay.control._access import Access
+from tokentape.replay.control._relay import Relay
+from tokentape.replay.control._steered import Alone
 from tokentape.replay.control._steering import CONTROL, Steering
 from tokentape.replay.faults import Fault, Faulty
 from tokentape.replay.live._asking import Asking
@@ -86,7 +88,7 @@ class Server:
         self._records = on_miss is not None and on_miss.how == "record"
         self._with_control = control
         self._warn_of_hidden(repertoire)
-        self._steering: Steering | None = None
+        self._steering: Steering | Relay | None = None
         self._cut_off = 0
         self._reception = Reception(
             self._answering,
@@ -107,6 +109,8 @@ class Server:
         self._stopping = False
         self._nothing_open = asyncio.Event()
         self._address = ("", 0)
+        self.bound_hosts: tuple[str, ...] = ()
+        """The addresses that are listened on, once it is started."""
 
     async def __aenter__(self) -> Self:
         return self
@@ -120,8 +124,9 @@ class Server:
         """Accept connections when this returns. Port 0 is a free one, which `address` then has.
 
         If it `shares_port`, other processes of the same user may listen on it too and get some of them.
-        Raises `CannotListen`, with the reason, if the system does not allow it.
+        Raises `CannotListen`, with the reason, if the system does not allow it or the address is none.
         """
+        check_address(host, port)
         self._reception.prepare()
         self._pacer = Pacer(self._lateness, clock=self._clock)
         try:
@@ -133,10 +138,11 @@ class Server:
             raise CannotListen.because(host, port, error) from None
         addresses = [each.getsockname()[:2] for each in self._listener.sockets]
         self._address = addresses[0]
+        self.bound_hosts = tuple(bound for bound, _ in addresses)
         if self._asking is not None:
             self._asking.check_not_at(*self._address)
-        if self._with_control:
-            self._steering = Steering(self, Access(host, [bound for bound, _ in addresses]))
+        if self._with_control and self._steering is None:
+            self._steering = Steering(Alone(self), Access(host, self.bound_hosts))
         self._rounds.start()
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
@@ -149,7 +155,7 @@ class Server:
             connection.finish()
         if grace_s > 0:
             await self._all_closed(grace_s)
-        self._cut_off += sum(connection.busy for connection in self._connections)
+        self._cut_off += self.running
         for connection in [*self._connections]:
             connection.abort()
         await self._all_closed(None)
@@ -172,8 +178,10 @@ class Server:
     def set_speed(self, speed: float) -> None:
         """Play what is left of all answers, and those that come, `speed` times faster than recorded.
 
-        Times that the timing fixes (a TTFT, a pace, a delay) change in the same proportion. Raises
-        ValueError for what is no positive number, and where the timing is "instant", which waits for nothing.
+        What the timing says apart (a TTFT, a pace, a delay, a speed of TTFT or gaps) holds at the timing's
+        speed, and changes in the same proportion: with `Timing(gap_speed=2)` a speed of 3 makes gaps six
+        times as fast. Raises ValueError for what is no positive number, and where the timing is "instant",
+        which waits for nothing.
         """
         speed = parse_factor(speed)
         if self._timing.speed == "instant":
@@ -196,8 +204,18 @@ class Server:
         What counts for the faults in force begins again, too. Answers on their way go on; speed and pause
         stay as they are.
         """
-        self._answering.reset()
+        self.start_again()
+        self.forget()
+
+    def start_again(self) -> None:
+        """Do the part of `reset` that is done once for all processes that count together."""
+        self._answering.start_again()
+
+    def forget(self) -> None:
+        """Do the part of `reset` that each of such processes does, after the other one."""
+        self._answering.forget()
         self._lateness.clear()
+        self._rounds.ended.clear()
         self._cut_off = 0
         if self._pacer is not None:
             self._pacer.recorded_ns = self._pacer.played_ns = 0
@@ -209,7 +227,11 @@ class Server:
 
     @property
     def speed(self) -> Speed:
-        """How many times faster than recorded answers are played now."""
+        """How many times faster than recorded answers are played now.
+
+        It is the speed of the timing, until another is set. Where the timing has a TTFT, gaps or a pace of
+        their own, these are not counted in it: they are as it says at the timing's speed, and change with it.
+        """
         return self._speed
 
     @property
@@ -245,7 +267,9 @@ class Server:
     @property
     def running(self) -> int:
         """How many connections have an answer on its way."""
-        return sum(connection.busy for connection in [*self._connections])
+        busy = sum(connection.busy for connection in [*self._connections])
+        # what is asked under /-/ waits only for other processes, as long as they take to say what they do
+        return busy - (self._steering.under_way if isinstance(self._steering, Relay) else 0)
 
     @property
     def explanations(self) -> tuple[str, ...]:
@@ -265,18 +289,26 @@ class Server:
     @property
     def stats(self) -> Stats:
         """What was done so far."""
-        return combined([self.tally()])
+        return self.tally().stats
 
     def share_counts(self) -> None:
         """Take turns together with the servers of processes that are forked from now on.
 
-        What comes under `/-/` would steer one process of them: there is no control then. Raises `ReplayError`
+        What comes under `/-/` would steer one process of them: see `relay_control`. Raises `ReplayError`
         where what is missed is recorded: the others would not know of it.
         """
         if self._records:
             raise ReplayError("expected one process where what is missed is recorded, found several")
-        self._with_control = False
         self._answering.share_counts()
+
+    def relay_control(self, relay: Relay) -> None:
+        """Have what comes under `/-/` answered by somebody who knows of all processes. Before `start`."""
+        if self._with_control:
+            self._steering = relay
+
+    def make_room_for_faults(self) -> None:
+        """See `Answering.make_room_for_faults`."""
+        self._answering.make_room_for_faults()
 
     def tally(self) -> Tally:
         """Return what was counted so far, to be added to what other processes have counted."""

@@ -37,7 +37,7 @@ def test_every_command_and_program_works_as_printed(tmp_path: Path, home: dict[s
 
 def test_the_document_has_a_row_for_every_path_method_and_metric():
     of = steering()
-    for path, methods in of._paths.items():
+    for path, methods in of.steering._paths.items():
         for method in methods:
             assert f"| `{method} {path}` |" in DOCUMENT
     metrics = ask(of, "GET", "/-/metrics").body.decode()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.replay.recordings import connected, exchange, post, read_until, tape
 from tokentape.replay import serve
-from tokentape.replay._journal import Journal
+from tokentape.replay._journal import Journal, merged
 from tokentape.replay.matching._request_key import request_key
 
 KEY = request_key("POST", b"/v1/chat/completions", b"{}")
@@ -40,6 +40,7 @@ def test_after_it_was_cleared_numbers_begin_again():
     made = Journal()
     made.add(KEY, outcome="models", status=200)
     made.clear()
+    made.start_again()
     assert made.all() == ()
     made.add(KEY, outcome="missed", status=404, explanation="nothing like it")
     assert numbers(made.all()) == [1]
@@ -130,3 +131,35 @@ def test_it_says_which_faults_hit_an_answer_and_what_they_made_of_its_status(tmp
             (200, ("drop-done,nth=2", "dup@event=1,nth=2")),
             (200, ()),
         ]
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 30, 1_000, 1_100])
+def test_journals_that_number_together_are_read_as_one(count):
+    """As if all had come to one: each page of it, from any number, and its last ones."""
+    together = [Journal() for _ in range(3)]
+    for each in together[1:]:
+        each._numbers = together[0]._numbers  # as the memory that processes share
+    one = Journal()
+    for number in range(count):
+        for made in (one, together[number * number % 3]):
+            made.add(KEY, outcome="served", status=number, source="a.tape, exchange 0")
+
+    def page(after, limit):
+        return merged((each.entries(after, limit, count) for each in together), after, limit)
+
+    def shown(found):
+        return [(each.number, each.status) for each in found]
+
+    assert shown(page(-1, 5_000)) == shown(one.all())
+    assert shown(page(-1, 4)) == shown(one.last(4))
+    for after in {0, 1, 5, 99, 100, 101, count - 1, count, count + 1} - {-1}:
+        for limit in (0, 1, 3, 5_000):
+            assert shown(page(after, limit)) == shown(one.after(after, limit))
+
+
+def test_what_came_while_others_were_asked_waits_for_the_next_page():
+    made = Journal()
+    for _ in range(5):
+        made.add(KEY, outcome="models", status=200)
+    assert [each.number for each in made.entries(1, 10, 3)] == [2, 3]
+    assert [each.number for each in made.entries(-1, 2, 3)] == [2, 3]

@@ -1,5 +1,5 @@
 from tokentape.replay import LatenessSummary, Missed, Served, Stats
-from tokentape.replay._tally import Tally, combined
+from tokentape.replay._tally import Tally, added_up
 from tokentape.replay.timing._lateness import Lateness
 
 
@@ -21,7 +21,7 @@ def test_percentiles_are_those_of_all_pieces_together():
     ]
     for tally in tallies:
         tally.lateness.held = 2
-    assert combined(tallies).lateness == LatenessSummary(
+    assert added_up(tallies).stats.lateness == LatenessSummary(
         pieces=100, p50_ns=49_000, p99_ns=1_008_000, max_ns=1_009_000, held=4
     )
 
@@ -30,7 +30,7 @@ def test_what_each_has_counted_is_added_and_what_they_share_is_not():
     served = (Served(method="POST", path="/a", status=200, source="a", times=5),)
     first = Stats(served=served, missed=(missed("/b", 1), missed("/c", 2)), misses=3, models_listed=1)
     second = Stats(served=served, missed=(missed("/c", 4),), misses=4, models_listed=2)
-    found = combined(
+    found = added_up(
         [
             Tally(answered=first, lateness=lateness(), cut_off=1, unread=1, recorded_ns=10, played_ns=20),
             Tally(
@@ -43,7 +43,7 @@ def test_what_each_has_counted_is_added_and_what_they_share_is_not():
                 played_ns=60,
             ),
         ]
-    )
+    ).stats
     assert found == Stats(
         served=served,
         missed=(missed("/b", 1), missed("/c", 6)),
@@ -54,7 +54,3 @@ def test_what_each_has_counted_is_added_and_what_they_share_is_not():
         incomplete=3,
         speed=0.5,
     )
-
-
-def test_without_any_there_is_nothing():
-    assert combined([]) == Stats()

@@ -1,6 +1,7 @@
 import gzip
 
 import pytest
+from msgspec.structs import replace
 
 from tests.replay.recordings import MS, SSE_HEADERS, as_exchange, exchange
 from tokentape.replay import _wire
@@ -229,3 +230,18 @@ def test_http_10_gets_a_body_with_a_length_as_it_is():
     found = answer(headers=((b"Content-Length", b"4"),), pieces=((2, b"2\r\na"),)).for_http10()
     assert fields(found) == [b"Content-Length: 4", b"connection: close"]
     assert found[1:] == ((2 * MS, b"2\r\na"),)
+
+
+def test_exchanges_of_different_recordings_have_different_names():
+    """By which jitter tells them apart. Where a file lies, and what it is called, does not matter."""
+
+    def name(number=0, **changed):
+        found = as_exchange(exchange(number))
+        for field, value in changed.items():
+            setattr(found, field, value)
+        return _wire.script(found).name
+
+    other = replace(as_exchange(exchange()).section, wall_ns=5)
+    names = [name(), name(1), name(section_index=1), name(section=other), name(section=None)]
+    assert len({*names}) == len(names)
+    assert name() == name()

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from tokentape.replay import Repertoire, Server, load
 from tokentape.replay.control._access import Access
+from tokentape.replay.control._steered import Alone
 from tokentape.replay.control._steering import Steering
 from tokentape.replay.serving._requests import IncomingRequest
 
@@ -37,13 +38,19 @@ def request(method="GET", target="/-/health", body=b"", *, headers=OWN_HOST, ver
     )
 
 
+class Steered(NamedTuple):
+    server: Server
+    steering: Steering
+
+
 def steering(path=None, speed=1.0):
-    """What answers for a server that does not listen."""
-    return Steering(Server(load(path, speed=speed) if path else Repertoire(recorded=())), LOOPBACK)
+    """What answers for a server that does not listen, and that server."""
+    server = Server(load(path, speed=speed) if path else Repertoire(recorded=()))
+    return Steered(server, Steering(Alone(server), LOOPBACK))
 
 
 def ask(of, *arguments, **options):
-    reply = of.reply_to(request(*arguments, **options))
+    reply = of.steering.reply_to(request(*arguments, **options))
     assert not reply.parts
     head, _, body = reply.now.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")

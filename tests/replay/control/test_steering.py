@@ -91,7 +91,7 @@ def test_a_body_that_makes_no_sense_is_400_in_one_line_and_changes_nothing(path,
     assert path in found.error
     assert "expected" in found.error
     assert "\n" not in found.error
-    assert of._server.speed == 1.0
+    assert of.server.speed == 1.0
     assert ask(of, "GET", "/-/faults").json == ["truncate@event=7"]
 
 
@@ -138,15 +138,16 @@ def test_health_says_what_there_is_and_what_runs(tmp_path):
         "running": 0,
         "paused": False,
         "speed": 1.0,
+        "workers": 1,
     }
 
 
 def test_stats_are_what_the_command_prints_at_its_end_and_what_runs_now(tmp_path):
     of = steering(tape(tmp_path / "a.tape", exchange(0), exchange(1, body=b"x")))
-    asked(of._server, b"x", b"x", b"unknown")
+    asked(of.server, b"x", b"x", b"unknown")
     found = ask(of, "GET", "/-/stats").json
     assert found.pop("now") == ask(of).json
-    assert found == json.loads(served_json(of._server.stats))
+    assert found == json.loads(served_json(of.server.stats))
     assert (found["hits"], found["misses"], found["exchanges"], found["never_played"]) == (2, 1, 2, 1)
 
 
@@ -158,14 +159,14 @@ def test_pages_of_stats_have_every_exchange_once(tmp_path, count):
     while page := ask(of, "GET", f"/-/stats?offset={len(rows)}&limit=100000").json["served"]:
         assert len(page) <= PAGE
         rows += page
-    assert rows == json.loads(served_json(of._server.stats))["served"]
+    assert rows == json.loads(served_json(of.server.stats))["served"]
     assert len(rows) == count + 1
     assert ask(of, "GET", "/-/stats?limit=3").json["served"] == rows[:3]
 
 
 def test_the_journal_comes_in_pages_from_the_end_or_after_a_number(tmp_path):
     of = steering(tape(tmp_path / "a.tape", exchange(body=b"known")))
-    asked(of._server, *[b"known"] * (PAGE + 20))
+    asked(of.server, *[b"known"] * (PAGE + 20))
     numbers = [each["number"] for each in ask(of, "GET", "/-/requests").json["requests"]]
     assert numbers == list(range(21, PAGE + 21))
     for query, expected in [("limit=2", [119, 120]), ("after=0&limit=2", [1, 2]), ("after=119", [120])]:
@@ -178,7 +179,7 @@ def test_the_journal_explains_a_miss_and_hides_its_secret(tmp_path):
     secret = "sk-" + "a1" * 12
     of = steering(tape(tmp_path / "a.tape", exchange()))
     body = b'{"model":"m","stream":false,"api_key":"%s"}' % secret.encode()
-    asked(of._server, body, path=f"/v1?key={secret}")
+    asked(of.server, body, path=f"/v1?key={secret}")
     found = ask(of, "GET", "/-/requests")
     (seen,) = found.json["requests"]
     assert (seen["outcome"], seen["status"], seen["path"]) == ("missed", 404, "/v1?key=[hidden]")
@@ -193,9 +194,9 @@ def test_faults_are_set_said_and_taken_away():
         "truncate@event=5,times=1",
         "drop-done",
     ]
-    assert [str(fault) for fault in of._server.faults] == ["truncate@event=5,times=1", "drop-done"]
+    assert [str(fault) for fault in of.server.faults] == ["truncate@event=5,times=1", "drop-done"]
     assert ask(of, "DELETE", "/-/faults").json == []
-    assert of._server.faults == ()
+    assert of.server.faults == ()
 
 
 def test_what_is_asked_here_is_neither_counted_nor_kept(tmp_path):
@@ -204,7 +205,7 @@ def test_what_is_asked_here_is_neither_counted_nor_kept(tmp_path):
         for method in methods - {"POST", "PUT"}:
             ask(of, method, path)
     ask(of, "GET", "/-/nothing")
-    assert (of._server.stats.hits, of._server.stats.misses, of._server.requests) == (0, 0, ())
+    assert (of.server.stats.hits, of.server.stats.misses, of.server.requests) == (0, 0, ())
 
 
 @pytest.mark.parametrize("options", [{"keep_alive": False}, {"version": "1.0"}])
@@ -222,9 +223,9 @@ def test_answers_are_bounded_however_much_was_served_and_seen(tmp_path, caplog):
         for number in range(3 * PAGE)
     ]
     of = steering(tape(tmp_path / "a.tape", *exchanges))
-    asked(of._server, *(b'{"n":%d}' % number for number in range(3 * PAGE)), path=long)
+    asked(of.server, *(b'{"n":%d}' % number for number in range(3 * PAGE)), path=long)
     wide = {f"field{number}": "千" * 1_000 for number in range(100)}
     for number in range(3 * PAGE):
-        asked(of._server, json.dumps(wide | {"n": -number}).encode(), path=f"{long}{number}")
+        asked(of.server, json.dumps(wide | {"n": -number}).encode(), path=f"{long}{number}")
     for target in ("/-/stats", "/-/requests", "/-/metrics"):
         assert len(ask(of, "GET", target).body) < PAGE * 20_000

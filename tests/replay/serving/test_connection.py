@@ -1,5 +1,7 @@
 """A connection without a socket: what it does when its transport takes no more, and as time passes."""
 
+import pytest
+
 from tests.replay.recordings import post
 from tokentape.replay import Limits
 from tokentape.replay._reply import Reply
@@ -104,6 +106,40 @@ def test_the_end_that_a_client_wanted_comes_after_what_had_to_wait():
     assert world.log == []
     world.connection.resume_writing()
     assert world.log == [b"answer", "closed"]
+
+
+@pytest.mark.parametrize("ending", ["close", "open"])
+def test_what_follows_an_answer_that_ends_the_connection_is_not_answered(ending):
+    world = World(Reply(now=b"answer", ending=ending))
+    world.connection.data_received(post() * 2)
+    world.connection.data_received(post())
+    assert world.log == ([b"answer", "closed"] if ending == "close" else [b"answer"] * 3)
+
+
+class Late:
+    """An answer that is there when one says so."""
+
+    def __init__(self, *, stays):
+        self.stays = stays
+        self.halted = False
+
+    def begin(self, write, ended):
+        self.come = lambda: (write(b"late"), ended("open"))
+
+    def halt(self):
+        self.halted = True
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_an_answer_that_stays_is_given_to_a_client_that_sends_no_more(stays):
+    late = Late(stays=stays)
+    world = World(Reply(live=late))
+    world.connection.data_received(post())
+    assert world.connection.eof_received() is stays
+    assert late.halted is not stays
+    if stays:
+        late.come()
+        assert world.log == [b"late", "closed"]
 
 
 def test_an_idle_connection_is_closed_and_what_is_written_goes_out_first():

@@ -19,6 +19,7 @@ from tests.replay.recordings import (
     tape,
 )
 from tokentape.replay import CannotListen, Server, load, serve
+from tokentape.replay._workers import reserved_port
 from tokentape.replay.serving._connection import Connection
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -244,6 +245,23 @@ def test_a_miss_is_a_404_that_names_the_difference_and_the_connection_lives_on(r
     )
 
 
+@pytest.mark.parametrize("path", ["/v1/other", "/v1/models", "/-/health"])
+@pytest.mark.parametrize(
+    ("version", "header"),
+    [("1.0", "Connection: keep-alive\r\n"), ("1.0", ""), ("1.1", "Connection: close\r\n")],
+)
+def test_an_answer_that_says_so_ends_the_connection_whatever_follows(recorded, path, version, header):
+    request = post(b"", path=path, method="GET", version=version, headers=header).replace(
+        b"Host: x", b"Host: localhost"
+    )
+    with connected(recorded(exchange()).url) as client:
+        client.sendall(request + post() * 3)
+        found = read_all(client)
+    assert found.count(b"HTTP/1.1 ") == 1
+    assert b"\r\nconnection: close\r\n" in found
+    assert b"bad_request" not in found
+
+
 def test_a_bad_request_gets_a_400_and_the_end_even_if_it_goes_on(recorded):
     with connected(recorded(exchange()).url) as client:
         client.sendall(b"nonsense\r\n\r\n" + b"x" * 500_000)
@@ -287,6 +305,23 @@ def test_a_slow_reader_gets_everything_and_delays_no_other(recorded):
         chunk = b"%x\r\n%b\r\n" % (size, b"x" * size)
         rest = HEAD[10:] + chunk * 32 + b"0\r\n\r\n"
         assert read_exactly(slow, len(rest)) == rest
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ({"port": 99_999}, r"cannot listen on 127\.0\.0\.1:99999: expected a port from 0 to 65535"),
+        ({"port": -1}, r"cannot listen on 127\.0\.0\.1:-1: expected a port from 0 to 65535"),
+        ({"host": ""}, r"expected a host such as 127\.0\.0\.1, or 0\.0\.0\.0 for every address, found ''"),
+    ],
+)
+def test_an_address_that_is_none_is_said(recorded, where, said):
+    path = _path_of(recorded(exchange()))
+    with pytest.raises(CannotListen, match=said), serve(path, **where):
+        pass
+
+    with pytest.raises(CannotListen, match=said):
+        reserved_port(**{"host": "127.0.0.1", "port": 0} | where)
 
 
 def test_a_port_that_is_taken_says_which_and_what_to_do(recorded):
