@@ -23,6 +23,7 @@ from tokentape.replay._difference import request_differences, shortened
 from tokentape.replay._location import parse_location
 from tokentape.replay._matching import Matching
 from tokentape.replay._request_key import RequestKey
+from tokentape.replay._secrets import printable
 from tokentape.replay._seen import Seen
 from tokentape.replay._wildcard import Place, Wildcard, has_placeholder, wild_places
 
@@ -256,12 +257,17 @@ class Matcher(Generic[R]):
         return " with this body" if "body" in self.matching.match else ""
 
     def _nearest(self, key: RequestKey) -> list[str]:
-        """Return a line that names the nearest recorded request, then how it differs, at most ten."""
+        """Return a line that names the nearest recorded request, then how it differs, at most ten.
+
+        Of several cassettes it names the one that has it.
+        """
         nearest, lines = min(
             ((item, self._differences(item, key)) for item in self._candidates(key)),
             key=lambda found: len(found[1]),
         )
-        return [f"nearest recorded request: {nearest.key}", *shortened(lines)]
+        several = len({item.source.rpartition(", exchange ")[0] for item in self.recorded}) > 1
+        where = f" ({printable(nearest.source)})" if several else ""
+        return [f"nearest recorded request: {nearest.key}{where}", *shortened(lines)]
 
     def _differences(self, recorded: R, key: RequestKey) -> list[str]:
         sizes = len(recorded.key.body), len(key.body)
