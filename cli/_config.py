@@ -58,5 +58,14 @@ def _read(ctx: click.Context, param: click.Parameter, path: Path | None) -> None
             raise click.BadParameter(
                 f"{path}: expected true or false as {key} in [{table}], found {value!r}", ctx, param
             )
+        if isinstance(option.type, click.types.IntParamType) and not _is_whole(value):
+            raise click.BadParameter(
+                f"{path}: expected a whole number as {key} in [{table}], found {value!r}", ctx, param
+            )
         defaults[option.name] = [value] if option.multiple and not isinstance(value, list) else value
     ctx.default_map = {**(ctx.default_map or {}), **defaults}
+
+
+def _is_whole(value: object) -> bool:
+    """Whether a value is a whole number, or a text, which is read as on the command line."""
+    return isinstance(value, int | str) and not isinstance(value, bool)

@@ -49,7 +49,7 @@ class Answering:
         self._asking = asking
         self._injector = Injector(faults)
         self._at_once = repertoire.timing.speed == "instant"
-        self._matching = matching or Matching()
+        self._matching = Matching.chosen(matching)
         self._matcher: Matcher[Recorded] = Matcher(repertoire.recorded, self._matching)
         self._models = _models(repertoire)
         self._gone: tuple[Served, ...] = ()

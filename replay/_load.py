@@ -74,7 +74,10 @@ def load(
     it will be recorded to, nothing has to be recorded yet, and the file need not be there.
     """
     timing = Timing.chosen(speed, timing)
-    names = expanded([fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)])
+    given = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
+    if not given:
+        raise NothingToServe("expected the path of a cassette or several, found none")
+    names = expanded(given)
     if names.count("-") > 1:
         raise ValueError('expected "-" once, since standard input can be read once')
     if growing is not None and not os.path.exists(growing):

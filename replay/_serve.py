@@ -7,7 +7,7 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from os import PathLike
 from threading import Thread
 
@@ -141,9 +141,10 @@ def serve(
     wrong, as in `["status=429,times=1"]`; `on_miss` that an API is asked for what is not recorded; with
     `control` other processes can steer it under `/-/` (see `Control`); `limits` say what a client may ask
     for, by default as `Limits()`; `tls` and `proxy` are as of `Server`. Answers that are on their way when
-    the block ends are cut off. Raises as `load` and `Server.start` do, `WrongFault`, and ValueError where
-    what is missed can be recorded to none of these paths.
+    the block ends are cut off. Raises as `load` and `Server.start` do, `WrongFault`, ValueError where
+    what is missed can be recorded to none of these paths, and TypeError for a `matching` that is none.
     """
+    matching = Matching.chosen(matching)
     names = [paths] if isinstance(paths, str | PathLike) else list(paths)
     on_miss = on_miss and on_miss.into(names)
     faults = faults_of(faults)  # before cassettes are read, which may take long
@@ -160,15 +161,21 @@ def serve(
     )
     started: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
     thread = Thread(target=_run, args=(server, host, port, started), name="tokentape replay", daemon=True)
-    thread.start()
     try:
-        loop, stop = started.result()
-        try:
-            yield Replay(server, repertoire, loop)
-        finally:
-            loop.call_soon_threadsafe(stop.set)
+        thread.start()
+        loop, _ = started.result()
+        yield Replay(server, repertoire, loop)
     finally:
-        thread.join()
+        started.add_done_callback(_stop)  # perhaps it has not started yet: Ctrl-C may come at any time
+        if thread.ident is not None:
+            thread.join()
+
+
+def _stop(started: "Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]]") -> None:
+    if started.exception() is None:
+        loop, stop = started.result()
+        with suppress(RuntimeError):  # it has stopped by itself
+            loop.call_soon_threadsafe(stop.set)
 
 
 def _run(

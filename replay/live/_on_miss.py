@@ -39,7 +39,7 @@ class OnMiss:
 
         Raises ValueError if that is no file that can be appended to.
         """
-        if self.how == "forward" or self.output is not None:
+        if self.how == "forward" or self.output is not None or not names:
             return self
         return OnMiss(self.how, self.url, recordable(fspath(names[-1])), self.recorder)
 

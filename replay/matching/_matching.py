@@ -55,6 +55,15 @@ class Matching:
             if value not in allowed:
                 raise ValueError(f"{name}: expected {' or '.join(allowed)}, found {value!r}")
 
+    @classmethod
+    def chosen(cls, matching: "Matching | None") -> "Matching":
+        """Return what a function was given, or the default. Raises TypeError for what is no matching."""
+        if matching is None:
+            return cls()
+        if not isinstance(matching, cls):
+            raise TypeError(f"expected a Matching such as Matching(exhausted='error'), found {matching!r}")
+        return matching
+
     @property
     def headers(self) -> tuple[str, ...]:
         """The names of the headers that are matched, in lower case."""

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from tokentape.replay.matching._compared import Compared
 from tokentape.replay.matching._difference import request_differences, shortened
 from tokentape.replay.matching._request_key import RequestKey
+from tokentape.replay.matching._secrets import printable
 
 _CANDIDATES = 32
 _MAX_COMPARED_BYTES = 1 << 20
@@ -41,12 +42,17 @@ class Nearest(Generic[R]):
         self._with_body = with_body
 
     def lines(self, key: RequestKey) -> list[str]:
-        """Return a line that names the nearest recorded request, then how it differs, at most ten."""
+        """Return a line that names the nearest recorded request, then how it differs, at most ten.
+
+        Of several cassettes it names the one that has it.
+        """
         nearest, lines = min(
             ((item, self._all_differences(item, key)) for item in self._candidates(key)),
             key=lambda found: len(found[1]),
         )
-        return [f"nearest recorded request: {nearest.key}", *shortened(lines)]
+        several = len({item.source.rpartition(", exchange ")[0] for item in self._recorded}) > 1
+        where = f" ({printable(nearest.source)})" if several else ""
+        return [f"nearest recorded request: {nearest.key}{where}", *shortened(lines)]
 
     def differences(self, recorded: R, key: RequestKey) -> list[str]:
         """Return how a request differs from a recorded one, in at most ten lines."""

@@ -6,7 +6,6 @@ from contextlib import suppress
 import msgspec
 
 from tokentape.cassette import (
-    MAX_RECORD_BYTES,
     Headers,
     UndecodableContent,
     decode_content,
@@ -16,6 +15,7 @@ from tokentape.cassette import (
 )
 from tokentape.replay.matching._secrets import printable, shown_target
 
+MAX_DECODED_BYTES = 16 * 1024 * 1024
 _WHOLE_URL = re.compile(rb"(https?)://([^/?]*)(.*)", re.IGNORECASE | re.DOTALL)
 
 
@@ -63,11 +63,12 @@ def request_key(
     """Return the key of a request with the target as sent; servers accept whole URLs (RFC 9112, 3.2.2).
 
     What a URL says of scheme and host counts more than a Host header, and `authority` more than both.
-    The body is matched with its content-encoding undone, where that can be done.
+    The body is matched with its content-encoding undone, where that can be done and makes at most 16 MiB of
+    it: a few kilobytes may become a thousand times as much, while all answers wait.
     """
     if encoding := header(headers, b"content-encoding"):
         with suppress(UndecodableContent):
-            body = decode_content(body, encoding, max_bytes=MAX_RECORD_BYTES)
+            body = decode_content(body, encoding, max_bytes=MAX_DECODED_BYTES)
     if found := _WHOLE_URL.fullmatch(target):
         of_url, host, rest = found.groups()
         target = rest if rest.startswith(b"/") else b"/" + rest

@@ -110,3 +110,8 @@ def test_what_is_no_cassette_is_refused(tmp_path):
 def test_a_speed_that_is_none_is_refused_before_anything_is_read(tmp_path):
     with pytest.raises(ValueError, match="expected a positive number"):
         load(tmp_path / "missing", speed=0)
+
+
+def test_no_cassette_at_all_is_said():
+    with pytest.raises(NothingToServe, match=r"^expected the path of a cassette or several, found none$"):
+        load([])

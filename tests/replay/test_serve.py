@@ -1,12 +1,15 @@
+import contextlib
 import socket
 import threading
 import time
+from concurrent.futures import Future
+from contextlib import ExitStack
 
 import openai
 import pytest
 
 from tests.replay.recordings import connected, exchange, post, read_all, read_until, tape
-from tokentape.replay import CannotListen, serve
+from tokentape.replay import CannotListen, NothingToServe, OnMiss, httpx_transport, serve
 
 CHAT = b'{"messages": [{"role": "user", "content": "hi"}], "model": "m", "stream": true}'
 
@@ -113,3 +116,49 @@ def test_several_cassettes_are_served_together(tmp_path):
         "a.tape, exchange 0",
         "b.tape, exchange 0",
     ]
+
+
+@pytest.mark.parametrize("of", [serve, httpx_transport])
+def test_a_matching_that_is_none_is_one_line(tmp_path, of):
+    with (
+        pytest.raises(
+            TypeError, match=r"^expected a Matching such as Matching\(exhausted='error'\), found 3$"
+        ),
+        ExitStack() as stack,
+    ):
+        found = of(tape(tmp_path / "a.tape", exchange()), matching=3)
+        if of is serve:
+            stack.enter_context(found)
+
+
+@pytest.mark.parametrize("on_miss", [None, OnMiss("record", "https://api.example")])
+def test_no_cassettes_are_one_line(on_miss):
+    with pytest.raises(NothingToServe, match=r"^expected the path of a cassette"), serve([], on_miss=on_miss):
+        pass
+
+
+def test_the_thread_ends_also_where_its_start_was_interrupted(tmp_path, monkeypatch):
+    """As by Ctrl-C, which may come while the block is about to begin."""
+
+    class Interrupted(Future):
+        interrupted = False
+
+        def result(self, timeout=None):
+            if not Interrupted.interrupted:
+                Interrupted.interrupted = True
+                raise KeyboardInterrupt
+            return super().result(timeout)
+
+    monkeypatch.setattr("tokentape.replay._serve.Future", Interrupted)
+    path = tape(tmp_path / "a.tape", exchange())
+
+    def enter():
+        with contextlib.suppress(KeyboardInterrupt), serve(path):
+            raise AssertionError("it was not interrupted")
+
+    entering = threading.Thread(target=enter, daemon=True)
+    entering.start()
+    entering.join(20)
+    assert not entering.is_alive()
+    assert Interrupted.interrupted
+    assert not any(thread.name == "tokentape replay" for thread in threading.enumerate())

@@ -121,6 +121,16 @@ def test_a_miss_names_the_nearest_and_the_difference():
     ]
 
 
+def test_of_several_cassettes_a_miss_names_the_one_that_has_the_nearest():
+    far = item("tapes/a.tape, exchange 0", chat(model="other", temperature=1, seed=3))
+    near = item("tapes/b\x1b.tape, exchange 7 of section 1", chat(temperature=0.5))
+    lines = why_not(Matcher([far, near]), chat())
+    where = r"tapes/b\x1b.tape, exchange 7 of section 1"
+    assert lines[1] == f"nearest recorded request: POST /v1/chat/completions ({where})"
+    of_one = Matcher([near, item("tapes/b\x1b.tape, exchange 8", chat(seed=1, n=2, temperature=3))])
+    assert why_not(of_one, chat())[1] == "nearest recorded request: POST /v1/chat/completions"
+
+
 def test_a_miss_by_path_says_so_and_prefers_the_same_path():
     items = [item("a", path=b"/v1/models", method="GET"), item("b", path=b"/v1/x?a=1")]
     assert why_not(Matcher(items), path=b"/v1/x?a=2")[2:] == ["query.a: recorded '1', the request has '2'"]
