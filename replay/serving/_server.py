@@ -33,7 +33,7 @@ from tokentape.replay.matching._matching import Matching
 from tokentape.replay.serving._certificates import CertificateAuthority
 from tokentape.replay.serving._connection import Connection
 from tokentape.replay.serving._limits import Limits
-from tokentape.replay.serving._party import Party
+from tokentape.replay.serving._parties import Parties
 from tokentape.replay.serving._proxying import Answer
 from tokentape.replay.serving._reception import Reception
 from tokentape.replay.serving._requests import IncomingRequest, SeenRequests
@@ -90,24 +90,22 @@ class Server:
         self._warn_of_hidden(repertoire)
         self._steering: Steering | Relay | None = None
         self._cut_off = 0
+        self._connections = Parties()
         self._reception = Reception(
             self._answering,
             steered=self._steered,
             connect=self._connection,
-            opened=self._opened,
-            lost=self._lost,
+            opened=self._connections.opened,
+            lost=self._connections.lost,
             tls=tls,
             proxy=proxy,
         )
-        self._connections: set[Party] = set()
         self._seen = SeenRequests(_MAX_SEEN_BYTES)
         self._limits = limits or Limits()
         self._rounds = Rounds(self._connections, limits=self._limits, clock=clock)
         self._listener: asyncio.Server | None = None
         self._lateness = Lateness()
         self._pacer: Pacer | None = None
-        self._stopping = False
-        self._nothing_open = asyncio.Event()
         self._address = ("", 0)
         self.bound_hosts: tuple[str, ...] = ()
         """The addresses that are listened on, once it is started."""
@@ -149,16 +147,13 @@ class Server:
         """Close the port, let answers that are on their way end within `grace_s`, then cut off the rest."""
         if self._listener is None or self._pacer is None:
             return
-        self._stopping = True
         self._listener.close()
-        for connection in [*self._connections]:
-            connection.finish()
+        self._connections.finish()
         if grace_s > 0:
-            await self._all_closed(grace_s)
+            await self._connections.all_closed(grace_s)
         self._cut_off += self.running
-        for connection in [*self._connections]:
-            connection.abort()
-        await self._all_closed(None)
+        self._connections.abort()
+        await self._connections.all_closed(None)
         if self._asking is not None:
             await self._asking.stop()
             self._answering.learn()  # what was recorded of calls that were cut off
@@ -267,7 +262,7 @@ class Server:
     @property
     def running(self) -> int:
         """How many connections have an answer on its way."""
-        busy = sum(connection.busy for connection in [*self._connections])
+        busy = self._connections.busy
         # what is asked under /-/ waits only for other processes, as long as they take to say what they do
         return busy - (self._steering.under_way if isinstance(self._steering, Relay) else 0)
 
@@ -350,15 +345,6 @@ class Server:
                 are,
             )
 
-    async def _all_closed(self, timeout_s: float | None) -> None:
-        if not self._connections:
-            return
-        self._nothing_open.clear()
-        try:
-            await asyncio.wait_for(self._nothing_open.wait(), timeout_s)
-        except TimeoutError:
-            return
-
     def _connection(self, answer: Answer) -> Connection:
         assert self._pacer is not None  # noqa: S101  (there is one before the port is open)
         return Connection(
@@ -366,8 +352,8 @@ class Server:
             pacer=self._pacer,
             clock=self._clock,
             limits=self._limits,
-            opened=self._opened,
-            lost=self._lost,
+            opened=self._connections.opened,
+            lost=self._connections.lost,
             remark=self._reception.remark,
             seen=self._seen,
         )
@@ -377,13 +363,3 @@ class Server:
         if self._steering is not None and request.target.startswith(CONTROL):
             return self._steering.reply_to(request)
         return None
-
-    def _opened(self, connection: Party) -> None:
-        self._connections.add(connection)
-        if self._stopping:
-            connection.abort()
-
-    def _lost(self, connection: Party) -> None:
-        self._connections.discard(connection)
-        if not self._connections:
-            self._nothing_open.set()

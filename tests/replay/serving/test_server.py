@@ -87,18 +87,15 @@ def test_a_request_split_at_every_byte_is_answered(recorded):
 def test_pieces_are_not_held_back_by_the_system(recorded):
     seen = []
 
-    class Spy(Server):
-        def _opened(self, connection):
-            sock = connection._transport.get_extra_info("socket")
-            seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-            super()._opened(connection)
-
-    async def main(path):
-        async with Spy(path) as server:
+    async def main(repertoire):
+        async with Server(repertoire) as server:
             await server.start()
             reader, writer = await asyncio.open_connection(*server.address)
             writer.write(post())
             await reader.readuntil(b"0\r\n\r\n")
+            for connection in server._connections:
+                sock = connection._transport.get_extra_info("socket")
+                seen.append(sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
             writer.close()
             await writer.wait_closed()
 
