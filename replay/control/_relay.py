@@ -37,32 +37,27 @@ class _Relayed:
     def __init__(self, relay: Relay, request: IncomingRequest) -> None:
         self._relay = relay
         self._request = request
-        self._task: asyncio.Task[bytes] | None = None
+        self._task: asyncio.Task[None] | None = None
 
     def begin(self, write: Callable[[bytes], None], ended: Callable[[Ending], None]) -> None:
         self._relay.under_way += 1
-        self._task = asyncio.get_running_loop().create_task(self._answer())
-        self._task.add_done_callback(lambda task: self._end(task, write, ended))
+        self._task = asyncio.get_running_loop().create_task(self._answer(write, ended))
 
     def hold(self) -> None: ...
 
     def release(self) -> None: ...
 
     def halt(self) -> None:
+        """Give the client up; what was asked is done all the same."""
         if self._task is not None:
             self._task.cancel()
+            self._relay.under_way -= 1
 
-    async def _answer(self) -> bytes:
-        return await self._relay.ask(self._request)
-
-    def _end(
-        self, task: "asyncio.Task[bytes]", write: Callable[[bytes], None], ended: Callable[[Ending], None]
-    ) -> None:
+    async def _answer(self, write: Callable[[bytes], None], ended: Callable[[Ending], None]) -> None:
+        try:
+            response = await self._relay.ask(self._request)
+        except Exception as error:  # noqa: BLE001  (whatever it is, the client is told)
+            response = refusal(self._request, 500, f"not answered: {error!r}")
         self._relay.under_way -= 1
-        if task.cancelled():
-            return
-        if error := task.exception():
-            write(refusal(self._request, 500, f"not answered: {error!r}"))
-        else:
-            write(task.result())
+        write(response)
         ended(ending_of(self._request))

@@ -137,7 +137,7 @@ def test_the_metrics_parse_and_count_what_was_served(replaying):
         assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
         families = {each.name: each for each in text_string_to_metric_families(answer.read().decode())}
     outcomes = {each.labels["outcome"]: each.value for each in families["tokentape_requests"].samples}
-    assert outcomes == {"served": 1, "missed": 0, "models": 0}
+    assert outcomes == {"served": 1, "missed": 0, "models": 0, "live": 0}
     assert [each.value for each in families["tokentape_pieces_sent"].samples] == [4]
     assert [each.value for each in families["tokentape_running_streams"].samples] == [0]
 
