@@ -26,6 +26,7 @@ from tokentape.replay import (
 )
 from tokentape.replay.faults import Fault, Faulty, faults_of
 from tokentape.replay.live._recorder_process import base_path_of, recorder
+from tokentape.replay.matching._secrets import printable
 from tokentape.replay.testing._choosing import Mode, Wanted, how_to_record, how_to_share, is_recorded
 from tokentape.replay.testing._ttft import ttfts_ms
 from tokentape.replay.timing._quantities import parse_factor
@@ -203,17 +204,21 @@ def _recorded(wanted: Wanted) -> Iterator[Tape]:
             tape = Tape(wanted, url=url, base_url=base_url, replay=None, file=file)
             yield tape
         if tape.kept:
-            if not _holds_an_exchange(file):
+            ends = _ends(file)
+            if not ends:
                 raise ReplayError(
                     f"{path} is not made: nothing was recorded; the test must ask tape.base_url or tape.url, "
                     'and what is no model call is recorded with record=["--filter", "~all"] on the mark'
                 )
+            if all(failure is not None for failure in ends):
+                raise ReplayError(f"{path} is not made: {upstream} did not answer: {ends[-1]}")
             os.replace(file, path)
 
 
 @contextmanager
 def _added_to(wanted: Wanted, timing: Timing, matching: Matching, faults: Sequence[Fault]) -> Iterator[Tape]:
     with _beside(wanted) as (upstream, path, file):
+        was = _state(path)
         shutil.copyfile(path, file)
         # what was missed is to be there the next time, also if it is no model call
         on_miss = OnMiss("record", upstream, file, ["--filter", "~all", *wanted.record])
@@ -227,8 +232,17 @@ def _added_to(wanted: Wanted, timing: Timing, matching: Matching, faults: Sequen
         live = replay.stats.live
         if live is not None and live.recorder_failure is not None:
             raise CannotRecord(live.recorder_failure)
-        if tape.kept and live is not None and live.forwarded:
-            os.replace(file, path)
+        if live is None or not live.forwarded or not tape.kept:
+            return
+        if live.failed:
+            failures = [failure for failure in _ends(file) if failure is not None]
+            why = f": {failures[-1]}" if failures else ""
+            raise ReplayError(f"nothing is added to {path}: {upstream} did not answer a request{why}")
+        if _state(path) != was:
+            raise ReplayError(
+                f"nothing is added to {path}: another test has recorded to it meanwhile; run this one again"
+            )
+        os.replace(file, path)
 
 
 def _replayed(wanted: Wanted, replay: Replay) -> Tape:
@@ -256,9 +270,20 @@ def _beside(wanted: Wanted) -> Iterator[tuple[str, Path, Path]]:
         yield wanted.upstream, path, Path(folder, path.name)
 
 
-def _holds_an_exchange(path: Path) -> bool:
+def _ends(path: Path) -> list[str | None]:
+    """Return, for each exchange of a recording, why the API did not answer; None where it did."""
     with cassette.open(path, lenient=True) as tape:
-        return any(True for _ in cassette.exchanges(tape))
+        return [
+            None
+            if exchange.response or exchange.end is None or exchange.end.reason != "upstream-error"
+            else printable(exchange.end.detail or exchange.end.reason)
+            for exchange in cassette.exchanges(tape)
+        ]
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _damaged(lost: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """Cassettes that tests make themselves, with the real recorder between them and an API."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -237,3 +238,94 @@ def test_faults_are_injected_where_it_is_replayed_and_a_recording_that_needs_the
     chat(project.folder / "tapes" / "test_it.tape", "hi")
     chat(project.folder / "tapes" / "test_at_run_time.tape", "hi")
     assert project.run().outcomes == {"passed": 2}
+
+
+def test_an_api_that_is_not_there_is_one_line_whatever_the_client_made_of_it(project):
+    project.write(
+        "test_it.py",
+        """
+        import pytest
+        from client import ask
+
+        pytestmark = pytest.mark.tape(upstream="http://127.0.0.1:9")
+
+        def test_once(tape):
+            assert ask(tape.url)[0] == 502
+
+        def test_new(tape):
+            assert ask(tape.url, "hi")[0] == 200
+            assert ask(tape.url, "other")[0] == 502
+        """,
+    )
+    path = chat(project.folder / "tapes" / "test_new.tape", "hi")
+    was = path.read_bytes()
+    ran = project.run("--tape-mode", "new")
+    assert ran.outcomes == {"passed": 2, "error": 2}, ran.output
+    said = [
+        line for line in ran.output.splitlines() if line.startswith(("nothing is added", str(path.parent)))
+    ]
+    why = r"http://127\.0\.0\.1:9 did not answer.*: \[Errno \d+\] Connection refused"
+    assert re.fullmatch(rf".*/test_once\.tape is not made: {why}", said[0])
+    assert re.fullmatch(rf"nothing is added to .*/test_new\.tape: {why}", said[1])
+    assert len(said) == 2
+    assert "ReplayError" not in ran.output
+    assert files(project) == ["test_new.tape"]
+    assert path.read_bytes() == was
+
+
+def test_what_another_test_has_recorded_meanwhile_is_not_lost(tested, server):
+    tested.write(
+        "test_it.py",
+        f"""
+        import shutil
+        import pytest
+        from client import ask
+
+        @pytest.mark.tape(upstream={server.url!r})
+        def test_it(tape):
+            assert ask(tape.url, "new")[0] == 200
+            shutil.copyfile("other.tape", tape.paths[0])
+        """,
+    )
+    chat(tested.folder / "tapes" / "test_it.tape", "hi")
+    other = chat(tested.folder / "other.tape", "one", "two").read_bytes()
+    ran = tested.run("--tape-mode", "new")
+    assert ran.outcomes == {"passed": 1, "error": 1}, ran.output
+    assert "another test has recorded to it meanwhile; run this one again" in ran.output
+    assert (tested.folder / "tapes" / "test_it.tape").read_bytes() == other
+
+
+def test_with_new_what_comes_out_of_order_fails_and_the_list_of_models_is_that_of_the_recording(
+    project, server
+):
+    project.write(
+        "test_it.py",
+        f"""
+        import http.client
+        import pytest
+        from urllib.parse import urlsplit
+        from client import ask
+
+        @pytest.mark.tape("a.tape", upstream={server.url!r}, order="recorded")
+        def test_order(tape):
+            assert ask(tape.url, "ho")[0] == 404
+
+        @pytest.mark.tape("a.tape", upstream={server.url!r})
+        def test_models(tape):
+            connection = http.client.HTTPConnection(urlsplit(tape.url).netloc, timeout=20)
+            for method, path in (("GET", "/v1/models"), ("HEAD", "/v1/models"), ("HEAD", "/v1/models/m")):
+                connection.request(method, path)
+                answer = connection.getresponse()
+                body = answer.read()
+                assert answer.status == 200
+                assert (b'"id": "m"' in body) == (method == "GET")
+            assert tape.stats.models_listed == 3 and not tape.recording
+        """,
+    )
+    path = chat(project.folder / "a.tape", "hi", "ho")
+    was = path.read_bytes()
+    ran = project.run("--tape-mode", "new")
+    assert ran.outcomes == {"failed": 1, "passed": 1}, ran.output
+    assert "is recorded, but number 1 of 2 is due" in ran.output
+    assert server.seen == []
+    assert path.read_bytes() == was

@@ -14,7 +14,7 @@ from tests.replay.testing.project import HAS_XDIST, Project
 from tests.streams import openai_usage
 
 DOCUMENT = (ROOT / "docs" / "testing.md").read_text()
-WORKFLOW = next(re.finditer(r"```yaml\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL))[1]
+WORKFLOWS = re.findall(r"```yaml\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL)
 
 
 def test_every_test_and_command_works_as_printed(
@@ -39,24 +39,35 @@ def test_every_test_and_command_works_as_printed(
                 newcomer.code(kind, text.replace("https://api.openai.com", server.url))
         assert len(server.seen) == 2  # recorded once, and once again
         newcomer.env |= {"CI": "true"}
-        (job,) = yaml.safe_load(WORKFLOW)["jobs"].values()
-        for step in job["steps"]:
-            line = step.get("run", "")
-            if not line.startswith("pip install"):
-                newcomer.line(line if HAS_XDIST else line.replace(" -n auto", ""))
+        for line in steps(WORKFLOWS[0]):
+            newcomer.line(line if HAS_XDIST else line.replace(" -n auto", ""))
+        assert len(server.seen) == 2
+        for line in steps(WORKFLOWS[1]):
+            newcomer.line(line)
+        assert len(server.seen) == 3
     outputs = newcomer.outputs
     assert "1 passed" in outputs["pytest test_weather.py --tape-mode none"]
-    assert "9 passed" in outputs["pytest --tape-report"]
+    assert "11 passed" in outputs["pytest --tape-report"]
     assert "before.tape: no test of this run has used it" in outputs["pytest --tape-report"]
-    assert any("9 passed" in output for line, output in outputs.items() if "-n auto" in line or not HAS_XDIST)
+    assert any(
+        "11 passed" in output for line, output in outputs.items() if "-n auto" in line or not HAS_XDIST
+    )
     assert "How is the weather" in outputs["tokentape cat tapes/test_weather.tape"]
-    assert len(server.seen) == 2
     newcomer.run("git", "add", "tapes")
     shown = newcomer.run("git", "diff", "--cached")
     assert re.search(r"^\+.*How is the weather", shown, re.MULTILINE)
 
 
-@pytest.mark.parametrize("link", ["metrics.md", "redaction.md"])
+def steps(workflow: str) -> list[str]:
+    """The commands of a workflow, of which each job installs something first."""
+    (job,) = yaml.safe_load(workflow)["jobs"].values()
+    lines = [step["run"] for step in job["steps"] if "run" in step]
+    assert lines[0].startswith("pip install ")
+    assert all("uses" in step or "run" in step for step in job["steps"])
+    return lines[1:]
+
+
+@pytest.mark.parametrize("link", ["metrics.md", "redaction.md", "faults.md"])
 def test_what_the_document_links_to_is_there(link: str):
     assert f"({link})" in DOCUMENT
     assert (ROOT / "docs" / link).is_file()
