@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.e2e.processes import Process
 from tests.e2e.wire import Listener, Peer, dial, secure
 from tests.e2e.wire_h2 import Fields, H2Peer
+from tokentape.replay import Replay
 
 CHAT = "/v1/chat/completions"
 
@@ -29,8 +30,8 @@ class Route:
         return f"{CHAT}?case={self.count}"
 
 
-def port_of(process: Process) -> int:
-    return int(process.url.rpartition(":")[2])
+def port_of(server: Process | Replay) -> int:
+    return int(server.url.rpartition(":")[2])
 
 
 def tunnel(proxy: Process, listener: Listener, trusted: ssl.SSLContext, *alpn: str) -> Peer:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.e2e.client import MESSAGES
 from tests.e2e.processes import TOKENTAPE, Process, run
+from tests.e2e.routes import port_of
 from tests.e2e.upstream import upstream
 from tests.e2e.wire import Listener, Peer, chunk, dechunked, dial, fields, head
 from tests.replay.recordings import exchange, post, tape
@@ -57,12 +58,8 @@ def asking(how, path, url, env, *options) -> Process:
     return Process.tokentape(*made, env=env)
 
 
-def port_of(url: str) -> int:
-    return int(url.rpartition(":")[2])
-
-
 def connected(process: Process) -> Peer:
-    return dial(port_of(process.url))
+    return dial(port_of(process))
 
 
 def recorded(path: Path) -> list[bytes]:
@@ -546,7 +543,7 @@ def test_a_file_of_options_has_a_list_of_the_two(path, home, plain, tmp_path):
 
 
 def test_in_a_library_live_answers_do_not_stand_still_and_stats_are_there(path, plain):
-    with serve(path, on_miss=OnMiss("forward", plain.url)) as replay, dial(port_of(replay.url)) as client:
+    with serve(path, on_miss=OnMiss("forward", plain.url)) as replay, dial(port_of(replay)) as client:
         replay.pause()
         client.write(post(NEW) + post(NEW))  # the second waits for its turn
         for _ in range(2):
@@ -565,7 +562,7 @@ def test_in_a_library_live_answers_do_not_stand_still_and_stats_are_there(path, 
 
 def test_the_end_of_a_block_cuts_live_answers_off(path, plain):
     with serve(path, on_miss=OnMiss("forward", plain.url)) as replay:
-        client = dial(port_of(replay.url))
+        client = dial(port_of(replay))
         client.write(post(NEW))
         server = plain.accept()
         server.read_to(NEW)
@@ -653,7 +650,7 @@ def test_a_ctrl_c_in_the_terminal_is_the_servers_alone(path, home, plain):
 
 def test_a_recorder_that_passes_over_an_answer_holds_it_back_but_not_for_long(path, plain):
     none = OnMiss("record", plain.url, path, ["--filter", "~u nothing"])
-    with serve(path, on_miss=none) as replay, dial(port_of(replay.url)) as client:
+    with serve(path, on_miss=none) as replay, dial(port_of(replay)) as client:
         client.write(post(NEW))
         with plain.accept() as server:
             server.read_to(NEW)

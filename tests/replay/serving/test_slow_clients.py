@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 import pytest
 
 from tests.replay.recordings import connected, exchange, post, read_all, read_until, tape
+from tests.replay.waiting import TIMEOUT_S, until
 from tokentape.replay import Limits, Server, load, serve
 
-TIMEOUT_S = 20
 SHORT = Limits(idle_s=0.2, request_s=0.2, unread_s=0.2)
 MB = 1 << 20
 HIGH_WATER = 64 * 1024  # asyncio's own
@@ -34,12 +34,6 @@ def unwilling(address):
     client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     client.connect(address)
     return client
-
-
-async def until(condition):
-    async with asyncio.timeout(TIMEOUT_S):
-        while not condition():  # noqa: ASYNC110  (what is waited for tells nobody)
-            await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize(

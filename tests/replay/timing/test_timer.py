@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.replay.waiting import until
 from tokentape.replay.timing import _timer
 from tokentape.replay.timing._timer import LoopTimer, TimerFd, kernel_timer
 
@@ -22,13 +23,6 @@ def in_loop(kind, scenario):
         return fired
 
     return asyncio.run(main())
-
-
-async def until(condition):
-    for _ in range(2_000):
-        if condition():
-            return
-        await asyncio.sleep(0.005)
 
 
 @pytest.mark.parametrize("kind", KINDS)
