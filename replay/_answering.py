@@ -168,9 +168,12 @@ class Answering:
         self._injector.share_counts()
         self.journal.share_counts()
 
-    def make_room_for_faults(self) -> None:
-        """Have the faults that are set next begin to count from 0, in all processes that count together."""
-        self._injector.make_room()
+    def make_room_for_faults(self, faults: Iterable[Faulty]) -> None:
+        """Have the faults that are set next begin to count from 0, in all processes that count together.
+
+        Raises `WrongFault`, and changes nothing, where `set_faults` would.
+        """
+        self._injector.make_room(faults)
 
     def miss(self, key: RequestKey, miss: Miss) -> None:
         """Count a request that is refused before anything recorded is looked for."""

@@ -24,7 +24,7 @@ def callees(server: Server) -> Mapping[str, Callable[..., Any]]:
     """Return what a worker does for its crew."""
     return {
         "health": lambda: health_of(server),
-        "tally": lambda: server.tally().alone,
+        "tally": lambda: server.tally().own,
         "entries": server.journal.entries,
         "pause": server.pause,
         "resume": server.resume,
@@ -106,7 +106,7 @@ class Crew:
         """See `Steered`."""
         given = faults_of(faults)
         async with self._one_change:
-            self._server.make_room_for_faults()
+            self._server.make_room_for_faults(given)
             await self._soon("set_faults", given)
             self._server.set_faults(given)  # last: all that the earlier ones have hit is counted by now
 

@@ -42,7 +42,7 @@ class Tally:
         )
 
     @property
-    def alone(self) -> Self:
+    def own(self) -> Self:
         """The same without what processes count together: what was served, and what faults have hit."""
         return replace(self, answered=replace(self.answered, served=(), faults=()))
 

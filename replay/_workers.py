@@ -109,7 +109,8 @@ class Workers:
 
     async def _steer(self, request: IncomingRequest) -> bytes:
         assert self._steering is not None  # noqa: S101  (it is there before the channels are)
-        return await (await self._steering).response_to(request)
+        steering = await asyncio.shield(self._steering)  # a worker may be asked before all have begun
+        return await steering.response_to(request)
 
     async def _watch(self, number: int) -> None:
         await self._channels[number].closed.wait()
@@ -177,7 +178,7 @@ async def _serve(server: Server, end: socket.socket) -> None:
 
     async def stop(grace_s: float) -> Tally:
         await server.stop(grace_s=grace_s)
-        return server.tally().alone
+        return server.tally().own
 
     async def steer(request: IncomingRequest) -> bytes:
         response: bytes = await first.call("steer", request)

@@ -46,9 +46,7 @@ class Injector:
 
         Raises `WrongFault`, and changes nothing, if one makes no sense.
         """
-        given = faults_of(faults)
-        if self._banks is not None and len(given) > len(self._banks[0].served):
-            raise WrongFault(f"expected at most {len(self._banks[0].served)} faults, found {len(given)}")
+        given = self._checked(faults)
         self._earlier.update({each.fault: each.times for each in self._choosing.hits if each.times})
         if self._banks is not None:
             self._banks = self._banks[::-1]
@@ -74,10 +72,17 @@ class Injector:
             bank.share()
         self._choosing = Choosing(self.faults, self._banks[0])
 
-    def make_room(self) -> None:
-        """Have the faults that come next begin to count from 0."""
+    def make_room(self, faults: Iterable[Faulty]) -> None:
+        """Have these faults, which come next, begin to count from 0. Raises `WrongFault` as `set_faults`."""
+        self._checked(faults)
         if self._banks is not None:
             self._banks[1].clear()
+
+    def _checked(self, faults: Iterable[Faulty]) -> tuple[Fault, ...]:
+        given = faults_of(faults)
+        if self._banks is not None and len(given) > (size := len(self._banks[0].served)):
+            raise WrongFault(f"expected at most {size} faults, found {len(given)}")
+        return given
 
     def inject(self, answer: Answer, key: RequestKey, *, at_once: bool) -> Injected | None:
         """Return the answer to a request with the faults that hit it, and count these; None if none does.

@@ -301,9 +301,9 @@ class Server:
         if self._with_control:
             self._steering = relay
 
-    def make_room_for_faults(self) -> None:
+    def make_room_for_faults(self, faults: Iterable[Faulty]) -> None:
         """See `Answering.make_room_for_faults`."""
-        self._answering.make_room_for_faults()
+        self._answering.make_room_for_faults(faults)
 
     def tally(self) -> Tally:
         """Return what was counted so far, to be added to what other processes have counted."""
