@@ -41,7 +41,7 @@ def test_every_command_and_program_works_as_printed(tmp_path: Path, home: dict[s
     table, as_json = explained.values()
     assert "first token" in table
     assert len(json.loads(as_json)[0]["parts"]) == len(pieces) + 2
-    explanation, program, listed = printed
+    explanation, _, program, listed = printed  # the second is of limits
     assert "first token" in explanation
     assert program == ""  # it is saved, and run by a line of the shell
     assert newcomer.outputs["fixed_program.py"] == openai_usage().texts[0]
