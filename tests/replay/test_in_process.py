@@ -4,12 +4,12 @@ import gzip
 import json
 
 import h11
-import httpx
 import pytest
 
 from tests.replay.recordings import exchange, tape
 from tests.replay.testing.cassettes import event, request
-from tokentape.replay import Timing, httpx_transport, load, serve
+from tokentape import replay as replays
+from tokentape.replay import Timing, load, serve
 from tokentape.replay._answering import Answering
 from tokentape.replay._in_process import BrokenOff, InProcess, WasReset
 from tokentape.replay.serving._requests import IncomingRequest
@@ -147,8 +147,17 @@ def test_what_comes_when_and_how_it_ends_is_what_a_client_of_the_wire_has(tmp_pa
         assert without_it(repertoire, incoming, faults) == on_the_wire(repertoire, incoming, faults)
 
 
-def seen_by(client, method, url):
-    """The status, the bytes, and the kind of error that httpx has."""
+@pytest.fixture(params=["httpx", "httpx2"])
+def library(request):
+    return pytest.importorskip(request.param)
+
+
+def transport_of(library, path):
+    return getattr(replays, f"{library.__name__}_transport")(path)
+
+
+def seen_by(library, client, method, url):
+    """The status, the bytes, and the kind of error that a client has."""
     body = b""
     status = None
     try:
@@ -157,39 +166,39 @@ def seen_by(client, method, url):
             status = answer.status_code
             for piece in answer.iter_raw():
                 body += piece
-    except httpx.TransportError as error:
+    except library.TransportError as error:
         return status, body, type(error)
     return status, body, None
 
 
 @pytest.mark.parametrize("name", CASSETTES)
-def test_httpx_has_the_same_of_a_transport_and_of_a_server(tmp_path, name):
+def test_a_client_has_the_same_of_a_transport_and_of_a_server(tmp_path, library, name):
     path, method = recorded(tmp_path, name)
-    transport = httpx_transport(path)
+    transport = transport_of(library, path)
     with serve(path) as replay:
         for fault in FAULTS:
             transport.set_faults([fault] if fault else [])
             replay.set_faults([fault] if fault else [])
-            with httpx.Client(transport=transport, timeout=None) as in_process:
-                here = seen_by(in_process, method, transport.base_url)
-            with httpx.Client(timeout=20, trust_env=False) as of_server:
-                there = seen_by(of_server, method, replay.base_url)
-            if fault.startswith("reset") and there[2] is httpx.ReadError:
+            with library.Client(transport=transport, timeout=None) as in_process:
+                here = seen_by(library, in_process, method, transport.base_url)
+            with library.Client(timeout=20, trust_env=False) as of_server:
+                there = seen_by(library, of_server, method, replay.base_url)
+            if fault.startswith("reset") and there[2] is library.ReadError:
                 # A system may throw away what came before the reset, of the head too.
                 assert here[1].startswith(there[1]), fault
-                assert here[2] in (httpx.ReadError, None), fault
+                assert here[2] in (library.ReadError, None), fault
             else:
                 assert here == there, fault
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_the_list_of_models_is_the_same(tmp_path, method):
+def test_the_list_of_models_is_the_same(tmp_path, library, method):
     path, _ = recorded(tmp_path, "chunked")
-    transport = httpx_transport(path)
+    transport = transport_of(library, path)
     with (
         serve(path) as replay,
-        httpx.Client(timeout=20, trust_env=False) as of_server,
-        httpx.Client(transport=transport) as in_process,
+        library.Client(timeout=20, trust_env=False) as of_server,
+        library.Client(transport=transport) as in_process,
     ):
         found = [
             client.request(method, url + "/models")

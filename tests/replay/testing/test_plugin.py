@@ -279,6 +279,27 @@ def test_asynchronous_tests_and_clients_ask_it(project):
     assert ran.outcomes["passed"] >= 2
 
 
+@pytest.mark.parametrize("library", ["requests", "httpx", "httpx2"])
+def test_clients_that_are_not_asynchronous_ask_it_too(project, library):
+    pytest.importorskip(library)
+    project.write(
+        "test_it.py",
+        f"""
+        import {library} as library
+
+        BODY = {{"model": "m", "stream": True, "messages": [{{"role": "user", "content": "hi"}}]}}
+
+        def test_it(tape):
+            answer = library.post(tape.base_url + "/chat/completions", json=BODY)
+            assert answer.text.endswith("data: [DONE]\\n\\n")
+            assert tape.all_played
+        """,
+    )
+    chat(project.folder / "tapes" / "test_it.tape", "hi")
+    ran = project.run()
+    assert ran.outcomes == {"passed": 1}, ran.output
+
+
 def test_anthropic_asks_the_root(project):
     project.write(
         "test_it.py",
