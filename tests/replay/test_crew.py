@@ -10,8 +10,8 @@ from tests.replay.recordings import exchange, tape
 from tokentape.replay import Health, Missed, Server, Stats, WrongFault, load
 from tokentape.replay._channel import Channel, ChannelClosed
 from tokentape.replay._crew import Crew
-from tokentape.replay._lateness import Lateness
 from tokentape.replay._tally import Tally
+from tokentape.replay.timing._lateness import Lateness
 
 HEALTH = Health(status="ok", exchanges=1, connections=2, running=1, paused=False, speed=1.0)
 
