@@ -98,6 +98,7 @@ class Lateness:
         """Forget what was counted."""
         self.buckets = {}
         self.max_ns = 0
+        self.held = 0
 
 
 def _percentile(buckets: list[tuple[int, int]], pieces: int, percent: int) -> int | None:
