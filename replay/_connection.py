@@ -19,6 +19,7 @@ from tokentape.replay._reply import Ending, Live, Reply
 from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader, SeenRequests
 
 _KEEPALIVE_S = 60
+_KEEPALIVE_AGAIN_S = 15
 _LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
 
 
@@ -57,6 +58,7 @@ class Connection(asyncio.Protocol):
         self._answering = False
         self._refused = False
         self._takes_requests = True
+        self._half_closed = False  # the client sends no more
         self._linger: asyncio.TimerHandle | None = None
 
     @property
@@ -84,6 +86,9 @@ class Connection(asyncio.Protocol):
 
         Nothing is answered to a part of a request: a 408 would be retried by SDKs, as is a closed connection.
         """
+        if self._has_vanished():
+            self._transport.abort()
+            return None
         unread = self._transport.get_write_buffer_size()
         overdue = self._patience.overdue(now_ns, unread=unread, busy=self.busy)
         if overdue == "idle":
@@ -100,6 +105,8 @@ class Connection(asyncio.Protocol):
             found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if hasattr(socket, "TCP_KEEPIDLE"):  # else after two hours
                 found.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)
+            if hasattr(socket, "TCP_KEEPINTVL"):  # else 75 s on most
+                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_AGAIN_S)
         self._opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -128,6 +135,7 @@ class Connection(asyncio.Protocol):
 
         A live answer costs: it is not gone on with for a client that may well be gone.
         """
+        self._half_closed = True
         self._takes_requests = False
         if self._live is not None:
             self._halt_live()
@@ -242,6 +250,15 @@ class Connection(asyncio.Protocol):
         if found := self._socket():
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
+
+    def _has_vanished(self) -> bool:
+        """Whether nobody is left at the other end of a connection that was closed from there.
+
+        A client that sends no more and one that has closed look the same until something is written, and asyncio
+        does not look at the socket any more. But the system asks at times, and keeps what it was told.
+        """
+        found = self._socket() if self._half_closed else None
+        return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
     def _socket(self) -> socket.socket | None:
         found: socket.socket | None = self._transport.get_extra_info("socket")
