@@ -5,6 +5,7 @@ clock of their answers starts when their turn comes, as a proxy's would.
 """
 
 import asyncio
+import logging
 import socket
 import struct
 from collections import deque
@@ -18,6 +19,7 @@ from tokentape.replay._patience import Overdue, Patience
 from tokentape.replay._reply import Ending, Live, Reply
 from tokentape.replay._requests import Incoming, IncomingRequest, Refusal, RequestReader, SeenRequests
 
+_log = logging.getLogger("tokentape.replay")
 _KEEPALIVE_S = 60
 _KEEPALIVE_AGAIN_S = 15
 _LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
@@ -198,7 +200,15 @@ class Connection(asyncio.Protocol):
             return
         if not incoming.keep_alive:
             self._takes_requests = False
-        reply = self._answer(incoming)
+        try:
+            reply = self._answer(incoming)
+        except Exception:  # noqa: BLE001  (whatever it is, it is said)
+            # This connection's alone: the turn may be the pacer's, or that of data of another connection.
+            _log.exception("a request could not be answered")
+            self._takes_requests = False
+            self._waiting.clear()
+            self._transport.abort()
+            return
         if reply.live is not None:
             self._live = reply.live
             self._live.begin(self._write, self._live_ended)
@@ -254,8 +264,8 @@ class Connection(asyncio.Protocol):
     def _has_vanished(self) -> bool:
         """Whether nobody is left at the other end of a connection that was closed from there.
 
-        A client that sends no more and one that has closed look the same until something is written, and asyncio
-        does not look at the socket any more. But the system asks at times, and keeps what it was told.
+        A client that sends no more and one that has closed look the same until something is written, and
+        asyncio does not look at the socket any more. But the system asks at times, and keeps what it is told.
         """
         found = self._socket() if self._half_closed else None
         return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0

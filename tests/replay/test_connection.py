@@ -161,3 +161,19 @@ def test_a_client_that_sends_no_more_is_answered_until_the_system_says_that_it_i
     world.error = errno.EPIPE
     assert world.at(10_001) is None
     assert world.log == [b"1", "aborted"]
+
+
+def test_an_error_in_answering_ends_its_own_connection_and_no_other(caplog):
+    def fail_the_second_time(_):
+        if world.asked > 1:
+            raise RuntimeError("expected no second request")
+        return Reply(parts=((0, b"1"), (5, b"2")))
+
+    world = World()
+    world.connection._answer = lambda request: (world._answer(request), fail_the_second_time(request))[1]
+    world.connection.data_received(post() * 3)
+    world.now += 5
+    world.fire()  # does not raise: other streams are in the same turn
+    assert world.log[:3] == [b"1", b"2", "aborted"]
+    assert not world.connection.busy
+    assert "expected no second request" in caplog.text
