@@ -212,8 +212,6 @@ class Connection(asyncio.Protocol):
         if reply.live is not None:
             self._live = reply.live
             self._live.begin(self._write, self._live_ended)
-            if self._write_paused:
-                self._live.hold()
         elif reply.parts:
             self._ending = reply.ending
             stream = Stream(
@@ -223,7 +221,6 @@ class Connection(asyncio.Protocol):
                 ended=self._stream_ended,
                 recorded_ns=reply.recorded_ns,
             )
-            stream.held = self._write_paused
             self._stream = stream
             self._pacer.play(stream)
         else:

@@ -355,3 +355,10 @@ def test_a_miss_of_a_head_says_so_where_methods_are_not_matched():
     matcher = Matcher([item("get", method="GET")], Matching(match="path"))
     assert take(matcher, method="HEAD") is None
     assert "method: recorded another, the request has HEAD" in why_not(matcher, method="HEAD")
+
+
+def test_what_was_missed_is_found_once_it_is_recorded():
+    matcher = Matcher([item("a")])
+    assert take(matcher, b"[]") is None
+    matcher.add(item("b", b"[]"))
+    assert take(matcher, b"[]") == "b"
