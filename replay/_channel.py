@@ -52,7 +52,9 @@ class Channel:
         self._writer.close()
 
     def _send(self, message: Any) -> None:
-        data = pickle.dumps(message)
+        self._send_pickled(pickle.dumps(message))
+
+    def _send_pickled(self, data: bytes) -> None:
         self._writer.write(len(data).to_bytes(4) + data)
 
     def _keep(self, running: Any) -> None:
@@ -86,7 +88,16 @@ class Channel:
             value = self._callees[name](*arguments)
             if isinstance(value, Awaitable):
                 value = await value
+            data = pickle.dumps(("returned", number, value))
         except Exception as error:  # noqa: BLE001  (it is raised at the other end)
-            self._send(("raised", number, error))
-        else:
-            self._send(("returned", number, value))
+            data = pickle.dumps(("raised", number, _that_travels(error)))
+        self._send_pickled(data)
+
+
+def _that_travels(error: Exception) -> Exception:
+    """Return an error as it is, or what it says where it cannot be made again at the other end."""
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301  (our own)
+    except Exception:  # noqa: BLE001  (an error's class may do anything here)
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error

@@ -37,7 +37,11 @@ class Body(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """The parts of a request that are matched; those that are not are None."""
+    """The parts of a request that are matched; those that are not are None, but for a method that is HEAD.
+
+    An answer to HEAD has no body, whatever its head says: sent for another method, the client would wait for
+    it, and the body of another answer would be taken for the answer to the next request (RFC 9112, 6.3).
+    """
 
     method: str | None
     host: str | None
@@ -62,7 +66,7 @@ def compared(key: RequestKey, matching: Matching, ignored: Sequence[Location]) -
     """Return what of a request is compared. `ignored` are the locations of `matching.ignore`."""
     path, _, query = key.path.decode("latin-1").partition("?")
     return Compared(
-        method=key.method if "method" in matching.match else None,
+        method=key.method if "method" in matching.match or key.method == "HEAD" else None,
         host=key.host if "host" in matching.match else None,
         path=path if "path" in matching.match else None,
         query=(_by_name(query.encode("latin-1")) if query else {}) if "query" in matching.match else None,

@@ -19,7 +19,8 @@ def request_differences(recorded: Compared, asked: Compared) -> list[str]:
     """
     lines = []
     if recorded.method != asked.method:
-        lines.append(f"method: recorded {recorded.method}, the request has {asked.method}")
+        methods = [method or "another" for method in (recorded.method, asked.method)]
+        lines.append(f"method: recorded {methods[0]}, the request has {methods[1]}")
     if recorded.host != asked.host:
         lines.append(f"host: recorded {recorded.host}, the request has {asked.host or 'none'}")
     if not _same(recorded.path, asked.path):

@@ -23,6 +23,7 @@ class Matching:
 
     `match` are the parts of a request that must be as recorded: `method`, `host` (with its port), `path`,
     `query`, `body`, and `header:NAME` for any header; none at all if whatever is asked gets the next answer.
+    HEAD is a thing apart in any case: the answer to it has no body, and cannot be another's.
     `ignore` are locations of what does not matter in bodies (JSON, forms and multipart), as in `$.user`; see
     `_location`. With `order="recorded"` each request has to be the next that was recorded.
     `exhausted` says what follows the last answer of a request: the first again, the last again, or an error.

@@ -5,6 +5,7 @@ clock of their answers starts when their turn comes, as a proxy's would.
 """
 
 import asyncio
+import logging
 import socket
 import struct
 from collections import deque
@@ -18,7 +19,9 @@ from tokentape.replay.serving._patience import Overdue, Patience
 from tokentape.replay.serving._requests import Incoming, IncomingRequest, Refusal, RequestReader, SeenRequests
 from tokentape.replay.timing._pacer import Clock, Pacer, Stream
 
+_log = logging.getLogger("tokentape.replay")
 _KEEPALIVE_S = 60
+_KEEPALIVE_AGAIN_S = 15
 _LINGER_S = 2.0  # how long a client that was refused is read from before the connection is closed
 
 
@@ -57,6 +60,7 @@ class Connection(asyncio.Protocol):
         self._answering = False
         self._refused = False
         self._takes_requests = True
+        self._half_closed = False  # the client sends no more
         self._linger: asyncio.TimerHandle | None = None
 
     @property
@@ -84,6 +88,9 @@ class Connection(asyncio.Protocol):
 
         Nothing is answered to a part of a request: a 408 would be retried by SDKs, as is a closed connection.
         """
+        if self._has_vanished():
+            self._transport.abort()
+            return None
         unread = self._transport.get_write_buffer_size()
         overdue = self._patience.overdue(now_ns, unread=unread, busy=self.busy)
         if overdue == "idle":
@@ -100,6 +107,8 @@ class Connection(asyncio.Protocol):
             found.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if hasattr(socket, "TCP_KEEPIDLE"):  # else after two hours
                 found.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _KEEPALIVE_S)
+            if hasattr(socket, "TCP_KEEPINTVL"):  # else 75 s on most
+                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _KEEPALIVE_AGAIN_S)
         self._opened(self)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
@@ -128,6 +137,7 @@ class Connection(asyncio.Protocol):
 
         An answer of the API costs: it is not gone on with for a client that may well be gone.
         """
+        self._half_closed = True
         self._takes_requests = False
         if self._live is not None and not self._live.stays:
             self._halt_live()
@@ -190,12 +200,18 @@ class Connection(asyncio.Protocol):
             return
         if not incoming.keep_alive:
             self._takes_requests = False
-        reply = self._answer(incoming)
+        try:
+            reply = self._answer(incoming)
+        except Exception:  # noqa: BLE001  (whatever it is, it is said)
+            # This connection's alone: the turn may be the pacer's, or that of data of another connection.
+            _log.exception("a request could not be answered")
+            self._takes_requests = False
+            self._waiting.clear()
+            self._transport.abort()
+            return
         if reply.live is not None:
             self._live = reply.live
             self._live.begin(self._write, self._live_ended)
-            if self._write_paused:
-                self._live.hold()
         elif reply.parts:
             self._ending = reply.ending
             stream = Stream(
@@ -205,7 +221,6 @@ class Connection(asyncio.Protocol):
                 ended=self._stream_ended,
                 recorded_ns=reply.recorded_ns,
             )
-            stream.held = self._write_paused
             self._stream = stream
             self._pacer.play(stream)
         else:
@@ -245,6 +260,15 @@ class Connection(asyncio.Protocol):
         if found := self._socket():
             found.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._transport.abort()
+
+    def _has_vanished(self) -> bool:
+        """Whether nobody is left at the other end of a connection that was closed from there.
+
+        A client that sends no more and one that has closed look the same until something is written, and
+        asyncio does not look at the socket any more. But the system asks at times, and keeps what it is told.
+        """
+        found = self._socket() if self._half_closed else None
+        return found is not None and found.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
 
     def _socket(self) -> socket.socket | None:
         found: socket.socket | None = self._transport.get_extra_info("socket")

@@ -6,6 +6,7 @@ Invariant: when `stop` has returned, no connection is open and nothing more is w
 
 import asyncio
 import logging
+import socket
 import ssl
 import time
 from collections.abc import Iterable
@@ -44,6 +45,7 @@ from tokentape.replay.timing._quantities import Speed, parse_factor
 
 _log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
 _BACKLOG = 1_024  # a load test opens its connections all at once
+_ACCEPTED_AT_ONCE = 32  # more would delay pieces; and asyncio logs each one that there is no file for
 _MAX_SEEN_BYTES = 1 << 22
 
 
@@ -129,11 +131,18 @@ class Server:
         self._pacer = Pacer(self._lateness, clock=self._clock)
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                self._reception.protocol, host, port, backlog=_BACKLOG, reuse_port=shares_port or None
+                self._reception.protocol,
+                host,
+                port,
+                backlog=_ACCEPTED_AT_ONCE,  # asyncio takes one number for both
+                reuse_port=shares_port or None,
             )
         except (OSError, UnicodeError) as error:
             self._pacer.close()
             raise CannotListen.because(host, port, error) from None
+        for each in self._listener.sockets:
+            with socket.fromfd(each.fileno(), each.family, each.type) as same:
+                same.listen(_BACKLOG)
         addresses = [each.getsockname()[:2] for each in self._listener.sockets]
         self._address = addresses[0]
         self.bound_hosts = tuple(bound for bound, _ in addresses)

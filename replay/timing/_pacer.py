@@ -155,8 +155,13 @@ class Pacer:
                 self._arm()
 
     def halt(self, stream: Stream) -> None:
-        """Write nothing more of the stream, ever, and do not call its `ended`."""
+        """Write nothing more of the stream, ever, and do not call its `ended`.
+
+        It stays in the heap until its next part is due, perhaps in hours; what it belongs to need not.
+        """
         stream.halted = True
+        stream.parts, stream.data = (), b""
+        stream.write, stream.ended = _to_nobody, _no_end
 
     def close(self) -> None:
         """Stop all streams where they are."""
@@ -243,3 +248,11 @@ class Pacer:
             self.recorded_ns += stream.recorded_ns
             self.played_ns += now_ns - stream.anchor_ns
         stream.ended()
+
+
+def _to_nobody(data: bytes) -> None:
+    """Write nothing."""
+
+
+def _no_end() -> None:
+    """Do nothing."""

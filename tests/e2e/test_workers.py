@@ -65,7 +65,7 @@ def test_recorded_order_holds_over_all_processes(tmp_path: Path):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_lets_answers_end_and_counts_them(tmp_path: Path, number: signal.Signals):
     path = tape(
-        tmp_path / "a.tape", exchange(pieces=[(2, b"data: 1\n\n"), (700, b"data: 2\n\n")], end_ms=701)
+        tmp_path / "a.tape", exchange(pieces=[(2, b"data: 1\n\n"), (2_500, b"data: 2\n\n")], end_ms=2_501)
     )
     with Process.tokentape("replay", path, "--workers", "2") as replay, connected(replay.url) as client:
         client.sendall(post())

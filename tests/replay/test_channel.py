@@ -59,6 +59,35 @@ def test_what_is_raised_there_is_raised_here():
     assert over_a_pair(use, refuse=refuse, go_on=lambda: "on") == "on"
 
 
+class OfTwo(Exception):
+    """As many an error, it takes other arguments than it keeps, and cannot be unpickled therefore."""
+
+    def __init__(self, one, other):
+        super().__init__(f"{one} and {other}")
+
+
+@pytest.mark.parametrize("error", [OfTwo("this", "that"), ValueError("this and that", lambda: None)])
+def test_an_error_that_does_not_travel_is_told_in_words(error):
+    def refuse():
+        raise error
+
+    async def use(first, _):
+        with pytest.raises(RuntimeError, match=f"^{type(error).__name__}: .*this and that"):
+            await first.call("refuse")
+        return await first.call("go_on")
+
+    assert over_a_pair(use, refuse=refuse, go_on=lambda: "on") == "on"
+
+
+def test_a_value_that_does_not_travel_is_an_error():
+    async def use(first, _):
+        with pytest.raises(Exception, match=r"pickle|local object"):  # as Python's version says it
+            await first.call("what")
+        return await first.call("go_on")
+
+    assert over_a_pair(use, what=lambda: lambda: None, go_on=lambda: "on") == "on"
+
+
 def test_a_call_that_was_given_up_harms_no_other():
     async def slowly():
         await asyncio.sleep(0.05)

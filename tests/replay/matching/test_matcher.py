@@ -348,3 +348,27 @@ def test_what_came_before_changes_nothing_in_which_requests_are_the_same(request
         assert take(matcher, body, path=path, headers=headers) == take(
             fresh, body, path=path, headers=headers
         )
+
+
+@pytest.mark.parametrize("match", [("path",), "none"])
+def test_an_answer_to_head_answers_nothing_else_whatever_is_matched(match):
+    matcher = Matcher([item("get", method="GET"), item("head", method="HEAD")], Matching(match=match))
+    assert [take(matcher, method=method) for method in ("GET", "POST", "HEAD", "HEAD")] == [
+        "get",
+        "get",
+        "head",
+        "head",
+    ]
+
+
+def test_a_miss_of_a_head_says_so_where_methods_are_not_matched():
+    matcher = Matcher([item("get", method="GET")], Matching(match="path"))
+    assert take(matcher, method="HEAD") is None
+    assert "method: recorded another, the request has HEAD" in why_not(matcher, method="HEAD")
+
+
+def test_what_was_missed_is_found_once_it_is_recorded():
+    matcher = Matcher([item("a")])
+    assert take(matcher, b"[]") is None
+    matcher.add(item("b", b"[]"))
+    assert take(matcher, b"[]") == "b"

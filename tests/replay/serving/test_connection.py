@@ -1,5 +1,8 @@
 """A connection without a socket: what it does when its transport takes no more, and as time passes."""
 
+import errno
+import socket
+
 import pytest
 
 from tests.replay.recordings import post
@@ -21,6 +24,7 @@ class World:
         self.log = []
         self.asked = 0
         self.reading = True
+        self.error = 0  # of the socket
         self._reply = reply or Reply(now=b"answer")
         self.pacer = Pacer(Lateness(), clock=lambda: self.now, timer=self._timer)
         self.connection = Connection(
@@ -68,7 +72,14 @@ class World:
         return self.unread
 
     def get_extra_info(self, _):
-        return None
+        return self
+
+    def setsockopt(self, *_):
+        pass
+
+    def getsockopt(self, level, option):
+        assert (level, option) == (socket.SOL_SOCKET, socket.SO_ERROR)
+        return self.error
 
     def is_closing(self):
         return False
@@ -175,3 +186,30 @@ def test_what_is_closed_already_is_cut_off_if_nobody_reads_the_rest():
     world.unread = 4
     assert [world.at(s) for s in (100, 160, 161)] == [None, None, "unread"]
     assert world.log == ["closed", "aborted"]
+
+
+def test_a_client_that_sends_no_more_is_answered_until_the_system_says_that_it_is_gone():
+    world = World(Reply(parts=((0, b"1"), (10**6 * S, b"2"))))
+    world.connection.data_received(post())
+    assert world.connection.eof_received()
+    assert [world.at(s) for s in (1, 100, 10_000)] == [None] * 3
+    assert world.log == [b"1"]
+    world.error = errno.EPIPE
+    assert world.at(10_001) is None
+    assert world.log == [b"1", "aborted"]
+
+
+def test_an_error_in_answering_ends_its_own_connection_and_no_other(caplog):
+    def fail_the_second_time(_):
+        if world.asked > 1:
+            raise RuntimeError("expected no second request")
+        return Reply(parts=((0, b"1"), (5, b"2")))
+
+    world = World()
+    world.connection._answer = lambda request: (world._answer(request), fail_the_second_time(request))[1]
+    world.connection.data_received(post() * 3)
+    world.now += 5
+    world.fire()  # does not raise: other streams are in the same turn
+    assert world.log[:3] == [b"1", b"2", "aborted"]
+    assert not world.connection.busy
+    assert "expected no second request" in caplog.text

@@ -212,6 +212,18 @@ def test_a_body_that_is_a_known_request_is_a_body():
     assert found.body == asked
 
 
+def test_a_request_with_the_beginning_of_another_is_not_known_by_both():
+    seen = Seen(10_000)
+    one, other = post(b"abc"), post(b"de")
+    for _ in range(2):
+        reader = RequestReader(seen=seen)
+        (found,) = reader.feed(one + other[:-1])
+        assert found.body == b"abc"
+        assert reader.begun
+        (found,) = reader.feed(other[-1:])
+        assert found.body == b"de"
+
+
 def test_a_request_that_came_before_is_not_parsed_again(monkeypatch):
     seen = Seen(10_000)
     (first,) = RequestReader(seen=seen).feed(post(b"abc"))

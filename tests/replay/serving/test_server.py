@@ -1,6 +1,7 @@
 """The server over real sockets, byte for byte."""
 
 import asyncio
+import errno
 import json
 import logging
 import socket
@@ -360,3 +361,42 @@ def test_a_stop_lets_answers_end_within_the_grace_and_cuts_off_the_others(tmp_pa
     answers, stats = asyncio.run(main())
     assert answers == [b"1\r\nx\r\n0\r\n\r\n", b"", b""]
     assert stats.cut_off == 1
+
+
+def test_where_the_system_has_no_more_files_streams_go_on_and_little_is_said(tmp_path, monkeypatch):
+    refused, said = [], []
+
+    def no_more_files(self):
+        refused.append(self)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: said.append(context["message"]))
+        async with Server(load(tape(tmp_path / "a.tape", exchange()), speed="instant")) as server:
+            await server.start()
+            reader, writer = await asyncio.open_connection(*server.address)
+            writer.write(post())
+            assert await reader.readuntil(b"0\r\n\r\n") == HEAD + BODY
+            monkeypatch.setattr(socket.socket, "accept", no_more_files)
+            began = time.monotonic()
+            _, other = await asyncio.open_connection(*server.address)
+            for _ in range(20):
+                writer.write(post())
+                assert await reader.readuntil(b"0\r\n\r\n") == HEAD + BODY
+            other.close()
+            writer.close()
+            return time.monotonic() - began
+
+    took_s = asyncio.run(main())
+    assert 0 < len(refused) == len(said) <= 32 * (1 + int(took_s))  # asyncio tries again every second
+
+
+def test_all_connections_of_a_load_test_may_come_before_the_first_is_accepted(tmp_path):
+    async def main():
+        async with Server(load(tape(tmp_path / "a.tape", exchange()), speed="instant")) as server:
+            await server.start()
+            clients = [socket.create_connection(server.address, timeout=10) for _ in range(300)]
+            for client in clients:
+                client.close()
+
+    asyncio.run(main())  # the loop does not run while they connect

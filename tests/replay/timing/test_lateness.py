@@ -50,6 +50,7 @@ def test_a_histogram_counts_what_is_at_most_each_bound(late_ns, bounds_ms):
 def test_what_was_cleared_is_forgotten():
     lateness = Lateness()
     lateness.add(5_000)
+    lateness.held += 1
     lateness.clear()
     assert lateness.summary() == LatenessSummary()
     lateness.add(1_000)

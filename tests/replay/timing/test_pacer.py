@@ -1,5 +1,6 @@
 import asyncio
 import time
+import weakref
 from fractions import Fraction
 
 import pytest
@@ -179,6 +180,22 @@ def test_a_halted_stream_writes_nothing_more_and_has_no_end():
     world.pacer.release(stream)
     world.run()
     assert world.log == [(1_010, "a", b"0")]
+
+
+def test_what_a_halted_stream_belonged_to_is_let_go_before_its_next_piece_is_due():
+    class Client:
+        def write(self, data):
+            pass
+
+    world = World()
+    client = Client()
+    gone = weakref.ref(client)
+    stream = Stream([(10**15, b"x")], anchor_ns=world.now, write=client.write, ended=client.write)
+    world.pacer.play(stream)
+    world.pacer.halt(stream)
+    del client
+    assert gone() is None
+    world.run()
 
 
 def test_an_end_may_begin_the_next_stream():
