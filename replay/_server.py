@@ -134,7 +134,7 @@ class Server:
         addresses = [each.getsockname()[:2] for each in self._listener.sockets]
         self._address = addresses[0]
         if self._asking is not None:
-            self._asking.check_not_at(*self._address)
+            self._asking.check_not_at(addresses)
         if self._with_control:
             self._steering = Steering(self, Access(host, [bound for bound, _ in addresses]))
         self._rounds.start()
