@@ -78,9 +78,9 @@ def command(
     Times are counted from the complete request, as they were recorded, and changed by the options in a
     fixed order (docs/replaying.md); --explain shows what comes out.
 
-    Ctrl-C or SIGTERM stops it and prints what was served and how late pieces were; answers on their way
-    have three seconds to end, which a second Ctrl-C cuts short. Meanwhile it is watched and steered under
-    /-/ (docs/control.md).
+    Ctrl-C, SIGTERM or SIGHUP stops it and prints what was served and how late pieces were; answers on
+    their way have three seconds to end, which a second Ctrl-C cuts short. Meanwhile it is watched and
+    steered under /-/ (docs/control.md).
 
     --fault lets something go wrong, as with a live API: the kinds, and which requests are hit how often, are
     in docs/faults.md.

@@ -26,6 +26,7 @@ from tokentape.replay._server import Server
 from tokentape.replay._stats import Stats
 from tokentape.replay._tally import Tally, combined
 
+_SLOW_S = 2.0  # how long a worker may take to stop beyond the grace that answers have
 _log = logging.getLogger("tokentape.replay")
 
 
@@ -85,7 +86,7 @@ class Workers:
         """Stop all processes as `Server.stop` does, and take what they have counted."""
         self._stopping = True
         if self._channels and not self._tallies:
-            self._tallies = await self._all("stop", grace_s)
+            self._tallies = await self._all("stop", grace_s, within_s=grace_s + _SLOW_S)
         for channel in self._channels.values():
             channel.close()
         for end in self._ends:
@@ -95,14 +96,26 @@ class Workers:
         for process in self._processes:
             await asyncio.to_thread(process.join)
 
-    async def _all(self, name: str, *arguments: Any) -> list[Any]:
-        """Have all workers do something, and return what they return, but for those that are lost."""
-        calls = [channel.call(name, *arguments) for channel in self._channels.values()]
+    async def _all(self, name: str, *arguments: Any, within_s: float | None = None) -> list[Any]:
+        """Have all workers do something, and return what they return, but for those that are lost.
+
+        One that has not done it within a time is killed, and lost.
+        """
+        channels = self._channels.items()
+        calls = [asyncio.wait_for(channel.call(name, *arguments), within_s) for _, channel in channels]
         found = await asyncio.gather(*calls, return_exceptions=True)
-        for each in found:
-            if isinstance(each, BaseException) and not isinstance(each, ChannelClosed):
+        for number, each in zip(self._channels, found, strict=True):
+            if isinstance(each, TimeoutError):
+                self._give_up(number)
+            elif isinstance(each, BaseException) and not isinstance(each, ChannelClosed):
                 raise each
-        return [each for each in found if not isinstance(each, ChannelClosed)]
+        return [each for each in found if not isinstance(each, BaseException)]
+
+    def _give_up(self, number: int) -> None:
+        process = self._processes[number - 1]
+        process.kill()
+        self._lost += 1
+        _log.error("worker %d (process %s) did not stop, and was killed", number, process.pid)
 
     async def _watch(self, number: int) -> None:
         await self._channels[number].closed.wait()
@@ -155,8 +168,9 @@ def reserved_port(host: str, port: int) -> socket.socket:
 
 
 def _work(server: Server, end: socket.socket, others: list[socket.socket]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a terminal sends them to all; the first process says when
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # a terminal sends them to all; the first process says when
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     for other in others:
         other.close()
     asyncio.run(_serve(server, end))
