@@ -56,7 +56,7 @@ class Asking:
         if on_miss.how == "record":
             assert on_miss.output is not None  # noqa: S101  (see `OnMiss.check`)
             path = fspath(on_miss.output)
-            options = ["--append", *_trusted(), *on_miss.recorder]
+            options = ["--append", "--on-write-error", "stop", *_trusted(), *on_miss.recorder]
             self._recorder = RecorderProcess(on_miss.url, path, options, says=True)
             self._appended = Appended(path, timing=timing)
 

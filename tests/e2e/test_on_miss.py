@@ -490,6 +490,17 @@ def test_a_recorder_that_ends_early_is_said_and_misses_are_not_asked_unrecorded(
     assert "not all that was asked live is recorded: the recorder has ended" in process.stderr
 
 
+def test_what_can_no_longer_be_recorded_is_not_asked(path, home, plain):
+    with asking("record", path, plain.url, home) as process, connected(process) as client:
+        asked_once(process, plain, client)
+        path.unlink()
+        assert process.wait_for("the recorder has ended, nothing more is recorded")
+        client.write(post(b"other"))
+        assert client.read_to(b"\r\n\r\n").startswith(b"HTTP/1.1 502 ")
+        assert b"the recorder has ended" in client.read_to(b"null}}")
+    assert process.returncode == 3
+
+
 @needs_proc
 def test_no_recorder_outlives_a_replay_that_was_killed(path, home, plain):
     with asking("record", path, plain.url, home) as process, connected(process) as client:
