@@ -668,6 +668,13 @@ def test_a_server_that_asks_itself_under_another_name_says_so_after_one_request(
     assert "asked live 1 time, 0 recorded, 1 not answered" in process.stdout
 
 
+def test_a_proxy_that_would_forward_is_refused_under_the_name_of_the_option(path, tmp_path):
+    there = ("--proxy", "--confdir", tmp_path / "authority")
+    done = run("replay", path, "--on-miss", "forward", "http://127.0.0.1:9", *there, check=False)
+    assert done.returncode == 2
+    assert "Error: --on-miss: expected either proxy or on_miss" in done.stderr
+
+
 def test_a_prefix_under_which_nothing_would_be_found_again_is_refused(path):
     done = run("replay", path, "--on-miss", "record", "http://127.0.0.1:9/api/v1", check=False)
     assert done.returncode == 2
