@@ -41,8 +41,9 @@ def test_every_command_and_program_works_as_printed(tmp_path: Path, home: dict[s
     table, as_json = explained.values()
     assert "first token" in table
     assert len(json.loads(as_json)[0]["parts"]) == len(pieces) + 2
-    explanation, program, listed = printed
+    explanation, limited, program, listed = printed
     assert "first token" in explanation
+    assert limited.split()[1:] == ["0", "0"]
     assert program == ""  # it is saved, and run by a line of the shell
     assert newcomer.outputs["fixed_program.py"] == openai_usage().texts[0]
     assert listed.count("'id': 'gpt-4o-mini'") == 2
