@@ -59,4 +59,4 @@ def usage() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise click.UsageError(f"--on-miss record: {error}") from None
+        raise click.UsageError(f"--on-miss: {error}") from None

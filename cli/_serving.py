@@ -15,7 +15,8 @@ from tokentape.cli._reach_options import Reach
 from tokentape.cli._reloading import Reloading
 from tokentape.replay import Server, Stats, Workers
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no hang-up
+_ENDING = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
 _GRACE_S = 3.0
 _QUICK_S = 0.1  # what ends within it need not be announced
 
@@ -23,7 +24,7 @@ _QUICK_S = 0.1  # what ends within it need not be announced
 async def serve_until_stopped(
     server: Server | Workers, host: str, port: int, again: Reloading | None, reach: Reach
 ) -> Stats:
-    """Serve until SIGINT or SIGTERM comes, then let answers on their way end, and return what was served.
+    """Serve until SIGINT, SIGTERM or SIGHUP comes, let answers on their way end, and return what was served.
 
     `again` serves cassettes anew when they change; `reach` says how clients get there. Raises `CannotListen`.
     """
@@ -48,9 +49,14 @@ async def serve_until_stopped(
 
 
 def _on_signals(tell: Callable[[], None]) -> None:
-    """Have SIGINT and SIGTERM tell, also when they come just before the event loop begins to wait."""
+    """Have these signals tell, also when they come just before the event loop begins to wait.
+
+    A hang-up that is ignored (nohup) stays so.
+    """
     loop = asyncio.get_running_loop()
     for number in _ENDING:
+        if number not in (signal.SIGINT, signal.SIGTERM) and signal.getsignal(number) is signal.SIG_IGN:
+            continue
         try:
             loop.add_signal_handler(number, tell)
         except NotImplementedError:  # Windows

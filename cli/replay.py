@@ -62,9 +62,9 @@ def command(
     the first again. Any other request gets a 404 that names the nearest recorded one and the difference, or
     with --on-miss the answer of an API. A FILE may be a pattern in quotes.
 
-    Ctrl-C or SIGTERM stops it and prints what was served and how late pieces were ("not timed" stands beside
-    what was recorded without times). Answers on their way have three seconds to end, which a second Ctrl-C
-    cuts short. Meanwhile it is watched and steered under /-/ (docs/control.md).
+    Ctrl-C, SIGTERM or SIGHUP stops it and prints what was served and how late pieces were ("not timed" stands
+    beside what was recorded without times). Answers on their way have three seconds to end, which a second
+    Ctrl-C cuts short. Meanwhile it is watched and steered under /-/ (docs/control.md).
 
     \b
     tokentape replay session.tape

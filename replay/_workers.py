@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Self
 
 from tokentape.cassette import counted
-from tokentape.replay._channel import Channel
+from tokentape.replay._channel import Channel, ChannelClosed
 from tokentape.replay._crew import Crew, callees
 from tokentape.replay._errors import CannotListen, ReplayError, check_address
 from tokentape.replay._stats import Stats
@@ -31,6 +31,7 @@ from tokentape.replay.control._steering import Steering
 from tokentape.replay.serving._requests import IncomingRequest
 from tokentape.replay.serving._server import Server
 
+_SLOW_S = 2.0  # how long a worker may take to stop beyond the grace that answers have
 _log = logging.getLogger("tokentape.replay")
 
 
@@ -97,7 +98,7 @@ class Workers:
         """Stop all processes as `Server.stop` does, and take what they have counted."""
         self._stopping = True
         if self._channels and not self._tallies:
-            self._tallies = await self._crew.all("stop", grace_s)
+            self._tallies = await self._stopped(grace_s)
         for channel in self._channels.values():
             channel.close()
         for end in self._ends:
@@ -106,6 +107,24 @@ class Workers:
             self._holder.close()
         for process in self._processes:
             await asyncio.to_thread(process.join)
+
+    async def _stopped(self, grace_s: float) -> list[Tally]:
+        """Stop all workers, and return what they have counted. One that is not quick is killed, and lost."""
+        limit_s = grace_s + _SLOW_S
+        calls = [asyncio.wait_for(each.call("stop", grace_s), limit_s) for each in self._channels.values()]
+        found = await asyncio.gather(*calls, return_exceptions=True)
+        for number, each in zip(self._channels, found, strict=True):
+            if isinstance(each, TimeoutError):
+                self._give_up(number)
+            elif isinstance(each, BaseException) and not isinstance(each, ChannelClosed):
+                raise each
+        return [each for each in found if not isinstance(each, BaseException)]
+
+    def _give_up(self, number: int) -> None:
+        process = self._processes[number - 1]
+        process.kill()
+        self._crew.lost += 1
+        _log.error("worker %d (process %s) did not stop, and was killed", number, process.pid)
 
     async def _steer(self, request: IncomingRequest) -> bytes:
         assert self._steering is not None  # noqa: S101  (it is there before the channels are)
@@ -164,8 +183,9 @@ def reserved_port(host: str, port: int) -> socket.socket:
 
 
 def _work(server: Server, end: socket.socket, others: list[socket.socket]) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # a terminal sends them to all; the first process says when
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # a terminal sends them to all; the first process says when
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
     for other in others:
         other.close()
     asyncio.run(_serve(server, end))

@@ -12,7 +12,8 @@ import asyncio
 import logging
 import ssl
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from os import environ, fspath
 
 from tokentape.cassette import CassetteError
@@ -51,10 +52,11 @@ class Asking:
         self._appended: Appended | None = None
         self._starting: asyncio.Task[Upstream] | None = None
         self._stopping: asyncio.Task[None] | None = None
+        self._own: frozenset[tuple[str, int]] = frozenset()
         if on_miss.how == "record":
             assert on_miss.output is not None  # noqa: S101  (see `OnMiss.check`)
             path = fspath(on_miss.output)
-            options = ["--append", *_trusted(), *on_miss.recorder]
+            options = ["--append", "--on-write-error", "stop", *_trusted(), *on_miss.recorder]
             self._recorder = RecorderProcess(on_miss.url, path, options, says=True)
             self._appended = Appended(path, timing=timing)
 
@@ -73,12 +75,16 @@ class Asking:
         """Count from 0 again. What the recorder has failed at stays failed."""
         self._forwarded = self._failed = self._recorded = 0
 
-    def check_not_at(self, host: str, port: int) -> None:
-        """Raise `CannotListen` if the API's address is this one: every request would come back."""
-        if self._upstream.port == port and self._upstream.host in (host, "localhost"):
-            raise CannotListen(
-                f"expected the URL of an API to ask, found this server's own: {self._upstream.url}"
-            )
+    def check_not_at(self, addresses: Iterable[tuple[str, int]]) -> None:
+        """Raise `CannotListen` if the API's address is one of these: every request would come back.
+
+        What its name does not tell is seen when it is asked for the first time.
+        """
+        self._own = frozenset(addresses)
+        if any(
+            self._upstream.port == port and is_at(self._upstream.host, bound) for bound, port in self._own
+        ):
+            raise CannotListen(self._itself())
 
     def takes(self, code: Code, matching: Matching) -> bool:
         """Whether to ask for what was missed for this reason.
@@ -138,7 +144,7 @@ class Asking:
             if self._recorder.failure is not None:
                 raise self._recorder.failure
         async with asyncio.timeout(_CONNECT_S):
-            await asyncio.get_running_loop().create_connection(
+            transport, _ = await asyncio.get_running_loop().create_connection(
                 lambda: call,
                 to.host,
                 to.port,
@@ -146,7 +152,14 @@ class Asking:
                 server_hostname=to.host if context else None,
                 happy_eyeballs_delay=0.25,
             )
+        peer, port = (transport.get_extra_info("peername") or ("", 0))[:2]  # none if it is gone again
+        if any(port == own and is_at(peer, bound) for bound, own in self._own):
+            transport.abort()
+            raise ReplayError(self._itself())
         return to
+
+    def _itself(self) -> str:
+        return f"expected the URL of an API to ask, found this server's own: {self._upstream.url}"
 
     async def _start(self, recorder: RecorderProcess) -> Upstream:
         assert self._appended is not None  # noqa: S101  (it is made with the recorder)
@@ -173,6 +186,18 @@ class Asking:
         if words not in self._said:
             self._said.add(words)
             _log.error("%s", words)
+
+
+def is_at(host: str, bound: str) -> bool:
+    """Whether who asks for a host reaches, at the same port, a server that listens on this address."""
+    listens = ip_address(bound)
+    if host == "localhost":
+        return listens.is_loopback or listens.is_unspecified
+    try:
+        asked = ip_address(host)
+    except ValueError:
+        return False
+    return asked == listens or (asked.is_loopback and listens.is_unspecified)
 
 
 def _context() -> ssl.SSLContext:

@@ -147,7 +147,7 @@ class Server:
         self._address = addresses[0]
         self.bound_hosts = tuple(bound for bound, _ in addresses)
         if self._asking is not None:
-            self._asking.check_not_at(*self._address)
+            self._asking.check_not_at(addresses)
         if self._with_control and self._steering is None:
             self._steering = Steering(Alone(self), Access(host, self.bound_hosts))
         self._rounds.start()

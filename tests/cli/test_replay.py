@@ -173,9 +173,18 @@ def test_as_json_what_was_not_measured_is_null(tmp_path):
     assert (found["pieces"], found["lateness_ms"]) == (0, {"p50": None, "p99": None, "max": None})
 
 
+@pytest.fixture
+def signals_as_before():
+    """The command runs in this process, and leaves the signals that end it ignored."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals_as_before")
 def test_a_signal_is_noticed_that_does_not_interrupt_the_waiting(tmp_path, capsys):
     """As one that comes just before the waiting begins. Another thread's signal is no interruption either."""
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     def interrupt_once_it_listens():
         words = ""
@@ -197,15 +206,13 @@ def test_a_signal_is_noticed_that_does_not_interrupt_the_waiting(tmp_path, capsy
     finally:
         ended.set()
         thread.join()
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])
     assert not missed
 
 
+@pytest.mark.usefixtures("signals_as_before")
 def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("tokentape.cli._serving._GRACE_S", 3_600.0)
     path = tape(tmp_path / "a.tape", exchange(pieces=[(3_600_000, b"x")], end_ms=3_600_001))
-    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     ended = []
@@ -235,8 +242,6 @@ def test_a_second_signal_ends_the_grace_and_the_table_is_still_printed(tmp_path,
         command.main([str(path), f"--listen=127.0.0.1:{port}"], standalone_mode=False)
     finally:
         asking.join()
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])
     out, err = capsys.readouterr()
     assert "stopping: answers have 3600 s to end" in err
     assert "served 1, missed 0" in out

@@ -487,6 +487,17 @@ def test_a_recorder_that_ends_early_is_said_and_misses_are_not_asked_unrecorded(
     assert "not all that was asked live is recorded: the recorder has ended" in process.stderr
 
 
+def test_what_can_no_longer_be_recorded_is_not_asked(path, home, plain):
+    with asking("record", path, plain.url, home) as process, connected(process) as client:
+        asked_once(process, plain, client)
+        path.unlink()
+        assert process.wait_for("the recorder has ended, nothing more is recorded")
+        client.write(post(b"other"))
+        assert client.read_to(b"\r\n\r\n").startswith(b"HTTP/1.1 502 ")
+        assert b"the recorder has ended" in client.read_to(b"null}}")
+    assert process.returncode == 3
+
+
 @needs_proc
 def test_no_recorder_outlives_a_replay_that_was_killed(path, home, plain):
     with asking("record", path, plain.url, home) as process, connected(process) as client:
@@ -623,16 +634,42 @@ def test_a_list_of_models_is_asked_for_while_none_is_known(tmp_path, home, plain
     assert "models listed" not in process.stdout
 
 
-def test_a_server_that_would_ask_itself_is_refused(path):
+@pytest.mark.parametrize("listens", ["127.0.0.1", "0.0.0.0"])
+def test_a_server_that_would_ask_itself_is_refused(path, listens):
     with socket.create_server(("127.0.0.1", 0)) as found:
-        address = f"127.0.0.1:{found.getsockname()[1]}"
+        port = found.getsockname()[1]
+        address = f"127.0.0.1:{port}"
     done = run(
-        "replay", path, "--on-miss", "forward", f"http://{address}/v1", "--listen", address, check=False
+        "replay",
+        path,
+        "--on-miss",
+        "forward",
+        f"http://{address}/v1",
+        "--listen",
+        f"{listens}:{port}",
+        check=False,
     )
     assert done.returncode == 1
     assert done.stderr == (
         f"Error: expected the URL of an API to ask, found this server's own: http://{address}\n"
     )
+
+
+def test_a_server_that_asks_itself_under_another_name_says_so_after_one_request(path):
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    asked = ("--on-miss", "forward", f"http://127.1:{port}", "--listen", f"127.0.0.1:{port}")
+    with Process(*TOKENTAPE, "replay", path, *asked) as process, connected(process) as client:
+        client.write(post(NEW))
+        assert b"found this server's own" in client.read_to(b"}}")
+    assert "asked live 1 time, 0 recorded, 1 not answered" in process.stdout
+
+
+def test_a_proxy_that_would_forward_is_refused_under_the_name_of_the_option(path, tmp_path):
+    there = ("--proxy", "--confdir", tmp_path / "authority")
+    done = run("replay", path, "--on-miss", "forward", "http://127.0.0.1:9", *there, check=False)
+    assert done.returncode == 2
+    assert "Error: --on-miss: expected either proxy or on_miss" in done.stderr
 
 
 def test_a_prefix_under_which_nothing_would_be_found_again_is_refused(path):

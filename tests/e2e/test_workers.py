@@ -62,7 +62,7 @@ def test_recorded_order_holds_over_all_processes(tmp_path: Path):
         assert [answer(replay.url) for _ in range(20)] == [b"%d" % number for number in range(20)]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_all_lets_answers_end_and_counts_them(tmp_path: Path, number: signal.Signals):
     path = tape(
         tmp_path / "a.tape", exchange(pieces=[(2, b"data: 1\n\n"), (2_500, b"data: 2\n\n")], end_ms=2_501)
@@ -142,3 +142,17 @@ def test_a_second_signal_cuts_answers_off_in_all_processes(tmp_path: Path):
         wait_until(lambda: replay.ended, "it has ended")
     assert replay.returncode == 0
     assert "1 cut off by the stop" in replay.stdout
+
+
+def test_a_worker_that_does_not_stop_is_killed_and_said(tmp_path: Path):
+    path = numbered(tmp_path / "a.tape", 1)
+    with Process.tokentape("replay", path, "--workers", "2") as replay:
+        stuck, _ = children(replay)
+        os.kill(stuck, signal.SIGSTOP)
+        os.kill(replay.pid, signal.SIGTERM)
+        assert replay.wait_for("stopping: answers have 3 s to end")
+        os.kill(replay.pid, signal.SIGTERM)
+        wait_until(lambda: replay.ended, "it has ended")
+    assert f"(process {stuck}) did not stop, and was killed" in replay.stderr
+    assert replay.returncode == 3
+    assert "0 of 1 never played" in replay.stdout or "1 of 1 never played" in replay.stdout
