@@ -25,9 +25,10 @@ from tokentape.dialects._carried import (
     name_of,
 )
 from tokentape.dialects._choosing import DIALECTS, PLAIN_SSE, choose, named
+from tokentape.dialects._framing import NDJSON, EventDecoder, decoder_of, events_of, is_lines
 from tokentape.dialects._outcome import OUTCOMES, Outcome, has_no_body, is_damaged, is_success, outcome_of
 from tokentape.dialects._progress import Progress
-from tokentape.dialects._readable import NDJSON, comparable, lines_of, readable, since
+from tokentape.dialects._readable import comparable, readable, since
 from tokentape.dialects._transcript import Line, Said, Transcript, path_of, requested_model, transcript
 
 __all__ = [
@@ -50,6 +51,7 @@ __all__ = [
     "USAGE",
     "Carried",
     "Dialect",
+    "EventDecoder",
     "Line",
     "Outcome",
     "Progress",
@@ -59,10 +61,12 @@ __all__ = [
     "Usage",
     "choose",
     "comparable",
+    "decoder_of",
+    "events_of",
     "has_no_body",
     "is_damaged",
+    "is_lines",
     "is_success",
-    "lines_of",
     "name_of",
     "named",
     "outcome_of",

@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Sequence
 
 from tokentape.cassette import ServerSentEvent
+from tokentape.dialects._anthropic_messages import AnthropicMessages
 from tokentape.dialects._carried import Dialect
+from tokentape.dialects._json import parse
 from tokentape.dialects._openai_chat import OpenAIChat
 from tokentape.dialects._plain import PlainSSE
 
 PLAIN_SSE: Dialect = PlainSSE()
-DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (OpenAIChat(), PLAIN_SSE)}
+# The order is that in which they are asked: what claims less comes before what claims more.
+_ALL: tuple[Dialect, ...] = (AnthropicMessages(), OpenAIChat(), PLAIN_SSE)
+DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 """Every dialect by its name, the plain one last."""
 
 _EVENTS_LOOKED_AT = 8
@@ -31,13 +35,20 @@ def choose_early(path: str, begun: Sequence[ServerSentEvent], *, last: bool) -> 
     return None if dialect is PLAIN_SSE and len(begun) < _EVENTS_LOOKED_AT and not last else dialect
 
 
-def choose(path: str, events: Iterable[ServerSentEvent] = ()) -> Dialect:
-    """Return the dialect of a request's path or, if none claims that, of the first events."""
+def choose(path: str, events: Iterable[ServerSentEvent] = (), whole: bytes = b"") -> Dialect:
+    """Return the dialect of a request's path or, if none claims that, of the first events.
+
+    `whole` is the body: it is looked at if there are no events.
+    """
     for dialect in DIALECTS.values():
         if dialect.claims_path(path):
             return dialect
-    for event, _ in zip(events, range(_EVENTS_LOOKED_AT), strict=False):
+    found = [event.data for event, _ in zip(events, range(_EVENTS_LOOKED_AT), strict=False)]
+    for data in found or [whole]:
+        value = parse(data)
+        if type(value) is not dict:
+            continue
         for dialect in DIALECTS.values():
-            if dialect.claims_event(event):
+            if dialect.claims(value):
                 return dialect
     return PLAIN_SSE

@@ -158,14 +158,21 @@ def test_reads_that_split_and_join_events_give_the_same_tokens(corpus, tmp_path)
     assert events["coalesced"].any()
 
 
-def test_gzipped_stream_of_an_unknown_dialect_has_events_and_no_tokens(corpus, tmp_path):
+def test_gzipped_stream_in_single_bytes_is_read_as_it_came(corpus, tmp_path):
     name = "anthropic/messages-tool.raw.sse.gz"
     body = (corpus / name).read_bytes()
     pieces = [((200 + at) * MS, body[at : at + 1]) for at in range(len(body))]
     made = loaded(corpus, tmp_path, name, pieces, encoding="gzip", path=b"/v1/messages")
     (row,) = made.as_dict()["streams"]
-    assert (row["dialect"], row["outcome"], row["events"]) == ("sse", "complete", 7)
-    assert (row["ttft_ms"], row["ttft_ms_why"]) == (None, "unknown-dialect")
+    assert (row["dialect"], row["outcome"], row["events"]) == ("anthropic-messages", "complete", 7)
+    assert (row["output_tokens"], row["token_events"], row["finish_reason"]) == (40, 1, "tool_use")
     assert made.reads["bytes"].sum() == len(body)
     assert made.reads["decoded_bytes"].sum() == len((corpus / "anthropic/messages-tool.sse").read_bytes())
-    assert row["first_event_ms"] > 200
+    assert row["ttft_ms"] > row["first_event_ms"] > 200
+
+
+def test_stream_of_an_unknown_dialect_has_events_and_no_tokens(corpus, tmp_path):
+    made = loaded(corpus, tmp_path, "anthropic/legacy-complete-crlf.sse", path=b"/v1/complete")
+    (row,) = made.as_dict()["streams"]
+    assert (row["dialect"], row["outcome"], row["events"]) == ("sse", "complete", 8)
+    assert (row["ttft_ms"], row["ttft_ms_why"]) == (None, "unknown-dialect")
