@@ -5,13 +5,27 @@ from collections.abc import Iterable, Sequence
 from tokentape.cassette import ServerSentEvent
 from tokentape.dialects._anthropic_messages import AnthropicMessages
 from tokentape.dialects._carried import Dialect
+from tokentape.dialects._cohere import Cohere
+from tokentape.dialects._gemini import Gemini
 from tokentape.dialects._json import parse
+from tokentape.dialects._ollama import Ollama
 from tokentape.dialects._openai_chat import OpenAIChat
+from tokentape.dialects._openai_completions import OpenAICompletions
+from tokentape.dialects._openai_responses import OpenAIResponses
 from tokentape.dialects._plain import PlainSSE
 
 PLAIN_SSE: Dialect = PlainSSE()
-# The order is that in which they are asked: what claims less comes before what claims more.
-_ALL: tuple[Dialect, ...] = (AnthropicMessages(), OpenAIChat(), PLAIN_SSE)
+# The order is that in which they are asked: a completion has `choices`, as has what the chat dialect claims.
+_ALL: tuple[Dialect, ...] = (
+    OpenAICompletions(),
+    OpenAIChat(),
+    OpenAIResponses(),
+    AnthropicMessages(),
+    Gemini(),
+    Cohere(),
+    Ollama(),
+    PLAIN_SSE,
+)
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in _ALL}
 """Every dialect by its name, the plain one last."""
 

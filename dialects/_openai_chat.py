@@ -91,19 +91,25 @@ class OpenAIChat:
         )
 
     def reader(self) -> Read:
-        return _read
+        return read_chunk
 
     def read_answer(self, body: bytes) -> Sequence[Carried]:
-        answer = dict_of(parse(body))
-        whole = [
-            {**choice, "delta": choice.get("message")}
-            for choice in list_of(answer.get("choices"))
-            if type(choice) is dict
-        ]
-        return _carried(_fitted({**answer, "choices": whole}), is_error=False)
+        return read_whole(body)
 
 
-def _read(event: ServerSentEvent) -> Sequence[Carried]:
+def read_whole(body: bytes) -> Sequence[Carried]:
+    """Return what an answer carries that is one whole completion."""
+    answer = dict_of(parse(body))
+    whole = [
+        {**choice, "delta": choice.get("message")}
+        for choice in list_of(answer.get("choices"))
+        if type(choice) is dict
+    ]
+    return _carried(_fitted({**answer, "choices": whole}), is_error=False)
+
+
+def read_chunk(event: ServerSentEvent) -> Sequence[Carried]:
+    """Return what a chunk carries; it needs nothing of those before it."""
     data = event.data
     try:
         chunk = _decode(data)
