@@ -93,7 +93,7 @@ def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
     pieces, undecodable = decoded(exchange)
     if dialect is None:
         path = path_of(exchange.request) if exchange.request else ""
-        dialect = choose(path, events_of(exchange, pieces), b"".join(pieces))
+        dialect = choose(path, events_of(exchange, pieces), pieces)
     answer = _streamed(exchange, pieces, dialect, undecodable)
     if not answer.events and not _is_event_stream(headers, pieces):
         return _whole(pieces, dialect, undecodable)

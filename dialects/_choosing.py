@@ -49,16 +49,16 @@ def choose_early(path: str, begun: Sequence[ServerSentEvent], *, last: bool) -> 
     return None if dialect is PLAIN_SSE and len(begun) < _EVENTS_LOOKED_AT and not last else dialect
 
 
-def choose(path: str, events: Iterable[ServerSentEvent] = (), whole: bytes = b"") -> Dialect:
+def choose(path: str, events: Iterable[ServerSentEvent] = (), pieces: Iterable[bytes] = ()) -> Dialect:
     """Return the dialect of a request's path or, if none claims that, of the first events.
 
-    `whole` is the body: it is looked at if there are no events.
+    `pieces` are the body: an answer without events may be one whole object.
     """
     for dialect in DIALECTS.values():
         if dialect.claims_path(path):
             return dialect
     found = [event.data for event, _ in zip(events, range(_EVENTS_LOOKED_AT), strict=False)]
-    for data in found or [whole]:
+    for data in found or [b"".join(pieces)]:
         value = parse(data)
         if type(value) is not dict:
             continue

@@ -84,7 +84,7 @@ def transcript(exchange: Exchange, dialect: Dialect | None = None) -> Transcript
     pieces, undecodable = decoded(exchange)
     if dialect is None:
         path = path_of(exchange.request) if exchange.request else ""
-        dialect = choose(path, events_of(exchange, pieces), b"".join(pieces))
+        dialect = choose(path, events_of(exchange, pieces), pieces)
     found = Transcript(dialect=dialect, undecodable=undecodable)
     read = dialect.reader()
     for event in events_of(exchange, pieces):

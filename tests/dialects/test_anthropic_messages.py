@@ -106,7 +106,7 @@ def test_whole_message_says_what_a_stream_of_it_would():
     (row,) = named(NAME).read_answer(json.dumps(body).encode())
     assert said([row]) == [("reasoning+content+tool_call+finish+usage", 'raf{"x":"é"}')]
     assert (row.model, row.finish, row.usage) == ("c-1", "tool_use", Usage(1, 2))
-    assert choose("/proxied", whole=json.dumps(body).encode()).name == NAME
+    assert choose("/proxied", pieces=[json.dumps(body).encode()]).name == NAME
 
 
 def test_a_gateway_under_another_path_is_known_by_its_first_event():

@@ -1,6 +1,7 @@
 """What holds for every dialect, whatever comes."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -48,7 +49,7 @@ def test_no_json_raises_and_what_is_said_is_coherent(name, payloads, event):
         assert rows
         for row in [*rows, *dialect.read_answer(raw)]:
             coherent(row)
-        choose("/x", whole=raw)
+        choose("/x", pieces=[raw])
 
 
 @pytest.mark.parametrize("name", DIALECTS)
@@ -65,3 +66,9 @@ def test_deep_nesting_does_not_raise(name):
     for body in (raw, raw + b"]" * 50_000 + b"}}]}}]}", b"[" * 900 + b"]" * 900):
         assert DIALECTS[name].reader()(ServerSentEvent(body, 0))
         assert DIALECTS[name].read_answer(body)
+
+
+def test_each_dialect_is_in_the_document_and_no_other():
+    text = (Path(__file__).parents[2] / "docs" / "dialects.md").read_text(encoding="utf-8")
+    rows = [line for line in text.partition("\n## ")[0].splitlines() if line.startswith("| `")]
+    assert sorted(row.split("`")[1] for row in rows) == sorted(DIALECTS)

@@ -58,6 +58,6 @@ def test_errors():
 
 def test_the_lines_tell_and_the_path_does_not():
     assert choose("/api/chat").name == "sse"
-    assert choose("/api/chat", whole=json.dumps(last()).encode()).name == NAME
+    assert choose("/api/chat", pieces=[json.dumps(last()).encode()]).name == NAME
     (row,) = named(NAME).read_answer(json.dumps(line("a", done=True, done_reason="stop")).encode())
     assert said([row]) == [("content+finish+done", "a")]

@@ -29,10 +29,10 @@ def test_text_finish_and_bill():
 
 def test_the_answer_tells_and_the_path_does_not():
     raw = json.dumps(chunk("a", "stop")).encode()
-    assert choose("/v1/completions", whole=raw).name == NAME
-    assert choose("/v1/completions", whole=b'{"value":"a"}').name == "sse"
+    assert choose("/v1/completions", pieces=[raw]).name == NAME
+    assert choose("/v1/completions", pieces=[b'{"value":"a"}']).name == "sse"
     without_object = json.dumps({"choices": [{"text": "a"}]}).encode()
-    assert choose("/x", whole=without_object).name == NAME
+    assert choose("/x", pieces=[without_object]).name == NAME
     beside_delta = json.dumps({"choices": [{"text": "a", "delta": {"content": "a"}}]}).encode()
-    assert choose("/x", whole=beside_delta).name == "openai-chat"
+    assert choose("/x", pieces=[beside_delta]).name == "openai-chat"
     assert said(named(NAME).read_answer(raw)) == [("content+finish", "a")]

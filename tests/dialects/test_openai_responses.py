@@ -100,4 +100,4 @@ def test_whole_response_says_what_a_stream_of_it_would():
     raw = json.dumps(body).encode()
     (row,) = named(NAME).read_answer(raw)
     assert said([row]) == [("reasoning+content+tool_call+refusal+finish+usage+done", "ranf{}")]
-    assert choose("/gateway", whole=raw).name == choose("/v1/responses").name == NAME
+    assert choose("/gateway", pieces=[raw]).name == choose("/v1/responses").name == NAME
