@@ -1,6 +1,7 @@
 """The text of a recorded stream is what the provider's own SDK makes of it."""
 
 import csv
+import importlib
 import json
 from collections import defaultdict
 
@@ -42,6 +43,8 @@ def body_of(name):
     body = (FOLDER / name).read_bytes()
     if name.endswith(".jsonl"):
         body = b"".join(b"data: " + line + b"\n\n" for line in body.splitlines() if line)
+    if name.startswith("anthropic/"):  # a gateway's own end mark, which newer versions stumble over
+        body = body.replace(b"event: data\ndata: [DONE]\n\n", b"")
     # Where the source lost the last blank line, an SDK discards the last event, as a browser does.
     return body if name.endswith(".gz") or body.endswith(b"\n\n") else body + b"\n\n"
 
@@ -64,8 +67,10 @@ def _section():
     return cassette.Section(version=1, wall_ns=1, mono_ns=1, writer="", proxy="", host="")
 
 
-def answering(name):
-    httpx = pytest.importorskip("httpx")
+def answering(sdk, name):
+    """A client for an SDK that answers whatever is asked with a recorded stream."""
+    base = importlib.import_module(f"{sdk.__name__}._base_client")  # newer ones take no httpx but httpx2
+    httpx = getattr(base, "httpx2", None) or pytest.importorskip("httpx")
     headers = {"content-type": "text/event-stream"}
     if name.endswith(".gz"):
         headers["content-encoding"] = "gzip"
@@ -75,7 +80,7 @@ def answering(name):
 
 def openai_client(name):
     openai = pytest.importorskip("openai")
-    return openai.OpenAI(api_key="none", http_client=answering(name), max_retries=0)
+    return openai.OpenAI(api_key="none", http_client=answering(openai, name), max_retries=0)
 
 
 @pytest.mark.parametrize("name", files("openai-chat"))
@@ -115,7 +120,7 @@ def test_responses_say_what_openai_reads(name):
 @pytest.mark.parametrize("name", files("anthropic-messages"))
 def test_messages_say_what_anthropic_reads(name):
     anthropic = pytest.importorskip("anthropic")
-    client = anthropic.Anthropic(api_key="none", http_client=answering(name), max_retries=0)
+    client = anthropic.Anthropic(api_key="none", http_client=answering(anthropic, name), max_retries=0)
     with client.messages.stream(model="m", max_tokens=1, messages=[]) as stream:
         message = stream.get_final_message()
     theirs = defaultdict(str)
