@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.analysis.tapes import recording
-from tests.corpus import IS_HERE
+from tests.corpus import ABSENT, IS_HERE
 
 EXPECTED = {
     line["file"]: line
@@ -67,7 +67,7 @@ def test_no_file_of_the_corpus_is_without_an_expectation(corpus):
         assert sorted(row["file"] for row in csv.DictReader(index, delimiter="\t")) == sorted(EXPECTED)
 
 
-@pytest.mark.skipif(not IS_HERE, reason="the recorded streams are not here")
+@pytest.mark.skipif(not IS_HERE, reason=ABSENT)
 @pytest.mark.parametrize("name", EXPECTED)
 def test_a_recorded_stream_is_read_as_a_reader_of_it_does(corpus, tmp_path, name):
     expected = EXPECTED[name]
@@ -96,7 +96,7 @@ def test_a_recorded_stream_is_read_as_a_reader_of_it_does(corpus, tmp_path, name
         assert (row["output_tokens"], row["tokens_from"]) == (each["output_tokens"], each["tokens_from"])
 
 
-@pytest.mark.skipif(not IS_HERE, reason="the recorded streams are not here")
+@pytest.mark.skipif(not IS_HERE, reason=ABSENT)
 @pytest.mark.parametrize("name", [name for name in EXPECTED if name not in WITHOUT_A_CHUNK])
 def test_the_first_events_tell_the_dialect_where_the_path_does_not(corpus, tmp_path, name):
     made = loaded(corpus, tmp_path, name, b"/gateway")

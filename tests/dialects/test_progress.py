@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.analysis.tapes import MS, records
-from tests.corpus import IS_HERE
+from tests.corpus import ABSENT, IS_HERE
 from tokentape import cassette
 from tokentape.dialects import Progress
 
@@ -27,7 +27,7 @@ def progress(made):
     return found, found.end(end)
 
 
-@pytest.mark.skipif(not IS_HERE, reason="the recorded streams are not here")
+@pytest.mark.skipif(not IS_HERE, reason=ABSENT)
 @pytest.mark.parametrize(
     ("expected", "size"),
     [

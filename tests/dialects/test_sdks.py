@@ -8,11 +8,11 @@ from collections import defaultdict
 import pytest
 
 from tests.analysis.tapes import records
-from tests.corpus import FOLDER, IS_HERE
+from tests.corpus import ABSENT, FOLDER, IS_HERE
 from tokentape import cassette
 from tokentape.dialects import CONTENT, REASONING, REFUSAL, TOOL_CALL, transcript
 
-pytestmark = pytest.mark.skipif(not IS_HERE, reason="the recorded streams are not here")
+pytestmark = pytest.mark.skipif(not IS_HERE, reason=ABSENT)
 PATHS = {
     "openai-chat": b"/v1/chat/completions",
     "legacy-completions": b"/v1/completions",

@@ -12,13 +12,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from tests.analysis.tapes import SECTION, records
-from tests.corpus import FOLDER, IS_HERE
+from tests.corpus import ABSENT, FOLDER, IS_HERE
 from tests.e2e.environments import Absent, python_of
 from tests.e2e.processes import ROOT
 from tokentape import cassette
 from tokentape.dialects import TOKEN, name_of, transcript
 
-pytestmark = pytest.mark.skipif(not IS_HERE, reason="the recorded streams are not here")
+pytestmark = pytest.mark.skipif(not IS_HERE, reason=ABSENT)
 SDKS = {"gemini": "google-genai", "cohere": "cohere", "ollama-ndjson": "ollama"}
 NOT_EVENTS = "google-gemini/stream-no-blank-lines.sse"  # its blank lines are lost: an SDK sees no event in it
 
