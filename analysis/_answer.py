@@ -12,9 +12,7 @@ from itertools import chain, compress
 from tokentape.cassette import (
     Exchange,
     Headers,
-    SSEDecoder,
     decoded,
-    events,
     header,
 )
 from tokentape.dialects import (
@@ -30,6 +28,9 @@ from tokentape.dialects import (
     Dialect,
     Usage,
     choose,
+    decoder_of,
+    events_of,
+    is_lines,
     path_of,
 )
 
@@ -92,8 +93,8 @@ def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
     pieces, undecodable = decoded(exchange)
     if dialect is None:
         path = path_of(exchange.request) if exchange.request else ""
-        dialect = choose(path, events(pieces))
-    answer = _streamed(pieces, dialect, undecodable)
+        dialect = choose(path, events_of(exchange, pieces), pieces)
+    answer = _streamed(exchange, pieces, dialect, undecodable)
     if not answer.events and not _is_event_stream(headers, pieces):
         return _whole(pieces, dialect, undecodable)
     return answer
@@ -104,7 +105,7 @@ def _is_event_stream(headers: Headers, pieces: list[bytes]) -> bool:
     content_type = header(headers, b"content-type").lower()
     if "event-stream" in content_type:
         return not b"".join(pieces).lstrip().startswith((b"{", b"["))
-    return "ndjson" in content_type or not any(pieces)
+    return is_lines(headers) or not any(pieces)
 
 
 def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
@@ -128,11 +129,11 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
     )
 
 
-def _streamed(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
-    decoder = SSEDecoder()
+def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
+    decoder = decoder_of(exchange.response.headers if exchange.response else ())
     # This is once for each event of a cassette: what can be done for all of them at once is done so, and
     # what can be found out afterwards, from whole columns, is not asked here.
-    found = list(events(pieces, decoder))
+    found = list(events_of(exchange, pieces, decoder))
     rows_of = list(map(dialect.reader(), found))
     carried = list(chain.from_iterable(rows_of))
     if len(carried) == len(found):  # no event has more than one row, and none has fewer

@@ -207,7 +207,12 @@ def _billed_tokens(
         [len(each.answer.rows.event) for each in measured],
     )
     billed = _ints(each.answer.rows.billed for each in measured)[at]
-    tokens = np.where(same_stream, np.diff(billed, prepend=0), billed)
+    # What was reasoned and never sent is billed with the first event, and is no part of it.
+    hidden = np.repeat(
+        np.array([each.streams[0].stream.hidden_tokens for each in measured], np.int64),
+        [len(each.answer.rows.event) for each in measured],
+    )[at]
+    tokens = np.where(same_stream, np.diff(billed, prepend=0), billed - hidden)
     known = per_chunk[at] & (billed != NO_COUNT) & (tokens >= 0)
     return _nullable(_spread(tokens, at, size), _spread(known, at, size) == 1)
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tokentape import cassette
-from tokentape.dialects import NDJSON, NO_CHOICE, lines_of, name_of, path_of, since, transcript
+from tokentape.dialects import NO_CHOICE, name_of, path_of, since, transcript
 from tokentape.dialects import readable as text_lines
 
 _BOM = b"\xef\xbb\xbf"
@@ -108,16 +108,10 @@ def jsonl(exchange: cassette.Exchange, file: str) -> Iterator[bytes]:
 
 
 def _other(exchange: cassette.Exchange, common: dict[str, Any]) -> Iterator[bytes]:
-    """Yield a body that is no event stream: its lines if it is made of such, else all of it."""
+    """Yield a body that is no stream of events."""
     pieces, _ = cassette.decoded(exchange)
-    kind = cassette.header(exchange.response.headers, b"content-type") if exchange.response else ""
-    if kind.partition(";")[0].strip() in NDJSON:
-        bodies = list(lines_of(exchange, pieces))
-    elif body := b"".join(pieces):
-        bodies = [(since(exchange, exchange.chunks[-1].t, pieces=True), body)]
-    else:
-        bodies = []
-    for t, body in bodies:
+    if body := b"".join(pieces):
+        t = since(exchange, exchange.chunks[-1].t, pieces=True)
         yield _object(common, choice=None, t_ms=_ms(t), kind="body", text="", data=_data(body))
 
 

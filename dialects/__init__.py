@@ -1,7 +1,17 @@
-"""How providers put a generation into events. A dialect turns an event into a `Carried`, and never raises.
+"""How providers put a generation into events. A dialect turns an event into `Carried`s, and never raises.
 
-A new dialect is a module beside these and a line in `DIALECTS` (`_choosing.py`). `transcript` puts
-together what an answer says.
+The interface is `Dialect`, six things:
+
+- `name`, and `counts_tokens`: whether its events tell what a token is.
+- `claims_path(path)` and `claims(value)`: whether a request's path, or the object in an event, is of it.
+- `reader()`: a function from one `ServerSentEvent` to a `Carried` for each choice in it, or one without
+  a choice. Each stream has a reader of its own, so that it may remember what came before.
+- `read_answer(body)`: the same of an answer that was not streamed.
+
+A new dialect is a module beside these and a line in `_choosing.py`; `docs/dialects.md` says what each reads.
+What reads an answer cuts it into events (`events_of`: server-sent, or lines of JSON), asks `choose` for the
+dialect, and knows no provider. `transcript` puts together what an answer says, `Progress` counts while
+it comes, `readable` lays it out.
 """
 
 from tokentape.dialects._carried import (
@@ -25,9 +35,10 @@ from tokentape.dialects._carried import (
     name_of,
 )
 from tokentape.dialects._choosing import DIALECTS, PLAIN_SSE, choose, named
+from tokentape.dialects._framing import NDJSON, EventDecoder, decoder_of, events_of, is_lines
 from tokentape.dialects._outcome import OUTCOMES, Outcome, has_no_body, is_damaged, is_success, outcome_of
 from tokentape.dialects._progress import Progress
-from tokentape.dialects._readable import NDJSON, comparable, lines_of, readable, since
+from tokentape.dialects._readable import comparable, readable, since
 from tokentape.dialects._transcript import Line, Said, Transcript, path_of, requested_model, transcript
 
 __all__ = [
@@ -50,6 +61,7 @@ __all__ = [
     "USAGE",
     "Carried",
     "Dialect",
+    "EventDecoder",
     "Line",
     "Outcome",
     "Progress",
@@ -59,10 +71,12 @@ __all__ = [
     "Usage",
     "choose",
     "comparable",
+    "decoder_of",
+    "events_of",
     "has_no_body",
     "is_damaged",
+    "is_lines",
     "is_success",
-    "lines_of",
     "name_of",
     "named",
     "outcome_of",

@@ -6,7 +6,7 @@ was an error or the end mark. What an event does not carry is absent, never zero
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -100,11 +100,11 @@ class Dialect(Protocol):
     def claims_path(self, path: str) -> bool:
         """Whether a request to this path (without query) is of the dialect."""
 
-    def claims_event(self, event: ServerSentEvent) -> bool:
-        """Whether an event has the dialect's shape, so that the stream is of it."""
+    def claims(self, value: dict[str, Any]) -> bool:
+        """Whether the object in an event, or one that is a whole answer, has the dialect's shape."""
 
     def reader(self) -> Read:
         """Return a function that reads one stream's events in order."""
 
     def read_answer(self, body: bytes) -> Sequence[Carried]:
-        """Return what an answer that was not streamed carries."""
+        """Return what an answer that was not streamed carries: one for each choice, or one without."""

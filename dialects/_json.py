@@ -49,6 +49,14 @@ def list_of(value: object) -> list[Any]:
     return value if type(value) is list else []
 
 
+def compact(value: object) -> str:
+    """Return a JSON value as short as it can be written; "" if it is nested too deeply for that."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    except (RecursionError, TypeError, ValueError):
+        return ""
+
+
 def _without_surrogates(value: Any) -> Any:
     match value:
         case str():

@@ -26,13 +26,13 @@ from tokentape.dialects._carried import (
     REASONING,
     REFUSAL,
     TOOL_CALL,
-    UNPARSED,
     USAGE,
     Carried,
     Read,
     Usage,
 )
-from tokentape.dialects._json import MAX_COUNT, count_of, dict_of, list_of, parse, text_of
+from tokentape.dialects._json import MAX_COUNT, compact, count_of, dict_of, list_of, parse, text_of
+from tokentape.dialects._objects import without_object
 
 _MAX_CHOICE = 2**16
 
@@ -85,25 +85,31 @@ class OpenAIChat:
     def claims_path(self, path: str) -> bool:
         return path.rstrip("/").endswith("/chat/completions")
 
-    def claims_event(self, event: ServerSentEvent) -> bool:
-        chunk = dict_of(parse(event.data))
-        kind = text_of(chunk.get("object"))
-        return type(chunk.get("choices")) is list or kind.startswith("chat.completion")
+    def claims(self, value: dict[str, Any]) -> bool:
+        return type(value.get("choices")) is list or text_of(value.get("object")).startswith(
+            "chat.completion"
+        )
 
     def reader(self) -> Read:
-        return _read
+        return read_chunk
 
     def read_answer(self, body: bytes) -> Sequence[Carried]:
-        answer = dict_of(parse(body))
-        whole = [
-            {**choice, "delta": choice.get("message")}
-            for choice in list_of(answer.get("choices"))
-            if type(choice) is dict
-        ]
-        return _carried(_fitted({**answer, "choices": whole}), is_error=False)
+        return read_whole(body)
 
 
-def _read(event: ServerSentEvent) -> Sequence[Carried]:
+def read_whole(body: bytes) -> Sequence[Carried]:
+    """Return what an answer carries that is one whole completion."""
+    answer = dict_of(parse(body))
+    whole = [
+        {**choice, "delta": choice.get("message")}
+        for choice in list_of(answer.get("choices"))
+        if type(choice) is dict
+    ]
+    return _carried(_fitted({**answer, "choices": whole}), is_error=False)
+
+
+def read_chunk(event: ServerSentEvent) -> Sequence[Carried]:
+    """Return what a chunk carries; it needs nothing of those before it."""
     data = event.data
     try:
         chunk = _decode(data)
@@ -112,7 +118,7 @@ def _read(event: ServerSentEvent) -> Sequence[Carried]:
             return END_MARK
         value = parse(data)
         if type(value) is not dict:
-            return _not_a_chunk(event)
+            return without_object(event)
         return _carried(_fitted(value), is_error=event.event == "error")
     choices = chunk.choices
     if choices is not None and len(choices) == 1:
@@ -158,14 +164,6 @@ def _read(event: ServerSentEvent) -> Sequence[Carried]:
             ):
                 return (Carried(index, CONTENT | USAGE, text, model, Usage(prompt, output)),)
     return _carried(chunk, is_error=event.event == "error")
-
-
-def _not_a_chunk(event: ServerSentEvent) -> Sequence[Carried]:
-    """Return what is known of an event without a JSON object; blank data says nothing, on purpose."""
-    is_error = event.event == "error"
-    text = event.text.strip()
-    carries = (ERROR if is_error else 0) | (UNPARSED if text else 0)
-    return (Carried(carries=carries, error=(text or "no message") if is_error else None),)
 
 
 def _carried(  # noqa: C901  (one branch for each thing that a chunk can carry)
@@ -267,7 +265,7 @@ def _call_text(call: object) -> str:
     called = dict_of(dict_of(call).get("function")) or dict_of(dict_of(call).get("custom"))
     arguments = called.get("arguments") or called.get("input")
     if type(arguments) in (dict, list):
-        arguments = msgspec.json.encode(arguments).decode()
+        arguments = compact(arguments)
     return text_of(called.get("name")) + text_of(arguments)
 
 

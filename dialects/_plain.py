@@ -1,6 +1,7 @@
 """`sse`: an event stream of an API that is not known. Its events have times and nothing else is claimed."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tokentape.cassette import ServerSentEvent
 from tokentape.dialects._carried import ERROR, NOTHING, Carried, Read
@@ -15,7 +16,7 @@ class PlainSSE:
     def claims_path(self, path: str) -> bool:  # noqa: ARG002
         return False
 
-    def claims_event(self, event: ServerSentEvent) -> bool:  # noqa: ARG002
+    def claims(self, value: dict[str, Any]) -> bool:  # noqa: ARG002
         return False
 
     def reader(self) -> Read:

@@ -1,6 +1,6 @@
 """An answer read while it comes, by whoever cannot wait for its end: what it has said so far, in counts.
 
-The invariant: the outcome of an event stream is the one that it has when it is read as a whole. Nothing is
+The invariant: the outcome of a stream of events is the one that it has when it is read as a whole. Nothing is
 kept of it but its choices and, until they tell the dialect, the first events. An answer that is no event
 stream is counted and not read: an error in it is not seen, and it is complete when its exchange is.
 """
@@ -20,6 +20,7 @@ from tokentape.cassette import (
 )
 from tokentape.dialects._carried import DONE, ERROR, FINISH, NO_CHOICE, TOKEN, Carried, Dialect, Read
 from tokentape.dialects._choosing import choose_early
+from tokentape.dialects._framing import EventDecoder, decoder_of, is_lines
 from tokentape.dialects._outcome import Outcome, has_no_body, is_damaged, outcome_of
 from tokentape.dialects._transcript import path_of, requested_model
 
@@ -43,7 +44,7 @@ class Progress:
         self._path = path_of(request)
         self._is_stream = False
         self._decode: ContentDecoder | None = None
-        self._sse = SSEDecoder()
+        self._events: EventDecoder = SSEDecoder()
         self._dialect: Dialect | None = None
         self._read: Read | None = None
         self._begun: list[tuple[int, ServerSentEvent]] = []
@@ -55,10 +56,12 @@ class Progress:
     def respond(self, response: Response) -> None:
         """Take in the head of the answer."""
         self.response = response
-        self._is_stream = "event-stream" in header(response.headers, b"content-type").lower()
+        headers = response.headers
+        self._is_stream = is_lines(headers) or "event-stream" in header(headers, b"content-type").lower()
+        self._events = decoder_of(headers)
         if self._is_stream:
             try:
-                self._decode = ContentDecoder(header(response.headers, b"content-encoding"))
+                self._decode = ContentDecoder(header(headers, b"content-encoding"))
                 self.reads = True
             except UndecodableContent:
                 pass
@@ -71,7 +74,7 @@ class Progress:
         if self._decode is None or not self.reads:
             return
         try:
-            events = self._sse.feed(self._decode.feed(chunk.data))
+            events = self._events.feed(self._decode.feed(chunk.data))
         except UndecodableContent:
             self.reads = False
             return
@@ -79,7 +82,7 @@ class Progress:
 
     def end(self, end: End | None) -> Outcome:
         """Take in that there is no more, and return how it ended; None where the recorder stopped first."""
-        rest = self._sse.end()
+        rest = self._events.end()
         self._take([rest] if rest else [], last=True)
         request, response = self.request, self.response
         no_body = has_no_body(request, response, with_bytes=self.bytes > 0)

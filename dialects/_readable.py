@@ -5,16 +5,14 @@ this raise. Times are in ns since the request was complete; where the recording 
 (`Request.times`), there are none.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from tokentape.cassette import Exchange, authority, decoded, header, utc
+from tokentape.cassette import Exchange, authority, decoded, utc
 from tokentape.dialects._asked import asked
 from tokentape.dialects._body_text import body_text
 from tokentape.dialects._carried import DONE, ERROR, NO_CHOICE, TOKEN, UNPARSED, Usage, name_of
 from tokentape.dialects._layout import GAP_NS, WIDTH, Part, Row, calls, rows
 from tokentape.dialects._transcript import Line, Transcript, path_of, requested_model, transcript
-
-NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines")
 
 
 def readable(exchange: Exchange, *, with_request: bool = True) -> Iterator[str]:
@@ -151,29 +149,7 @@ def _events(exchange: Exchange, said: Transcript, timeless: bool) -> Iterator[Ro
 def _body(exchange: Exchange, timeless: bool) -> Iterator[Row]:
     """Yield an answer that is no event stream."""
     pieces, _ = decoded(exchange)
-    response = exchange.response
-    kind = header(response.headers, b"content-type").partition(";")[0].strip() if response else ""
-    if kind not in NDJSON:
-        yield from rows([(None, body_text(b"".join(pieces), comparable=timeless))], "body", width=None)
-        return
-    for t, line in lines_of(exchange, pieces):
-        text = body_text(line, comparable=True) if timeless else line.decode("utf-8", "replace")
-        yield from rows([(t, text)], "line", width=None)
-
-
-def lines_of(exchange: Exchange, pieces: Sequence[bytes]) -> Iterator[tuple[int | None, bytes]]:
-    """Yield the lines of a decoded body, each with the time of the piece that completed it."""
-    rest: list[bytes] = []
-    t: int | None = None
-    for chunk, piece in zip(exchange.chunks, pieces, strict=False):
-        t = since(exchange, chunk.t, pieces=True)
-        *whole, last = piece.split(b"\n")
-        for line in whole:
-            yield t, b"".join([*rest, line]).removesuffix(b"\r")
-            rest = []
-        rest += [last] if last else []
-    if rest:
-        yield t, b"".join(rest)
+    yield from rows([(None, body_text(b"".join(pieces), comparable=timeless))], "body", width=None)
 
 
 def _ending(exchange: Exchange, said: Transcript) -> Iterator[Row]:

@@ -9,11 +9,11 @@ from tokentape.cassette import (
     ServerSentEvent,
     UndecodableContent,
     decoded,
-    events,
     request_body,
 )
 from tokentape.dialects._carried import NO_CHOICE, TOKEN, Carried, Dialect, Usage, name_of
 from tokentape.dialects._choosing import choose
+from tokentape.dialects._framing import events_of
 from tokentape.dialects._json import dict_of, parse, text_of
 
 
@@ -54,7 +54,7 @@ class Said:
 
 @dataclass(slots=True)
 class Transcript:
-    """What an answer says. `lines` is empty for one that is no event stream, `choices` need not be.
+    """What an answer says. `lines` is empty for one that is no stream of events, `choices` need not be.
 
     `undecodable` says why, if its content-encoding could not be undone.
     """
@@ -84,10 +84,10 @@ def transcript(exchange: Exchange, dialect: Dialect | None = None) -> Transcript
     pieces, undecodable = decoded(exchange)
     if dialect is None:
         path = path_of(exchange.request) if exchange.request else ""
-        dialect = choose(path, events(pieces))
+        dialect = choose(path, events_of(exchange, pieces), pieces)
     found = Transcript(dialect=dialect, undecodable=undecodable)
     read = dialect.reader()
-    for event in events(pieces):
+    for event in events_of(exchange, pieces):
         carried = read(event)
         found.lines.append(Line(exchange.chunks[event.piece].t, event, carried))
         for each in carried:

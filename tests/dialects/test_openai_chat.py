@@ -239,11 +239,11 @@ def test_finish_reason_error_is_an_error():
 
 def test_dialect_is_told_by_the_path_and_else_by_the_events():
     event = ServerSentEvent(json.dumps(chunk({"content": "a"})).encode(), 0)
-    other = ServerSentEvent(b'{"type":"message_start"}', 0)
+    other = ServerSentEvent(b'{"type":"ping"}', 0)
     assert choose("/openai/deployments/x/chat/completions").name == "openai-chat"
     assert choose("/openai", [other, event]).name == "openai-chat"
-    assert choose("/v1/messages", [other] * 20).name == "sse"
-    with pytest.raises(ValueError, match=r"openai-chat, sse.*'nope'"):
+    assert choose("/v1/other", [other] * 20).name == "sse"
+    with pytest.raises(ValueError, match=r"openai-chat.*sse.*'nope'"):
         named("nope")
 
 

@@ -113,6 +113,30 @@ def test_an_answer_that_was_not_streamed_is_read_without_times():
     assert row(lines, "finish") == "finish | stop"
 
 
+def test_lines_of_ollama_are_read_with_their_times():
+    told = [{"message": {"thinking": "hm"}}, {"message": {"content": "hi"}}, {"done_reason": "stop"}]
+    lines = [{"model": "m", "message": {}, "done": each is told[-1], **each} for each in told]
+    pieces = [(at * MS, json.dumps(line).encode() + b"\n") for at, line in enumerate(lines, 1)]
+    found = shown(pieces, path=b"/api/chat", content_type="application/x-ndjson")
+    assert row(found, "reasoning") == "1.0 ms reasoning | hm"
+    assert row(found, "content") == "2.0 ms content | hi"
+    assert row(found, "finish") == "3.0 ms finish | stop"
+
+
+def test_a_message_of_anthropic_is_read_with_its_times():
+    events = [
+        {"type": "message_start", "message": {"model": "c-1", "usage": {"input_tokens": 7}}},
+        {"type": "content_block_start", "content_block": {"type": "tool_use", "name": "f", "input": {}}},
+        {"type": "content_block_delta", "delta": {"type": "input_json_delta", "partial_json": "{}"}},
+        {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 9}},
+        {"type": "message_stop"},
+    ]
+    found = shown([(at * MS, data(event)) for at, event in enumerate(events, 1)], path=b"/v1/messages")
+    assert row(found, "tool_call") == "2.0 ms tool_call | f {}"
+    assert row(found, "usage") == "usage | 7 prompt, 9 output tokens"
+    assert "model c-1" in found[1]
+
+
 def test_lines_of_json_have_their_times():
     lines = shown(
         [(1 * MS, b'{"a":1}\n{"b'), (2 * MS, b'":2}\n')], path=b"/x", content_type="application/x-ndjson"
