@@ -11,10 +11,11 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from tokentape.cassette import ServerSentEvent
-from tokentape.dialects import PLAIN_SSE, choose
+from tokentape.dialects import choose
 
 Family: TypeAlias = Literal["openai", "anthropic", "responses", "plain"]
 
+_OPENAI = ("openai-chat", "openai-completions")
 _DONE_TYPES = ("message_stop", "response.completed", "response.incomplete", "message-end", "done")
 _OPENAI_TYPES = {401: "invalid_request_error", 403: "invalid_request_error", 429: "rate_limit_error"}
 _OPENAI_CODES = {401: "invalid_api_key", 429: "rate_limit_exceeded"}
@@ -35,7 +36,7 @@ def family_of(path: str, events: Sequence[ServerSentEvent] = ()) -> Family:
         return "anthropic"
     if path.endswith("/responses") or first.startswith("response."):
         return "responses"
-    return "plain" if choose(path, events) is PLAIN_SSE else "openai"
+    return "openai" if choose(path, events).name in _OPENAI else "plain"
 
 
 def error_body(family: Family, status: int, said: str) -> bytes:

@@ -387,6 +387,11 @@ def test_slow_start_delays_all():
             b'event: error\ndata: {"type": "error", "code": "server_error", "message": "tokentape: ',
         ),
         (b"/other", b"data: x\n\n", b'event: error\ndata: {"error": {"message": "tokentape: '),
+        (
+            b"/v2/chat",
+            b'data: {"type":"message-start","id":"1","delta":{}}\n\n',
+            b'event: error\ndata: {"error": {"message": "tokentape: ',
+        ),
     ],
 )
 def test_an_error_in_the_stream_is_in_the_words_of_the_api(path, piece, expected):
