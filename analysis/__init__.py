@@ -10,10 +10,11 @@
     print(recording.summary().loc["ttft_ms", "p50"])
 """
 
+from tokentape.analysis._definitions import DEFINITIONS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._summary import GROUPINGS
 from tokentape.dialects import DIALECTS
 
-__all__ = ["DIALECTS", "GROUPINGS", "ITL_DEFINITION", "Recording", "load"]
+__all__ = ["DEFINITIONS", "DIALECTS", "GROUPINGS", "ITL_DEFINITION", "Recording", "load"]

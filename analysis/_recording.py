@@ -18,7 +18,7 @@ class Recording:
     milliseconds since the request was complete.
 
     `lost` has a line for everything that was written and could not be read. A recording that was
-    interrupted has lost nothing.
+    interrupted has lost nothing. `definitions` is the tool whose definitions were asked for, if any.
     """
 
     exchanges: pd.DataFrame
@@ -26,6 +26,7 @@ class Recording:
     events: pd.DataFrame
     reads: pd.DataFrame
     lost: tuple[str, ...] = ()
+    definitions: str | None = None
 
     def summary(self, by: str | None = None) -> pd.DataFrame:
         """Return exact percentiles (linear interpolation): a row for each metric.

@@ -10,18 +10,35 @@ from tokentape.cli._lost import said_lost
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=once_from_stdin)
 @click.option("--by", metavar="COLUMN", help="A table for each value of this column, such as model.")
 @click.option("--json", "as_json", is_flag=True, help="Print exchanges, streams and summary as one object.")
+@click.option(
+    "--where",
+    metavar="CONDITION",
+    multiple=True,
+    help="Only exchanges such as model=gpt-4o*, status>=400 or label.env=prod (repeatable).",
+)
+@click.option(
+    "--definitions", metavar="TOOL", help="TTFT, ITL, TPOT and E2E as aiperf, guidellm, vllm or servebench."
+)
 @click.option("--dialect", metavar="NAME", help="Read all answers as this API instead of finding out.")
 @click.pass_context
 def command(
-    ctx: click.Context, files: tuple[str, ...], by: str | None, as_json: bool, dialect: str | None
+    ctx: click.Context,
+    files: tuple[str, ...],
+    by: str | None,
+    as_json: bool,
+    where: tuple[str, ...],
+    definitions: str | None,
+    dialect: str | None,
 ) -> None:
     """Print time to first token, gaps, ITL and tokens of the streams in one or more cassettes.
 
-    FILE may be - for standard input. What every number means is in docs/metrics.md. Exit code 3: a
-    cassette is damaged; the table is of what is whole, and stderr says what was lost.
+    FILE may be a folder, a pattern, or - for standard input. What every number means is in
+    docs/metrics.md. Exit code 3: a cassette is damaged; the table is of what is whole, and stderr says
+    what was lost.
 
     \b
     tokentape analyze session.tape
+    tokentape analyze tapes --where "model=gpt-4o*" --where "status=200"
     tokentape analyze before.tape after.tape --by cassette
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
@@ -33,7 +50,10 @@ def command(
         raise click.BadParameter(
             f"expected one of {', '.join(DIALECTS)}; found {dialect!r}", param_hint="--dialect"
         )
-    recording = load(files, dialect=dialect)
+    try:
+        recording = load(files, where=where, definitions=definitions, dialect=dialect)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     if as_json:
         click.echo(json_text(recording.as_dict(by)))
     else:

@@ -117,7 +117,7 @@ def bad_files(folder):
     ("name", "says"),
     [
         ("missing", "No such file"),
-        ("folder", "Is a directory"),
+        ("folder", "in this folder; found none"),
         ("empty", "empty file"),
         ("text", "expected a cassette"),
         ("newer", "please upgrade"),
@@ -138,6 +138,8 @@ def test_file_that_cannot_be_used_is_one_line_and_exit_1(tmp_path, name, says):
         (["--by", "ttft_ms"], "model_requested"),
         (["--dialect", "nope"], "openai-chat"),
         (["--nope"], "--nope"),
+        (["--where", "model"], "expected a condition such as"),
+        (["--definitions", "nope"], "guidellm"),
     ],
 )
 def test_wrong_usage_is_exit_2_and_names_what_there_is(tape, arguments, says):
@@ -156,6 +158,12 @@ def test_events_that_could_not_be_read_are_told_below_the_table(tmp_path):
     pieces = [(200 * MS, b"data: {broken\n\n")] * 20
     result = analyze(write(tmp_path / "a.tape", records(pieces)))
     assert "unparsed: 20 events that could not be read" in result.stdout
+
+
+def test_where_and_folders_and_patterns_choose_what_is_analysed(tape):
+    for files in (tape.parent, tape.parent / "*.tape"):
+        rows = json.loads(analyze(files, "--json", "--where", "outcome!=complete").stdout)["streams"]
+        assert [row["exchange"] for row in rows] == [1]
 
 
 def test_no_file_is_wrong_usage():
