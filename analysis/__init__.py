@@ -11,10 +11,10 @@
 """
 
 from tokentape.analysis._definitions import DEFINITIONS
+from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
 from tokentape.analysis._recording import Recording
-from tokentape.analysis._summary import GROUPINGS
 from tokentape.dialects import DIALECTS
 
 __all__ = ["DEFINITIONS", "DIALECTS", "GROUPINGS", "ITL_DEFINITION", "Recording", "load"]
