@@ -10,6 +10,7 @@
     print(recording.summary().loc["ttft_ms", "p50"])
 """
 
+from tokentape.analysis._comparison import Comparison, compare
 from tokentape.analysis._definitions import DEFINITIONS
 from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
@@ -17,4 +18,13 @@ from tokentape.analysis._metrics import ITL_DEFINITION
 from tokentape.analysis._recording import Recording
 from tokentape.dialects import DIALECTS
 
-__all__ = ["DEFINITIONS", "DIALECTS", "GROUPINGS", "ITL_DEFINITION", "Recording", "load"]
+__all__ = [
+    "DEFINITIONS",
+    "DIALECTS",
+    "GROUPINGS",
+    "ITL_DEFINITION",
+    "Comparison",
+    "Recording",
+    "compare",
+    "load",
+]
