@@ -12,6 +12,7 @@
 
 from tokentape.analysis._comparison import Comparison, compare
 from tokentape.analysis._definitions import DEFINITIONS
+from tokentape.analysis._fidelity import fidelity
 from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
@@ -26,5 +27,6 @@ __all__ = [
     "Comparison",
     "Recording",
     "compare",
+    "fidelity",
     "load",
 ]

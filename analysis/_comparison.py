@@ -22,7 +22,7 @@ JUDGED = ("ttft_ms", "itl_ms", "e2e_ms")
 """The metrics whose medians the verdict is about."""
 LEVEL = 0.05
 MIN_BEYOND = 5
-_EXCHANGE = ["cassette", "section", "exchange"]
+EXCHANGE = ["cassette", "section", "exchange"]
 _PAIR = ["request_digest", "choice", "bytes", "events"]
 
 
@@ -51,7 +51,7 @@ def compare(a: Recording, b: Recording, *, by: str | None = None, seed: int = 0)
     its interval Wilson's with DeLong's variance (1988); Cliff's delta is 2 P - 1. For `tokens_per_s`,
     slower is less. Raises ValueError for a `by` that streams cannot be grouped by.
     """
-    pairs = _pairs(a.streams, b.streams)
+    pairs = pairs_of(a.streams, b.streams)
     found_a, found_b = (
         {name: (streams, gaps) for name, streams, gaps in groups(each.streams, each.events, by)}
         for each in (a, b)
@@ -84,12 +84,12 @@ _COLUMNS = ("n_a", "n_b", "a", "b", "change", "change_pct", "low_pct", "high_pct
 _EFFECTS = ("prob_b_slower", "low", "high", "cliffs_delta", "why")
 
 
-def _pairs(a: pd.DataFrame, b: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any]] | None":
+def pairs_of(a: pd.DataFrame, b: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any]] | None":
     """Return a name for each exchange of both, equal in pairs, if B is a replay of A."""
     named = []
     for streams in (a, b):
         plain = streams[_PAIR].astype("str").agg(" ".join, axis=1) if len(streams) else pd.Series(dtype="str")
-        exchange = pd.MultiIndex.from_frame(streams[_EXCHANGE].astype({"cassette": "str"}))
+        exchange = pd.MultiIndex.from_frame(streams[EXCHANGE].astype({"cassette": "str"}))
         whole = plain.groupby(exchange, sort=False).agg("\n".join)
         named.append(whole + "\n" + whole.groupby(whole).cumcount().astype("str"))
     one, other = named
@@ -104,7 +104,7 @@ def _by_request(
     """Return the values of a metric; the index names the request of each."""
     table = gaps if metric in ("gap_ms", "read_gap_ms") else streams
     values = table[metric].astype("float64")
-    keys = pd.MultiIndex.from_frame(table[_EXCHANGE].astype({"cassette": "str"}))
+    keys = pd.MultiIndex.from_frame(table[EXCHANGE].astype({"cassette": "str"}))
     index = keys if names is None else pd.Index(names.reindex(keys))
     return pd.Series(values.to_numpy(), index=index).dropna()
 
