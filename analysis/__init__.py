@@ -10,10 +10,23 @@
     print(recording.summary().loc["ttft_ms", "p50"])
 """
 
+from tokentape.analysis._comparison import Comparison, compare
+from tokentape.analysis._definitions import DEFINITIONS
+from tokentape.analysis._fidelity import fidelity
+from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
 from tokentape.analysis._recording import Recording
-from tokentape.analysis._summary import GROUPINGS
 from tokentape.dialects import DIALECTS
 
-__all__ = ["DIALECTS", "GROUPINGS", "ITL_DEFINITION", "Recording", "load"]
+__all__ = [
+    "DEFINITIONS",
+    "DIALECTS",
+    "GROUPINGS",
+    "ITL_DEFINITION",
+    "Comparison",
+    "Recording",
+    "compare",
+    "fidelity",
+    "load",
+]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, compress
 
+from tokentape.analysis._cache_hits import cache_hits
 from tokentape.cassette import (
     Exchange,
     Headers,
@@ -77,6 +78,8 @@ class Answer:
     usage: Usage | None = None
     usage_event: int = -1
     """The last event with a usage of the whole exchange."""
+    cached_tokens: int | None = None
+    """Prompt tokens that came from the provider's cache, as billed."""
     model: str | None = None
     error: str | None = None
     ended: bool = False
@@ -112,7 +115,8 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
     """Return an answer that came in one: a JSON object, an error page."""
     choices: dict[int, Choice] = {}
     usage = model = error = None
-    for carried in dialect.read_answer(b"".join(pieces)):
+    body = b"".join(pieces)
+    for carried in dialect.read_answer(body):
         usage, model, error = carried.usage, carried.model, carried.error
         if carried.choice != NO_CHOICE:
             choices[carried.choice] = Choice(carried.finish, carried.own_usage, len(carried.text))
@@ -123,6 +127,7 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
         choices=choices,
         decoded_bytes=[len(piece) for piece in pieces],
         usage=usage,
+        cached_tokens=cache_hits(body) if usage else None,
         model=model,
         error=error,
         undecodable=undecodable,
@@ -169,11 +174,17 @@ def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecod
         decoded_bytes=[len(piece) for piece in pieces],
         usage=carried[bills[-1]].usage if bills else None,
         usage_event=event_of[bills[-1]] if bills else -1,
+        cached_tokens=_cached_tokens([found[event_of[row]].data for row in {*bills[:1], *bills[-1:]}]),
         model=next((row.model for row in carried if row.model), None),
         error=next((row.error for row in carried if row.error), None) if _any(seen, ERROR) else None,
         ended=_any(seen, DONE),
         undecodable=undecodable,
     )
+
+
+def _cached_tokens(bills: list[bytes]) -> int | None:
+    """Return the most that the first and the last bill say; providers put it in either."""
+    return max((count for bill in bills if (count := cache_hits(bill)) is not None), default=None)
 
 
 def _any(masks: set[int], bits: int) -> bool:

@@ -4,12 +4,14 @@ This is the unit that tables are made of, and what another process could compute
 """
 
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 from tokentape.analysis._answer import Answer, answer_of
+from tokentape.analysis._definitions import Definitions, redefined
 from tokentape.analysis._metrics import Around, Measures, measure
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream, streams_of
-from tokentape.cassette import Exchange
+from tokentape.cassette import Exchange, Request
 from tokentape.dialects import Dialect, Outcome, has_no_body, is_damaged, is_success, outcome_of
 
 
@@ -41,6 +43,9 @@ class MeasuredExchange:
     read_ns: list[int]
     read_bytes: list[int]
     streams: list[MeasuredStream]
+    request_bytes: int | None = None
+    request_digest: str | None = None
+    """Equal for requests that ask the same: of method, path, query and body."""
 
     @property
     def timed(self) -> bool:
@@ -54,10 +59,11 @@ def measured(
     cassette: str = "",
     dialect: Dialect | None = None,
     file_is_damaged: bool = False,
+    definitions: Definitions | None = None,
 ) -> MeasuredExchange:
     """Return the numbers of one exchange; nothing that is in it makes this raise.
 
-    `file_is_damaged`: some of it may be lost.
+    `file_is_damaged`: some of it may be lost. `definitions`: those of another tool, in place of ours.
     """
     request, response, end = exchange.request, exchange.response, exchange.end
     answer = answer_of(exchange, dialect)
@@ -95,10 +101,17 @@ def measured(
             times=request.times if request else "all",
         )
         counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
-        streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measure(counted, around)))
+        measures = measure(counted, around)
+        if definitions is not None:
+            measures = redefined(
+                measures, definitions, exchange=exchange, answer=answer, stream=counted, around=around
+            )
+        streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measures))
     return MeasuredExchange(
         cassette=cassette,
         exchange=replace(exchange, chunks=[]),
+        request_bytes=len(request.body) if request else None,
+        request_digest=_digest(request) if request else None,
         lost_chunks=exchange.lost_chunks,
         answer=answer,
         outcome=next((each.outcome for each in streams if each.outcome != "complete"), "complete"),
@@ -108,6 +121,11 @@ def measured(
         read_bytes=[len(chunk.data) for chunk in exchange.chunks],
         streams=streams,
     )
+
+
+def _digest(request: Request) -> str:
+    asked = b"\0".join((request.method.encode(errors="surrogatepass"), request.path, request.body))
+    return blake2b(asked, digest_size=8).hexdigest()
 
 
 def _unmeasured(answer: Answer, *, damaged: bool, status: int | None, no_body: bool) -> Why | None:

@@ -26,6 +26,7 @@ Reason: TypeAlias = Literal[
     "undecodable",
     "no-streams",
     "not-timed",
+    "not-defined",
 ]
 
 REASONS: tuple[Reason, ...] = get_args(Reason)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tokentape.analysis._objectives import attainment, in_flight, missed_deadlines
 from tokentape.analysis._summary import count_outcomes, groups, metrics_of, outcomes_of, summarise
 
 
@@ -18,7 +19,7 @@ class Recording:
     milliseconds since the request was complete.
 
     `lost` has a line for everything that was written and could not be read. A recording that was
-    interrupted has lost nothing.
+    interrupted has lost nothing. `definitions` is the tool whose definitions were asked for, if any.
     """
 
     exchanges: pd.DataFrame
@@ -26,6 +27,7 @@ class Recording:
     events: pd.DataFrame
     reads: pd.DataFrame
     lost: tuple[str, ...] = ()
+    definitions: str | None = None
 
     def summary(self, by: str | None = None) -> pd.DataFrame:
         """Return exact percentiles (linear interpolation): a row for each metric.
@@ -74,13 +76,46 @@ class Recording:
             "summary": found["all"] if by is None else found,
         }
 
-    def stalls(self, above_ms: float) -> pd.DataFrame:
-        """Return the token events that came more than `above_ms` after the one before, the longest first.
+    def slo(self, by: str | None = None, **objectives: float) -> pd.DataFrame:
+        """Return how many streams met all objectives: a row for each group, or one called `all`.
+
+        ::
+
+            recording.slo(ttft_ms=500, gap_ms=200, by="model")["attainment"]
+
+        An objective is for a metric of `streams`; `gap_ms` is for all gaps of a stream, and
+        `tokens_per_s` is a least value, all others are most values. Only complete streams meet any.
+        The columns are `sent`, `met`, `missing` (complete, and a metric is missing, so not met),
+        `attainment` = met / sent, `window_s` (first request to last end, of the group) and
+        `goodput_per_s` = met / window (DistServe, Zhong et al., OSDI 2024). Raises ValueError for no
+        objective, and for one for what is no metric.
+        """
+        return attainment(self.streams, objectives, by)
+
+    def deadline_miss_rate(self, tbt_ms: float) -> "pd.Series[float]":
+        """Return the share of token deadlines missed for each stream with gaps; fluidity is 1 - that.
+
+        Etalon's: a token is due `tbt_ms` after the one before it, what it does not use of this is slack
+        for those after it, and a late one misses (gap - slack) // `tbt_ms` deadlines and resets the
+        slack. The index names the stream.
+        """
+        return missed_deadlines(self.events, tbt_ms)
+
+    def concurrency(self) -> "pd.Series[int]":
+        """Return how many requests were in flight from each moment on at which that changed.
+
+        The index has the moments, UTC. Requests of which the time of day is not known are left out; one
+        without an end counts until the last moment that `exchanges` knows of it.
+        """
+        return in_flight(self.exchanges)
+
+    def stalls(self, over_ms: float) -> pd.DataFrame:
+        """Return the token events that came more than `over_ms` after the one before, the longest first.
 
         `token_event` is the position: how many token events of the stream came before it.
         """
         columns = ["cassette", "section", "exchange", "choice", "token_event", "t_ms", "gap_ms"]
-        late = self.events.loc[self.events["gap_ms"] > above_ms, columns]
+        late = self.events.loc[self.events["gap_ms"] > over_ms, columns]
         return late.sort_values("gap_ms", ascending=False, kind="stable").reset_index(drop=True)
 
 

@@ -10,6 +10,8 @@ CATEGORY: Final = "category"
 COUNT: Final = "Int64"
 """Nullable: a count that is not known is NA."""
 FLAG: Final = "bool"
+MAYBE: Final = "boolean"
+"""Nullable: NA where it is not known."""
 MS: Final = "float64"
 NUMBER: Final = "int64"
 TEXT: Final = "str"
@@ -80,7 +82,13 @@ EXCHANGES = {
     "output_tokens": COUNT,
     "reasoning_tokens": COUNT,
     "usage_why": CATEGORY,
+    "cached_tokens": COUNT,
+    "request_bytes": COUNT,
+    "request_digest": CATEGORY,
     "connection": CATEGORY,
+    "connection_reused": MAYBE,
+    "connect_ms": MS,
+    "labels": CATEGORY,
 }
 
 STREAMS = {
@@ -107,6 +115,13 @@ STREAMS = {
     "reads": NUMBER,
     "bytes": NUMBER,
     "text_chars": NUMBER,
+    "cached_tokens": COUNT,
+    "request_bytes": COUNT,
+    "request_digest": CATEGORY,
+    "connection": CATEGORY,
+    "connection_reused": MAYBE,
+    "connect_ms": MS,
+    "labels": CATEGORY,
 }
 
 EVENTS = {

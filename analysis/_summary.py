@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
-from tokentape.analysis import _schema as schema
+from tokentape.analysis._grouping import with_grouping
 from tokentape.analysis._reason import Reason
 from tokentape.dialects import OUTCOMES
 
@@ -22,13 +22,6 @@ PERCENTS = (50, 90, 99)
 METRICS = ("ttft_ms", "gap_ms", "read_gap_ms", "itl_ms", "e2e_ms", "output_tokens", "tokens_per_s")
 """The rows of a summary: columns of `streams` and `events`."""
 COLUMNS = ("n", *(f"p{percent}" for percent in PERCENTS), "max", "why")
-GROUPINGS = tuple(
-    name
-    for name, dtype in schema.STREAMS.items()
-    if name in ("section", "exchange", "choice", "status")
-    or (dtype == schema.CATEGORY and not name.endswith("_why"))
-)
-"""The columns of `streams` by which a summary can be grouped: names, not measurements."""
 _NO_STREAMS: Reason = "no-streams"
 _STREAM_KEY = ["cassette", "section", "exchange", "choice"]
 
@@ -45,7 +38,7 @@ def groups(streams: pd.DataFrame, events: pd.DataFrame, by: str | None = None) -
     if by is None:
         yield "all", streams, gaps
         return
-    check_grouping(by)
+    streams = with_grouping(streams, by)
     # A cassette made by hand may use a number twice: its gaps are still counted once.
     names = streams.loc[~streams.duplicated(_STREAM_KEY), list(dict.fromkeys([*_STREAM_KEY, by]))]
     keyed = gaps.astype({"choice": "int64"}).merge(names, on=_STREAM_KEY, how="left", validate="m:1")
@@ -54,12 +47,6 @@ def groups(streams: pd.DataFrame, events: pd.DataFrame, by: str | None = None) -
             yield None, group, keyed[keyed[by].isna()]
         else:
             yield name, group, keyed[keyed[by] == name]
-
-
-def check_grouping(by: str) -> None:
-    """Raise ValueError, with the columns there are, for a column by which streams cannot be grouped."""
-    if by not in GROUPINGS:
-        raise ValueError(f"expected a column to group by ({', '.join(GROUPINGS)}), found {by!r}")
 
 
 def metrics_of(streams: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, dict[str, Any]]:

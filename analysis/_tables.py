@@ -4,6 +4,7 @@ Nothing here runs once a row: the rows of all exchanges are chained into one lis
 differences of whole integer columns. Nanoseconds become milliseconds in the last step and nowhere else.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any, TypeAlias
@@ -27,13 +28,13 @@ _NONE = np.iinfo(np.int64).min  # where a difference has nothing before it
 
 def exchanges_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     """Return a row for each exchange."""
-    rows = [_exchange_row(each) for each in measured]
+    rows = [exchange_row(each) for each in measured]
     return _frame({name: [row[name] for row in rows] for name in schema.EXCHANGES}, schema.EXCHANGES)
 
 
 def streams_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     """Return a row for each choice of each exchange; every exchange has one at least."""
-    rows = [row for each in measured for row in _stream_rows(each, _exchange_row(each))]
+    rows = [row for each in measured for row in _stream_rows(each, exchange_row(each))]
     return _frame({name: [row[name] for row in rows] for name in schema.STREAMS}, schema.STREAMS)
 
 
@@ -108,7 +109,7 @@ def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     return _frame(columns, schema.READS)
 
 
-def _exchange_row(each: MeasuredExchange) -> Columns:
+def exchange_row(each: MeasuredExchange) -> Columns:
     exchange, answer = each.exchange, each.answer
     request, response, end = exchange.request, exchange.response, exchange.end
     measures = each.streams[0].measures
@@ -142,7 +143,13 @@ def _exchange_row(each: MeasuredExchange) -> Columns:
         "output_tokens": answer.usage.output if answer.usage else None,
         "reasoning_tokens": answer.usage.reasoning if answer.usage else None,
         "usage_why": None if answer.usage else measures.why["prompt_tokens"] or "no-usage",
+        "cached_tokens": answer.cached_tokens,
+        "request_bytes": each.request_bytes,
+        "request_digest": each.request_digest,
         "connection": request.connection if request else None,
+        "connection_reused": _is_reused(each),
+        "connect_ms": _connect_ms(each),
+        "labels": _labels_text(each),
     }
 
 
@@ -162,6 +169,27 @@ def _stream_rows(each: MeasuredExchange, exchange: Columns) -> Iterable[Columns]
             "token_events": len(stream.token_ns),
             "text_chars": stream.text_chars,
         }
+
+
+def _is_reused(each: MeasuredExchange) -> bool | None:
+    """Return whether the connection to the upstream was there before; other formats do not say."""
+    response = each.exchange.response
+    if response is None or not each.timed or each.outcome == "damaged":
+        return None
+    return response.connect is None
+
+
+def _connect_ms(each: MeasuredExchange) -> float | None:
+    connect = each.exchange.response.connect if each.exchange.response else None
+    if connect is None or connect.tcp_start is None or each.outcome == "damaged":
+        return None
+    end = connect.tcp_end if connect.tls_end is None else connect.tls_end
+    return None if end is None else (end - connect.tcp_start) / NS_PER_MS
+
+
+def _labels_text(each: MeasuredExchange) -> str | None:
+    section = each.exchange.section
+    return json.dumps(section.labels, ensure_ascii=False, sort_keys=True) if section else None
 
 
 def _key(each: MeasuredExchange) -> Columns:

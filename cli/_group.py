@@ -17,6 +17,7 @@ VERBS = (
     "record",
     "replay",
     "analyze",
+    "compare",
     "info",
     "verify",
     "recover",

@@ -58,9 +58,10 @@ def latency_table(recording: "Recording", by: str | None = None) -> RenderableTy
 
 
 def _words(recording: "Recording") -> list[Text]:
-    from tokentape.analysis import ITL_DEFINITION
+    from tokentape.analysis import DEFINITIONS, ITL_DEFINITION
 
     streams = recording.streams
+    tool = DEFINITIONS[recording.definitions] if recording.definitions else None
     unparsed = int(recording.exchanges["unparsed"].sum())
     untimed = int((streams["first_byte_ms_why"] == "not-timed").sum())
     return [
@@ -71,7 +72,7 @@ def _words(recording: "Recording") -> list[Text]:
             [Text(f"not timed: {counted(untimed, 'stream')}, from a format without such times")]
             * (untimed > 0)
         ),
-        Text(f"ITL: {ITL_DEFINITION}"),
+        Text(f"ITL: {tool.itl_text if tool else ITL_DEFINITION}"),
         Text("times are from the moment at which the request was complete"),
     ]
 

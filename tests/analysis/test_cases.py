@@ -232,7 +232,7 @@ def test_one_stall_is_in_the_summary_with_its_position(tmp_path):
     (row,) = made.as_dict()["streams"]
     assert (row["gap_p50_ms"], row["gap_max_ms"]) == (20, 420)
     assert made.summary().loc["gap_ms", "max"] == 420
-    stalls = made.stalls(above_ms=100)
+    stalls = made.stalls(over_ms=100)
     assert stalls[["token_event", "gap_ms", "t_ms"]].values.tolist() == [[25, 420, 1100]]
 
 

@@ -86,7 +86,7 @@ def test_summaries_leave_it_out_and_say_why(loaded):
     assert summary.loc["ttft_ms", "n"] == 0
     assert summary.loc["ttft_ms", "why"] == summary.loc["gap_ms", "why"] == "not-timed"
     assert summary.loc["output_tokens", "p50"] == 3
-    assert loaded.stalls(above_ms=0).empty
+    assert loaded.stalls(over_ms=0).empty
 
 
 def test_a_recording_beside_it_keeps_its_numbers(times, tmp_path):

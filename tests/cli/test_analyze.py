@@ -1,9 +1,11 @@
+import io
 import json
 import os
 import subprocess
 import sys
 
 import click
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from msgspec.structs import replace
@@ -117,7 +119,7 @@ def bad_files(folder):
     ("name", "says"),
     [
         ("missing", "No such file"),
-        ("folder", "Is a directory"),
+        ("folder", "in this folder; found none"),
         ("empty", "empty file"),
         ("text", "expected a cassette"),
         ("newer", "please upgrade"),
@@ -138,6 +140,8 @@ def test_file_that_cannot_be_used_is_one_line_and_exit_1(tmp_path, name, says):
         (["--by", "ttft_ms"], "model_requested"),
         (["--dialect", "nope"], "openai-chat"),
         (["--nope"], "--nope"),
+        (["--where", "model"], "expected a condition such as"),
+        (["--definitions", "nope"], "guidellm"),
     ],
 )
 def test_wrong_usage_is_exit_2_and_names_what_there_is(tape, arguments, says):
@@ -156,6 +160,31 @@ def test_events_that_could_not_be_read_are_told_below_the_table(tmp_path):
     pieces = [(200 * MS, b"data: {broken\n\n")] * 20
     result = analyze(write(tmp_path / "a.tape", records(pieces)))
     assert "unparsed: 20 events that could not be read" in result.stdout
+
+
+def test_where_and_folders_and_patterns_choose_what_is_analysed(tape):
+    for files in (tape.parent, tape.parent / "*.tape"):
+        rows = json.loads(analyze(files, "--json", "--where", "outcome!=complete").stdout)["streams"]
+        assert [row["exchange"] for row in rows] == [1]
+
+
+def test_formats_are_the_same_summary(tape):
+    lines = analyze(tape, "--format", "csv", "--by", "outcome").stdout.splitlines()
+    assert lines[0] == "outcome,metric,n,p50,p90,p99,max,why"
+    assert lines[1].startswith("client-closed,ttft_ms,1,200.0,")
+    assert "| ttft_ms" in analyze(tape, "--format", "markdown").stdout
+    assert analyze(tape, "--format", "json").stdout == analyze(tape, "--json").stdout
+    table = pd.read_parquet(io.BytesIO(analyze(tape, "--format", "parquet").stdout_bytes))
+    assert table["ttft_ms"].tolist() == [200, 200]
+
+
+def test_slo_is_a_table_and_an_object(tape):
+    result = analyze(tape, "--slo", "ttft_ms=500,gap_ms=30", "--format", "json")
+    (row,) = json.loads(result.stdout)
+    assert (row["sent"], row["met"], row["attainment"]) == (2, 1, 0.5)
+    assert "attainment" in analyze(tape, "--slo", "ttft_ms=500").stdout
+    for wrong in ("ttft_ms", "nope=1"):
+        assert analyze(tape, "--slo", wrong).exit_code == 2
 
 
 def test_no_file_is_wrong_usage():

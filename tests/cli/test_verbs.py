@@ -12,10 +12,17 @@ from tokentape.cli import main
 from tokentape.cli._group import VERBS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
-PACKAGES = {"record": "mitmproxy", "analyze": "pandas", "convert": "yaml", "demo": "mitmproxy"}
+PACKAGES = {
+    "record": "mitmproxy",
+    "analyze": "pandas",
+    "compare": "pandas",
+    "convert": "yaml",
+    "demo": "mitmproxy",
+}
 ARGUMENTS = {
     "record": ["--upstream", "http://127.0.0.1:1", "-o", "never.tape"],
     "analyze": ["never.tape"],
+    "compare": ["never.tape", "other.tape"],
     "convert": ["never.yaml", "never.tape"],
     "demo": [],
 }
@@ -71,7 +78,7 @@ def test_a_missing_extra_is_one_line_that_says_how_to_add_it(verb, tmp_path):
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    extra = {"analyze": "analysis"}.get(verb, verb)
+    extra = {"analyze": "analysis", "compare": "analysis"}.get(verb, verb)
     assert f"pip install 'tokentape[{extra}]'" in line
     assert PACKAGES[verb] in line
 

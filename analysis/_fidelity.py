@@ -1,0 +1,50 @@
+"""How close a replay came to its recording, event by event, both as they were recorded.
+
+Exchanges are paired by what was asked and answered; the n-th of equal ones with the n-th. An event's error
+is when it came in the replay less when it came in the recording, both since the request was complete.
+"""
+
+import numpy as np
+import pandas as pd
+
+from tokentape.analysis._comparison import EXCHANGE, pairs_of
+from tokentape.analysis._recording import Recording
+
+
+def fidelity(recording: Recording, replay: Recording) -> "pd.Series[float]":
+    """Return how far a replay's gaps between events are from the recording's, in ms.
+
+    `gap_error_p50_ms`, `gap_error_p99_ms`, `gap_error_max_ms`: of |replayed gap - recorded gap|, exact, by
+    linear interpolation. `scale`: the slope of replayed over recorded times by least squares, about 1 at
+    original speed and 0.5 at twice that. `scaled_gap_error_...`: the same errors with recorded gaps times
+    `scale`. `drift_ppm`: (`scale` - 1) * 10**6, to be read at original speed. `gaps`, `exchanges`: over how
+    many. Gaps are between all events of an answer, the first one's from the moment the request was complete.
+
+    Raises ValueError if `replay` does not have the requests and the answers of `recording`.
+    """
+    pairs = pairs_of(recording.streams, replay.streams)
+    if pairs is None:
+        raise ValueError("expected a replay with the requests and answers of the recording; found others")
+    before, after = (
+        _times(each.events, names) for each, names in zip((recording, replay), pairs, strict=True)
+    )
+    both = before.add_suffix("_a").join(after.add_suffix("_b"), how="inner")
+    row = {"exchanges": float(both.index.get_level_values(0).nunique()), "gaps": float(len(both))}
+    errors = (both["gap_b"] - both["gap_a"]).abs()
+    squares = float((both["t_a"] ** 2).sum())
+    scale = float((both["t_a"] * both["t_b"]).sum()) / squares if squares > 0 else np.nan
+    scaled = (both["gap_b"] - scale * both["gap_a"]).abs()
+    for prefix, found in (("gap_error", errors), ("scaled_gap_error", scaled)):
+        row |= {f"{prefix}_p{percent}_ms": float(found.quantile(percent / 100)) for percent in (50, 99)}
+        row[f"{prefix}_max_ms"] = float(found.max())
+    row |= {"scale": scale, "drift_ppm": (scale - 1) * 1e6}
+    return pd.Series(row, name="fidelity")
+
+
+def _times(events: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:
+    once = events.drop_duplicates([*EXCHANGE, "event"])
+    keys = pd.MultiIndex.from_frame(once[EXCHANGE].astype({"cassette": "str"}))
+    named = pd.Index(names.reindex(keys), name="pair")
+    t = pd.Series(once["t_ms"].to_numpy(), index=pd.MultiIndex.from_arrays([named, once["event"]]))
+    gap = t.groupby(level="pair", sort=False).diff().fillna(t)
+    return pd.DataFrame({"t": t, "gap": gap}).dropna()

@@ -1,0 +1,76 @@
+"""A summary, or how objectives were met, in the formats of other programs."""
+
+import sys
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tokentape.cli._json_text import json_text
+from tokentape.cli._safe_text import safe_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tokentape.analysis import Recording
+
+FORMATS = ("table", "json", "csv", "markdown", "parquet")
+
+
+def objectives_of(
+    ctx: click.Context,  # noqa: ARG001  (click's signature)
+    param: click.Parameter,  # noqa: ARG001
+    text: str | None,
+) -> dict[str, float] | None:
+    """Return objectives by name; a usage error says what was expected."""
+    if text is None:
+        return None
+    found: dict[str, float] = {}
+    for each in text.split(","):
+        name, _, bound = each.partition("=")
+        try:
+            found[name.strip()] = float(bound)
+        except ValueError:
+            raise click.BadParameter(f"expected NAME=NUMBER such as ttft_ms=500, found {each!r}") from None
+    return found
+
+
+def printed(recording: "Recording", by: str | None, slo: dict[str, float] | None, form: str) -> None:
+    """Print how the objectives were met or else the summary; parquet has the streams."""
+    if form == "parquet":
+        if sys.stdout.isatty():
+            raise click.UsageError("expected a file or a pipe behind --format parquet, found a terminal")
+        spool = BytesIO()
+        recording.streams.to_parquet(spool)
+        click.echo(spool.getvalue(), nl=False)
+        return
+    try:
+        table = recording.summary(by) if slo is None else recording.slo(by=by, **slo)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    table = table.reset_index()
+    match form:
+        case "csv":
+            click.echo(table.to_csv(index=False), nl=False)
+        case "json":
+            click.echo(json_text(table.astype("object").where(table.notna(), None).to_dict("records")))
+        case _:
+            click.echo("\n".join(markdown(table)))
+
+
+def markdown(table: "pd.DataFrame") -> list[str]:
+    """Return the lines of a table that GitHub shows as one, and a terminal, too."""
+    import pandas as pd
+
+    def cell(value: Any) -> str:
+        if pd.isna(value):
+            return ""
+        text = f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else safe_text(value)
+        return text.replace("|", "\\|")
+
+    rows = [[cell(value) for value in row] for row in table.itertuples(index=False, name=None)]
+    head = [str(name) for name in table.columns]
+    widths = [max(3, *(len(row[at]) for row in [head, *rows])) for at in range(len(head))]
+    lines = [[name.ljust(width) for name, width in zip(row, widths, strict=True)] for row in [head, *rows]]
+    lines.insert(1, ["-" * width for width in widths])
+    return [f"| {' | '.join(line)} |" for line in lines]
