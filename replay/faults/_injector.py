@@ -13,11 +13,9 @@ from tokentape.replay._wire import Answer
 from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits, in_scope
 from tokentape.replay.faults._fault import Fault, Faulty
 from tokentape.replay.faults._injecting import Injected, inject
-from tokentape.replay.faults._spelling import WrongFault, faults_of
+from tokentape.replay.faults._spelling import MAX_FAULTS, faults_of
 from tokentape.replay.matching._counters import Counters
 from tokentape.replay.matching._request_key import RequestKey
-
-_SHARED = 4_096  # faults that processes can count together
 
 
 class Injector:
@@ -46,7 +44,7 @@ class Injector:
 
         Raises `WrongFault`, and changes nothing, if one makes no sense.
         """
-        given = self._checked(faults)
+        given = faults_of(faults)
         self._earlier.update({each.fault: each.times for each in self._choosing.hits if each.times})
         if self._banks is not None:
             self._banks = self._banks[::-1]
@@ -66,23 +64,17 @@ class Injector:
         Each of them is then to have the same faults, one set after the other. Before the first of them has
         new ones, one process is to `make_room`.
         """
-        size = max(_SHARED, len(self.faults))
-        self._banks = Counters(rows=size, exchanges=size), Counters(rows=size, exchanges=size)
+        banks = [Counters(rows=MAX_FAULTS, exchanges=MAX_FAULTS) for _ in range(2)]
+        self._banks = banks[0], banks[1]
         for bank in self._banks:
             bank.share()
         self._choosing = Choosing(self.faults, self._banks[0])
 
     def make_room(self, faults: Iterable[Faulty]) -> None:
         """Have these faults, which come next, begin to count from 0. Raises `WrongFault` as `set_faults`."""
-        self._checked(faults)
+        faults_of(faults)
         if self._banks is not None:
             self._banks[1].clear()
-
-    def _checked(self, faults: Iterable[Faulty]) -> tuple[Fault, ...]:
-        given = faults_of(faults)
-        if self._banks is not None and len(given) > (size := len(self._banks[0].served)):
-            raise WrongFault(f"expected at most {size} faults, found {len(given)}")
-        return given
 
     def inject(self, answer: Answer, key: RequestKey, *, at_once: bool) -> Injected | None:
         """Return the answer to a request with the faults that hit it, and count these; None if none does.
