@@ -205,7 +205,7 @@ def _numbers(request: IncomingRequest, **known: int) -> dict[str, int]:
     return found
 
 
-def _reason(request: IncomingRequest, error: ValueError) -> str:
+def _reason(request: IncomingRequest, error: Exception) -> str:
     """Return a line of bounded length about a body that is not what is expected."""
     if not request.body.strip():
         return "found an empty body"

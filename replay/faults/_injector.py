@@ -6,6 +6,7 @@ while one process has the new faults and another still the old ones, each counts
 Invariant: what has hit stays counted for as long as the replay runs, also when it is not in force any more.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 
@@ -16,6 +17,11 @@ from tokentape.replay.faults._injecting import Injected, inject
 from tokentape.replay.faults._spelling import MAX_FAULTS, faults_of
 from tokentape.replay.matching._counters import Counters
 from tokentape.replay.matching._request_key import RequestKey
+from tokentape.replay.matching._secrets import printable
+
+_log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
+_MAX_SHOWN = 60
+_MAX_SAID = 10
 
 
 class Injector:
@@ -24,6 +30,7 @@ class Injector:
     def __init__(self, faults: Iterable[Faulty] = ()) -> None:
         self._choosing = Choosing(faults_of(faults))
         self._earlier: Counter[str] = Counter()
+        self._said: set[str] = set()
         self._banks: tuple[Counters, Counters] | None = None  # the first is in use
 
     @property
@@ -91,7 +98,19 @@ class Injector:
         for position in due:
             if position not in found.hit:
                 choosing.missed(position)
+        self._say_unreadable(found)
         return found if found.hit else None
+
+    def _say_unreadable(self, found: Injected) -> None:
+        """Say why a fault that is about events does not hit, once for each encoding."""
+        encoding = found.unreadable[:_MAX_SHOWN]
+        if encoding and encoding not in self._said and len(self._said) < _MAX_SAID:
+            self._said.add(encoding)
+            _log.warning(
+                "a fault at an event never hits a body whose content-encoding (%s) cannot be decoded: "
+                "expected a place @byte, @piece or @time",
+                printable(encoding),
+            )
 
 
 def inject_all(answer: Answer, key: RequestKey, faults: Iterable[Fault], *, at_once: bool) -> Injected | None:

@@ -135,7 +135,7 @@ def test_a_kind_in_capitals_is_taken_for_what_was_meant(kind):
 
 def test_a_hundred_faults_can_be_in_force_and_no_more():
     assert len(faults_of(["split=1"] * 100)) == 100
-    with pytest.raises(WrongFault, match="^expected at most 100 faults in force, found 101$"):
+    with pytest.raises(WrongFault, match=r"^expected at most 100 faults in force, found 101$"):
         faults_of(["split=1"] * 101)
 
 
