@@ -8,6 +8,7 @@ import click
 from tokentape.cassette import counted
 from tokentape.cli._safe_text import safe_text
 from tokentape.replay import Fault, Stats, WrongFault, parse_fault
+from tokentape.replay.faults import faults_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,8 +34,16 @@ def fault_options(command: F) -> F:
         "faults",
         type=FaultText(),
         multiple=True,
+        callback=_in_force,
         help="As status=429,times=1 or stall=10s@event=4; repeatable.",
     )(command)
+
+
+def _in_force(ctx: click.Context, param: click.Parameter, faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    try:
+        return faults_of(faults)
+    except WrongFault as error:
+        raise click.BadParameter(safe_text(error), ctx, param) from None
 
 
 def fault_lines(stats: Stats) -> list[str]:

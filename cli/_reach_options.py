@@ -12,6 +12,7 @@ import click
 
 from tokentape.cli._clients import through_proxy, trusting
 from tokentape.cli._extras import needs
+from tokentape.cli._given import given
 from tokentape.replay import CertificateAuthority, Server, Workers, tls_context
 
 R = TypeVar("R")
@@ -63,6 +64,8 @@ def reach_options(command: Callable[..., R]) -> Callable[..., R]:
             raise click.UsageError("expected --tls-cert beside --tls-key, found none")
         if [proxy, tls, tls_cert is not None].count(True) > 1:
             raise click.UsageError("expected one of --proxy, --tls and --tls-cert, found several")
+        if given("confdir") and not proxy and not tls:
+            raise click.UsageError("expected --proxy or --tls beside --confdir, found neither")
 
         def reach(host: str) -> Reach:
             if tls_cert is not None:

@@ -8,6 +8,7 @@ from functools import partial
 import click
 
 from tokentape.cli._on_miss_option import usage
+from tokentape.cli._open_files import allow_open_files
 from tokentape.cli._reloading import reloading
 from tokentape.cli._safe_text import safe_text
 from tokentape.cli._serving import serve_until_stopped
@@ -28,6 +29,7 @@ def replayed(
 
     Raises `ReplayError` and `CassetteError`, and `UsageError` for options that exclude each other.
     """
+    allow_open_files()
     again = reloading(files, partial(load, files, timing=timing)) if serving.reload else None
     repertoire = load(files, timing=timing, growing=on_miss.grows if on_miss else None)
     for line in (*repertoire.remarks, *repertoire.lost):

@@ -7,6 +7,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Coroutine
 from contextlib import nullcontext, suppress
+from ipaddress import ip_address
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ import click
 from tokentape.cli._reach_options import Reach
 from tokentape.cli._reloading import Reloading
 from tokentape.replay import Server, Stats, Workers
+from tokentape.replay.serving._out_of_files import say_when_out_of_files
 
 _NAMES = ("SIGINT", "SIGTERM", "SIGHUP")  # Windows has no hang-up
 _ENDING = tuple(getattr(signal, name) for name in _NAMES if hasattr(signal, name))
@@ -29,6 +31,7 @@ async def serve_until_stopped(
     `again` serves cassettes anew when they change; `reach` says how clients get there. Raises `CannotListen`.
     """
     told_to_stop = asyncio.Event()
+    say_when_out_of_files(asyncio.get_running_loop())
     async with server, again(server) if again and isinstance(server, Server) else nullcontext():
         # Before anyone can know that it listens, so that whoever waited for that can stop it.
         _on_signals(told_to_stop.set)
@@ -36,6 +39,9 @@ async def serve_until_stopped(
         click.echo("\n  ".join([f"listening on {server.url}", *reach.what_to_set(server)]), err=True)
         if server.control_url:
             click.echo(f"  steered at {server.control_url}", err=True)
+        if not all(ip_address(bound).is_loopback for bound in server.bound_hosts):
+            steers = ", and steer it under /-/ (not with --no-control)" if server.control_url else ""
+            click.echo(f"  warning: everyone who reaches this port may ask it{steers}", err=True)
         await _first_of(told_to_stop.wait(), server.all_lost.wait() if isinstance(server, Workers) else None)
         told_to_stop.clear()
         stopping = asyncio.create_task(server.stop(grace_s=_GRACE_S))

@@ -8,6 +8,7 @@ from tokentape.cli._config import config_option
 from tokentape.cli._explained import print_explanation
 from tokentape.cli._fault_options import fault_options
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._given import refuse
 from tokentape.cli._matching_options import matching_options
 from tokentape.cli._on_miss_option import on_miss_of, on_miss_option
 from tokentape.cli._replaying import replayed
@@ -25,6 +26,12 @@ _SECTIONS = {
     "What is said, and when the exit code is 3": ("strict_ns", "fail_unplayed", "as_json"),
     "Serve nothing, and print what would be sent when": ("explains", "exchange"),
 }
+_SERVED_ONLY = (
+    *_SECTIONS["Where"],
+    *_SECTIONS["Which answer (docs/matching.md)"],
+    "strict_ns",
+    "fail_unplayed",
+)
 
 
 @click.command(
@@ -76,6 +83,8 @@ def command(
     """
     if exchange is not None and not explains:
         raise click.UsageError("expected --explain beside --exchange, found none: a server serves all")
+    if explains:
+        refuse(_SERVED_ONLY, "--explain", "nothing is served where it is explained")
     on_miss = on_miss_of(miss, files, matching, reload=serving.reload, workers=serving.workers)
     try:
         if explains:

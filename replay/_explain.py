@@ -8,7 +8,7 @@ from tokentape import cassette
 from tokentape.cassette import Exchange, Request
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._load import Path
-from tokentape.replay._paths import expanded
+from tokentape.replay._paths import distinct, expanded
 from tokentape.replay._script import Script, exchange_name, script
 from tokentape.replay._wire import prepare
 from tokentape.replay.faults import Fault, Faulty, faults_of, inject_all, unframed
@@ -66,7 +66,8 @@ def explain(
     given = faults_of(faults)
     explained: list[Explained] = []
     lost: list[str] = []
-    names = expanded([fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)])
+    named = [paths] if isinstance(paths, str | PathLike) else paths
+    names, _ = distinct(expanded([fspath(path) for path in named]))
     for name in names:
         with cassette.open(name, lenient=True) as tape:
             explained += [

@@ -14,7 +14,7 @@ from tokentape import cassette
 from tokentape.cassette import Exchange, Times, authority
 from tokentape.replay._errors import NothingToServe, Unservable
 from tokentape.replay._models import models_of
-from tokentape.replay._paths import expanded
+from tokentape.replay._paths import distinct, expanded
 from tokentape.replay._script import exchange_name
 from tokentape.replay._store import Store
 from tokentape.replay._wire import Answer, prepare
@@ -67,8 +67,9 @@ def load(
     """Read one cassette or several, and prepare all answers for `timing`, or for `speed`, its short form.
 
     A path may be a pattern, such as `tapes/*.tape` or `tapes/**/*.tape`: it is the files that match it,
-    in order of their names. The order of recording is that of the paths, then of sections, then of the
-    times at which requests were complete. Raises `CassetteError` for what is no readable cassette,
+    in order of their names. A file that is named twice is served once, and a remark says so. The order of
+    recording is that of the paths, then of sections, then of the times at which requests were complete.
+    Raises `CassetteError` for what is no readable cassette,
     `NothingToServe` if no exchange is left or no file matches a pattern, ValueError for a speed that is
     none, for speed and timing together, and for standard input ("-") twice. With one that is `growing`, since
     it will be recorded to, nothing has to be recorded yet, and the file need not be there.
@@ -77,14 +78,14 @@ def load(
     given = [fspath(path) for path in ([paths] if isinstance(paths, str | PathLike) else paths)]
     if not given:
         raise NothingToServe("expected the path of a cassette or several, found none")
-    names = expanded(given)
+    names, again = distinct(expanded(given))
     if names.count("-") > 1:
         raise ValueError('expected "-" once, since standard input can be read once')
     if growing is not None and not os.path.exists(growing):
         names = [name for name in names if name != fspath(growing)]
     recorded: list[Recorded] = []
     lost: list[str] = []
-    remarks: list[str] = []
+    remarks = [f"{name}: this file is named more than once; it is served once" for name in again]
     unfinished: list[str] = []
     with Store() as store:
         for name in names:

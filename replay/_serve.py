@@ -19,6 +19,7 @@ from tokentape.replay.live._on_miss import OnMiss
 from tokentape.replay.matching._matching import Matching
 from tokentape.replay.serving._certificates import CertificateAuthority
 from tokentape.replay.serving._limits import Limits
+from tokentape.replay.serving._out_of_files import say_when_out_of_files
 from tokentape.replay.serving._server import Server
 from tokentape.replay.timing._quantities import Speed
 from tokentape.replay.timing._timing import Timing
@@ -186,6 +187,7 @@ def _run(
 ) -> None:
     async def main() -> None:
         stop = asyncio.Event()
+        say_when_out_of_files(asyncio.get_running_loop())
         async with server:
             await server.start(host, port)
             started.set_result((asyncio.get_running_loop(), stop))

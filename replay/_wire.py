@@ -4,6 +4,7 @@
 Invariant: it goes out so, but to a client of HTTP/1.0 and to one that wants its connection closed.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -24,13 +25,15 @@ class Answer:
 
     The first part is, or begins with, the head. If `closes`, the connection is closed after the last
     part. `framing` is the header field that announces a chunked body, b"" if the body is not chunked.
-    `recorded_ns` is how long the recorded answer took from the complete request to its end.
+    `recorded_ns` is how long the recorded answer took from the complete request to its end. `sizes` are
+    those of the pieces of a body that is not chunked, where these were joined and parts do not tell.
     """
 
     parts: Sequence[Part]
     closes: bool
     framing: bytes
     recorded_ns: int = 0
+    sizes: Sequence[int] = ()
 
     @classmethod
     def whole(cls, response: bytes) -> Self:
@@ -59,12 +62,20 @@ def prepare(exchange: Exchange, *, timing: Timing) -> Answer:
     """
     found = script(exchange, find_token=timing.needs_first_token)
     parts = found.under(timing)
+    joined = timing.speed == "instant"
     return Answer(
-        parts=tuple(_in_few_writes(parts)) if timing.speed == "instant" else parts,
+        parts=tuple(_in_few_writes(parts)) if joined else parts,
         closes=found.closes,
         framing=found.framing,
         recorded_ns=found.took_ns(),
+        sizes=_sizes(parts) if joined and not found.framing else (),
     )
+
+
+def _sizes(parts: Sequence[Part]) -> Sequence[int]:
+    """Return the sizes of the pieces after a head; () where there are not several."""
+    sizes = [len(data) for _, data in parts[1:] if data]
+    return array("Q" if max(sizes) >> 32 else "I", sizes) if len(sizes) > 1 else ()
 
 
 def _in_few_writes(parts: Iterable[Part]) -> Iterator[Part]:

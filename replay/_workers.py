@@ -28,6 +28,7 @@ from tokentape.replay._tally import Tally
 from tokentape.replay.control._access import Access
 from tokentape.replay.control._relay import Relay
 from tokentape.replay.control._steering import Steering
+from tokentape.replay.serving._out_of_files import say_when_out_of_files
 from tokentape.replay.serving._requests import IncomingRequest
 from tokentape.replay.serving._server import Server
 
@@ -62,6 +63,8 @@ class Workers:
         """The root, such as http://127.0.0.1:8090."""
         self.base_url = ""
         """What an SDK takes as its base URL."""
+        self.bound_hosts: tuple[str, ...] = ()
+        """The addresses that are listened on, once it is started."""
         self.all_lost = asyncio.Event()
         """Set when there is no worker any more."""
 
@@ -91,8 +94,8 @@ class Workers:
             self._watching.append(asyncio.create_task(self._watch(number)))
         self._holder = reserved_port(host, port)
         port = self._holder.getsockname()[1]
-        self.url, self.base_url, bound = (await self._crew.all("start", host, port))[0]
-        self._steering.set_result(Steering(self._crew, Access(host, bound)))
+        self.url, self.base_url, self.bound_hosts = (await self._crew.all("start", host, port))[0]
+        self._steering.set_result(Steering(self._crew, Access(host, self.bound_hosts)))
 
     async def stop(self, *, grace_s: float = 0.0) -> None:
         """Stop all processes as `Server.stop` does, and take what they have counted."""
@@ -204,6 +207,7 @@ async def _serve(server: Server, end: socket.socket) -> None:
         response: bytes = await first.call("steer", request)
         return response
 
+    say_when_out_of_files(asyncio.get_running_loop())
     server.relay_control(Relay(steer))
     async with server:
         first = await Channel.over(end, {"start": start, "stop": stop, **callees(server)})

@@ -6,6 +6,7 @@ are small. So a server that is watched goes on pacing its streams.
 
 import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl
@@ -27,6 +28,7 @@ CONTROL = b"/-/"
 PAGE = 100  # items of a list in one answer: what takes a millisecond to make
 MAX_BODY_BYTES = 64 * 1024
 _MAX_SHOWN = 100
+_MAX_REASON = 300
 
 
 class _NewSpeed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,7 +135,9 @@ class Steering:
         try:
             speed = parse_factor(msgspec.json.decode(request.body, type=_NewSpeed).speed)
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-            raise _Refused(400, f'/-/speed: expected a body such as {{"speed": 2}}: {error}') from None
+            raise _Refused(
+                400, f'/-/speed: expected a body such as {{"speed": 2}}: {_reason(request, error)}'
+            ) from None
         try:
             await self._steered.set_speed(speed)
         except ValueError as error:
@@ -148,7 +152,10 @@ class Steering:
         try:
             faults = msgspec.json.decode(request.body, type=list[str])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise _Refused(400, f'/-/faults: expected a body such as ["truncate@event=5"]: {error}') from None
+            reason = _reason(request, error)
+            raise _Refused(
+                400, f'/-/faults: expected a body such as ["truncate@event=5"]: {reason}'
+            ) from None
         return await self._have_faults(faults)
 
     async def _have_faults(self, faults: Sequence[str]) -> _Answer:
@@ -196,6 +203,18 @@ def _numbers(request: IncomingRequest, **known: int) -> dict[str, int]:
             raise _Refused(400, f"{path}: expected a whole number for {name}, found {_shown(value)}")
         found[name] = int(value)
     return found
+
+
+def _reason(request: IncomingRequest, error: Exception) -> str:
+    """Return a line of bounded length about a body that is not what is expected."""
+    if not request.body.strip():
+        return "found an empty body"
+    with suppress(ValueError, RecursionError):
+        json.loads(request.body)
+        if isinstance(error, msgspec.DecodeError) and not isinstance(error, msgspec.ValidationError):
+            return "found an escape such as \\ud800, which is half of a character"
+    reason = printable(str(error))
+    return reason if len(reason) <= _MAX_REASON else reason[:_MAX_REASON] + "..."
 
 
 def _shown(text: str) -> str:

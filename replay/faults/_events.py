@@ -55,6 +55,11 @@ def streamed(answer: Unframed) -> Streamed | None:
     return Streamed(answer=found, events=events, lines=lines) if events else None
 
 
+def unreadable(answer: Unframed) -> str:
+    """Return the content-encoding for which no events can be found in an answer; "" if it is not that."""
+    return header(answer.headers, b"content-encoding") if _decoded(answer) is None else ""
+
+
 def _events(body: bytes, *, whole: bool) -> Iterator[Located]:
     decoder = SSEDecoder()
     lines = _LINES.findall(body)

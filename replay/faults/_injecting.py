@@ -27,6 +27,7 @@ from tokentape.replay.faults._effects import (
     Truncate,
 )
 from tokentape.replay.faults._endings import ended_at, error_status, error_within
+from tokentape.replay.faults._events import unreadable
 from tokentape.replay.faults._pieces import merged, split
 from tokentape.replay.faults._times import slow_start, stalled, stalled_with_comments
 from tokentape.replay.faults._unframed import Unframed, unframed
@@ -38,13 +39,15 @@ _SPOILING = (Status, Truncate, Reset, Garble, ErrorEvent)
 class Injected:
     """An answer as faults left it. `hit` are the positions of those that changed something.
 
-    `spoiled`: nobody can take it for the whole answer, so who asks again is to get it anew.
+    `spoiled`: nobody can take it for the whole answer, so who asks again is to get it anew. `unreadable` is
+    the content-encoding that kept a fault from the events of the body, which it is about.
     """
 
     answer: Answer
     ending: Ending
     hit: tuple[int, ...]
     spoiled: bool
+    unreadable: str = ""
 
 
 def inject(answer: Answer, effects: Iterable[tuple[int, Effect]], asked: Asked, *, at_once: bool) -> Injected:
@@ -55,9 +58,11 @@ def inject(answer: Answer, effects: Iterable[tuple[int, Effect]], asked: Asked, 
     left = unframed(answer)
     hit: list[int] = []
     spoiled = False
+    encoding = ""
     for position, effect in effects:
         found = _applied(left, effect, asked)
         if found is None:
+            encoding = encoding or (unreadable(left) if _is_about_events(effect) else "")
             continue
         left = found
         hit.append(position)
@@ -69,7 +74,14 @@ def inject(answer: Answer, effects: Iterable[tuple[int, Effect]], asked: Asked, 
         ending=left.ending,
         hit=tuple(hit),
         spoiled=spoiled,
+        unreadable=encoding,
     )
+
+
+def _is_about_events(effect: Effect) -> bool:
+    if isinstance(effect, Truncate | Reset | Stall):
+        return effect.at.unit == "event"
+    return isinstance(effect, KeepaliveStall | Garble | DropDone | Dup | ErrorEvent)
 
 
 def _applied(answer: Unframed, effect: Effect, asked: Asked) -> Unframed | None:  # noqa: C901  (a case a kind)

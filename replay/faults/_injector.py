@@ -6,6 +6,7 @@ while one process has the new faults and another still the old ones, each counts
 Invariant: what has hit stays counted for as long as the replay runs, also when it is not in force any more.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 
@@ -13,11 +14,14 @@ from tokentape.replay._wire import Answer
 from tokentape.replay.faults._choosing import Asked, Choosing, FaultHits, in_scope
 from tokentape.replay.faults._fault import Fault, Faulty
 from tokentape.replay.faults._injecting import Injected, inject
-from tokentape.replay.faults._spelling import WrongFault, faults_of
+from tokentape.replay.faults._spelling import MAX_FAULTS, faults_of
 from tokentape.replay.matching._counters import Counters
 from tokentape.replay.matching._request_key import RequestKey
+from tokentape.replay.matching._secrets import printable
 
-_SHARED = 4_096  # faults that processes can count together
+_log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
+_MAX_SHOWN = 60
+_MAX_SAID = 10
 
 
 class Injector:
@@ -26,6 +30,7 @@ class Injector:
     def __init__(self, faults: Iterable[Faulty] = ()) -> None:
         self._choosing = Choosing(faults_of(faults))
         self._earlier: Counter[str] = Counter()
+        self._said: set[str] = set()
         self._banks: tuple[Counters, Counters] | None = None  # the first is in use
 
     @property
@@ -46,7 +51,7 @@ class Injector:
 
         Raises `WrongFault`, and changes nothing, if one makes no sense.
         """
-        given = self._checked(faults)
+        given = faults_of(faults)
         self._earlier.update({each.fault: each.times for each in self._choosing.hits if each.times})
         if self._banks is not None:
             self._banks = self._banks[::-1]
@@ -66,23 +71,17 @@ class Injector:
         Each of them is then to have the same faults, one set after the other. Before the first of them has
         new ones, one process is to `make_room`.
         """
-        size = max(_SHARED, len(self.faults))
-        self._banks = Counters(rows=size, exchanges=size), Counters(rows=size, exchanges=size)
+        banks = [Counters(rows=MAX_FAULTS, exchanges=MAX_FAULTS) for _ in range(2)]
+        self._banks = banks[0], banks[1]
         for bank in self._banks:
             bank.share()
         self._choosing = Choosing(self.faults, self._banks[0])
 
     def make_room(self, faults: Iterable[Faulty]) -> None:
         """Have these faults, which come next, begin to count from 0. Raises `WrongFault` as `set_faults`."""
-        self._checked(faults)
+        faults_of(faults)
         if self._banks is not None:
             self._banks[1].clear()
-
-    def _checked(self, faults: Iterable[Faulty]) -> tuple[Fault, ...]:
-        given = faults_of(faults)
-        if self._banks is not None and len(given) > (size := len(self._banks[0].served)):
-            raise WrongFault(f"expected at most {size} faults, found {len(given)}")
-        return given
 
     def inject(self, answer: Answer, key: RequestKey, *, at_once: bool) -> Injected | None:
         """Return the answer to a request with the faults that hit it, and count these; None if none does.
@@ -99,7 +98,19 @@ class Injector:
         for position in due:
             if position not in found.hit:
                 choosing.missed(position)
+        self._say_unreadable(found)
         return found if found.hit else None
+
+    def _say_unreadable(self, found: Injected) -> None:
+        """Say why a fault that is about events does not hit, once for each encoding."""
+        encoding = found.unreadable[:_MAX_SHOWN]
+        if encoding and encoding not in self._said and len(self._said) < _MAX_SAID:
+            self._said.add(encoding)
+            _log.warning(
+                "a fault at an event never hits a body whose content-encoding (%s) cannot be decoded: "
+                "expected a place @byte, @piece or @time",
+                printable(encoding),
+            )
 
 
 def inject_all(answer: Answer, key: RequestKey, faults: Iterable[Fault], *, at_once: bool) -> Injected | None:

@@ -11,6 +11,8 @@ def split(answer: Unframed, max_bytes: int) -> Unframed | None:
     """Cut every piece into pieces of at most so many bytes, all due when it was."""
     if not answer.pieces:
         return None
+    if max(len(data) for _, data in answer.pieces) <= max_bytes:
+        return answer if answer.apart else replace(answer, apart=True)  # as small as an earlier one left them
     pieces = tuple(
         (due_ns, data[start : start + max_bytes])
         for due_ns, data in answer.pieces

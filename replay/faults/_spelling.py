@@ -38,6 +38,9 @@ _FIRST = re.compile(r"(?P<kind>[^=@]*)(?:=(?P<value>[^@]*))?(?:@(?P<unit>[^=]*)=
 _WHOLE = re.compile(r"[0-9]{1,12}")
 _NUMBER = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{1,20})?|\.[0-9]{1,20})(?:e-[0-9]{1,3})?")
 
+MAX_FAULTS = 100  # each may change every answer anew, while all streams wait
+_MAX_CHARACTERS = 1_000
+
 
 class WrongFault(ValueError):
     """A fault that cannot be read; the message is one line that says why."""
@@ -50,6 +53,11 @@ def parse_fault(text: str) -> Fault:
     """
     if not isinstance(text, str):
         raise WrongFault(f"expected a fault such as 'status=429,times=1', found {text!r}")
+    if len(text) > _MAX_CHARACTERS:
+        raise WrongFault(
+            f"expected a fault of at most {_MAX_CHARACTERS} characters, found {len(text)}, which begin "
+            f"with {text[:60]!r}"
+        )
     try:
         first, *rest = [word.strip() for word in text.split(",")]
         options = _options(rest)
@@ -63,12 +71,18 @@ def parse_fault(text: str) -> Fault:
 
 
 def faults_of(given: Iterable[Faulty]) -> tuple[Fault, ...]:
-    """Return faults, some of which are spelled. Raises `WrongFault`, also for a text in place of a list."""
+    """Return faults, some of which are spelled.
+
+    Raises `WrongFault`, also for a text in place of a list, and for more than `MAX_FAULTS`.
+    """
     if isinstance(given, str):
         raise WrongFault(f"expected a list of faults, found the text {given!r}; put it in brackets")
     if not isinstance(given, Iterable):
         raise WrongFault(f"expected a list of faults, found {given!r}")
-    return tuple(each if isinstance(each, Fault) else parse_fault(each) for each in given)
+    listed = list(given)
+    if len(listed) > MAX_FAULTS:
+        raise WrongFault(f"expected at most {MAX_FAULTS} faults in force, found {len(listed)}")
+    return tuple(each if isinstance(each, Fault) else parse_fault(each) for each in listed)
 
 
 def _options(words: list[str]) -> dict[str, str]:
@@ -91,7 +105,7 @@ def _effect(text: str, options: dict[str, str]) -> Effect:
     name = re.split("[=@]", text, maxsplit=1)[0]
     kind = _KINDS.get(name)
     if kind is None:
-        near = get_close_matches(name, _KINDS, n=1)
+        near = get_close_matches(name.lower(), _KINDS, n=1)
         hint = f"; did you mean {_KINDS[near[0]].example}?" if near else ""
         raise ValueError(f"expected a kind of fault ({', '.join(_KINDS)}), found {name!r}{hint}")
     found = _FIRST.fullmatch(text)

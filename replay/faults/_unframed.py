@@ -6,7 +6,7 @@ that is framed follows from them. Invariant: framed again as it was, it is the s
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import accumulate, groupby, pairwise
 from typing import Self
 
 from tokentape.cassette import Headers
@@ -109,6 +109,10 @@ def unframed(answer: Answer) -> Unframed:
         chunks, last = _contents(data)
         pieces += [(due_ns, chunk) for chunk in chunks]
         end = (due_ns, last) if last else end
+    if answer.sizes:
+        body = b"".join(data for _, data in pieces)
+        cuts = accumulate(answer.sizes, initial=0)
+        pieces = [(offset_ns, body[start:stop]) for start, stop in pairwise(cuts)]
     return Unframed(
         head=(offset_ns, head + blank),
         pieces=tuple(pieces),

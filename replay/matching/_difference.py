@@ -10,6 +10,7 @@ from tokentape.replay.matching._wildcard import same_but_secrets
 
 MAX_LINES = 10
 _SHOWN = 60  # characters of a value
+_MAX_PLACE = 200  # characters of where it is
 
 
 def request_differences(recorded: Compared, asked: Compared) -> list[str]:
@@ -60,7 +61,7 @@ def _same(recorded: str | None, asked: str | None) -> bool:
 
 def _found(place: str, recorded: Any, asked: Any) -> list[str]:
     try:
-        return list(_differences(place, recorded, asked))
+        return [f"{_bounded(where)}: {said}" for where, said in _differences(place, recorded, asked)]
     except RecursionError:
         return [f"{place}: nested too deeply to compare"]
 
@@ -74,32 +75,40 @@ def shortened(lines: list[str]) -> list[str]:
 
 def _differences(  # noqa: C901  (a case for each kind of value)
     place: str, recorded: Any, asked: Any, name: str = ""
-) -> Iterator[str]:
+) -> Iterator[tuple[str, str]]:
     match recorded, asked:
         case dict(), dict():
             for key in [*recorded, *(key for key in asked if key not in recorded)]:
                 inner = f"{place}.{shown_part(key, 0, _SHOWN)}"
                 if key not in asked:
-                    yield f"{inner}: recorded {_shown(recorded[key], key)}, absent in the request"
+                    yield inner, f"recorded {_shown(recorded[key], key)}, absent in the request"
                 elif key not in recorded:
-                    yield f"{inner}: absent in the recording, the request has {_shown(asked[key], key)}"
+                    yield inner, f"absent in the recording, the request has {_shown(asked[key], key)}"
                 else:
                     yield from _differences(inner, recorded[key], asked[key], key)
         case list(), list():
             for index, (one, other) in enumerate(zip(recorded, asked, strict=False)):
                 yield from _differences(f"{place}[{index}]", one, other, name)
             if len(recorded) != len(asked):
-                yield f"{place}: recorded {counted(len(recorded), 'item')}, the request has {len(asked)}"
+                yield place, f"recorded {counted(len(recorded), 'item')}, the request has {len(asked)}"
         case str(), str() if not _same(recorded, asked):
             start = _common(recorded, asked)
-            where = f"{place} (from character {start})" if start >= _SHOWN else place
+            where = f"{_bounded(place)} (from character {start})" if start >= _SHOWN else place
             skip = max(start - 10, 0) if start >= _SHOWN else 0
             shown = [_shown(text, name, skip) for text in (recorded, asked)]
-            yield f"{where}: recorded {shown[0]}, the request has {shown[1]}"
+            yield where, f"recorded {shown[0]}, the request has {shown[1]}"
         case str(), str():
             return
         case _ if type(recorded) is not type(asked) or recorded != asked:
-            yield f"{place}: recorded {_shown(recorded, name)}, the request has {_shown(asked, name)}"
+            yield place, f"recorded {_shown(recorded, name)}, the request has {_shown(asked, name)}"
+
+
+def _bounded(place: str) -> str:
+    """Return a place as a line can hold it: of one that is nested deeply, how it begins and ends."""
+    if len(place) <= _MAX_PLACE:
+        return place
+    half = (_MAX_PLACE - 3) // 2
+    return f"{place[:half]}...{place[-half:]}"
 
 
 def _bytes_difference(recorded: str, asked: str) -> str:

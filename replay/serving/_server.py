@@ -46,6 +46,7 @@ from tokentape.replay.timing._quantities import Speed, parse_factor
 _log = logging.getLogger("tokentape.replay")  # warnings reach stderr where nobody configured logging
 _BACKLOG = 1_024  # a load test opens its connections all at once
 _ACCEPTED_AT_ONCE = 32  # more would delay pieces; and asyncio logs each one that there is no file for
+_EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104  (these are no addresses to connect to on every system)
 _MAX_SEEN_BYTES = 1 << 22
 
 
@@ -245,8 +246,9 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The root, such as http://127.0.0.1:8090."""
-        return f"{self._reception.scheme}://{authority(*self._address)}"
+        """The root, such as http://127.0.0.1:8090; at localhost where all addresses are listened on."""
+        host, port = self._address
+        return f"{self._reception.scheme}://{authority('localhost' if host in _EVERYWHERE else host, port)}"
 
     @property
     def base_url(self) -> str:

@@ -140,8 +140,8 @@ def test_without_mitmproxy_it_says_what_to_install(tmp_path, monkeypatch, option
 
 def test_an_explanation_makes_no_authority(tmp_path):
     path = tape(tmp_path / "a.tape", exchange())
-    result = CliRunner().invoke(
-        main, ["replay", str(path), "--proxy", "--confdir", str(tmp_path / "ca"), "--explain"]
-    )
+    config = tmp_path / "served.toml"
+    config.write_text(f"[replay]\nproxy = true\nconfdir = '{tmp_path / 'ca'}'\n")
+    result = CliRunner().invoke(main, ["replay", str(path), "--config", str(config), "--explain"])
     assert result.exit_code == 0
     assert not (tmp_path / "ca").exists()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from tempfile import TemporaryFile
 
 import pytest
@@ -24,13 +24,14 @@ def invoke(*arguments):
 
 
 @contextmanager
-def replaying(*arguments, env=()):
+def replaying(*arguments, env=(), shell=""):
     """The command as a process that listens; yields it and its URL."""
     command = [sys.executable, "-X", "importtime", "-m", "tokentape.cli", "replay", "--listen", "127.0.0.1:0"]
+    before = ["bash", "-c", f'{shell} "$0" "$@"'] if shell else []
     with (
         TemporaryFile("w+") as words,
         subprocess.Popen(
-            [*command, *map(str, arguments)],
+            [*before, *command, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=words,
             text=True,
@@ -351,3 +352,94 @@ def test_its_help_states_the_rule_of_serving_and_has_an_example():
     assert result.exit_code == 0
     assert "after the last the first again" in " ".join(result.output.split())
     assert "tokentape replay session.tape --speed 2" in result.output
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_where_others_can_reach_it_a_url_that_works_and_a_warning_are_printed(tmp_path, workers):
+    path = tape(tmp_path / "a.tape", exchange())
+    for options, steers in [((), True), (("--no-control",), False)]:
+        with replaying(path, "--listen", "0.0.0.0:0", "--workers", workers, *options) as (process, url):
+            words = stop(process, signal.SIGINT)[1]
+        assert re.fullmatch(r"http://localhost:[0-9]+", url)
+        assert f"export OPENAI_BASE_URL={url}/v1\n" in words
+        (warning,) = [line for line in words.splitlines() if "warning: " in line]
+        assert "everyone who reaches this port may ask it" in warning
+        assert ("--no-control" in warning) == steers
+
+
+def test_on_loopback_there_is_no_warning(tmp_path):
+    with replaying(tape(tmp_path / "a.tape", exchange())) as (process, _):
+        assert "warning: " not in stop(process, signal.SIGINT)[1]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--fail-unplayed"],
+        ["--strict-timing", "5ms"],
+        ["--workers", "1"],
+        ["--proxy"],
+        ["--tls"],
+        ["--on-miss", "forward", "http://127.0.0.1:1"],
+        ["--reload"],
+        ["--listen", "127.0.0.1:0"],
+        ["--no-control"],
+        ["--order", "recorded"],
+    ],
+)
+def test_what_is_only_for_serving_is_wrong_usage_beside_explain(tmp_path, options):
+    found = invoke(tape(tmp_path / "a.tape", exchange()), "--explain", *options)
+    assert found.exit_code == 2
+    assert f"expected --explain or {options[0]}, found both" in found.output
+
+
+def test_what_a_file_says_of_serving_is_no_wrong_usage_beside_explain(tmp_path):
+    config = tmp_path / "a.toml"
+    config.write_text("[replay]\nfail-unplayed = true\nworkers = 2\n")
+    path = tape(tmp_path / "a.tape", exchange())
+    assert invoke(path, "--explain", "--config", config).exit_code == 0
+
+
+def test_a_folder_of_an_authority_is_wrong_usage_where_none_is_needed(tmp_path):
+    found = invoke(tape(tmp_path / "a.tape", exchange()), "--confdir", tmp_path)
+    assert found.exit_code == 2
+    assert "expected --proxy or --tls beside --confdir, found neither" in found.output
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_limit_of_open_files_is_raised_as_far_as_the_system_lets_it(tmp_path, workers):
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    path = tape(tmp_path / "a.tape", exchange())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+    try:
+        with replaying(path, "--workers", workers) as (_, url), ExitStack() as stack:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            clients = [stack.enter_context(connected(url)) for _ in range(150)]
+            for client in clients:
+                client.sendall(post())
+            for client in clients:
+                assert read_until(client, b"0\r\n\r\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it has no such limit")
+def test_without_file_descriptors_it_says_so_in_a_line_and_goes_on_when_connections_close(tmp_path):
+    path = tape(tmp_path / "a.tape", exchange())
+    with replaying(path, shell="ulimit -n 40 && exec") as (process, url):
+        with ExitStack() as stack:
+            for _ in range(80):
+                stack.enter_context(connected(url))
+            until = time.monotonic() + 20
+            while "out of file" not in read(process.words) and time.monotonic() < until:
+                time.sleep(0.02)
+        with connected(url) as client:
+            client.settimeout(20)
+            client.sendall(post())
+            assert read_until(client, b"0\r\n\r\n").startswith(b"HTTP/1.1 200")
+        words = stop(process, signal.SIGINT)[1]
+    assert "Traceback" not in words
+    (line,) = [line for line in words.splitlines() if "file descriptors" in line]
+    assert "all 40 of this process are open" in line
+    assert "ulimit -n" in line

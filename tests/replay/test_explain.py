@@ -187,3 +187,8 @@ def test_a_fault_shows_that_nothing_comes(tmp_path):
     assert [(part.due_ns, part.bytes, part.what) for part in found.parts] == [
         (0, 0, "the connection is closed")
     ]
+
+
+def test_a_file_that_is_named_twice_is_explained_once(tmp_path):
+    path = tape(tmp_path / "a.tape", recorded())
+    assert len(explain([path, path], timing=Timing()).exchanges) == 1

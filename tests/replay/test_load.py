@@ -115,3 +115,13 @@ def test_a_speed_that_is_none_is_refused_before_anything_is_read(tmp_path):
 def test_no_cassette_at_all_is_said():
     with pytest.raises(NothingToServe, match=r"^expected the path of a cassette or several, found none$"):
         load([])
+
+
+def test_a_file_that_is_named_twice_is_served_once_and_a_remark_says_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    tape(tmp_path / "a.tape", exchange(0), exchange(1))
+    recording = load(["*.tape", "a.tape", "./a.tape"])
+    assert sources(recording) == ["a.tape, exchange 0", "a.tape, exchange 1"]
+    assert recording.remarks == tuple(
+        f"{name}: this file is named more than once; it is served once" for name in ("a.tape", "./a.tape")
+    )

@@ -4,7 +4,7 @@ import pytest
 
 from tests.replay.recordings import exchange, tape
 from tokentape.replay import NothingToServe, load
-from tokentape.replay._paths import expanded
+from tokentape.replay._paths import distinct, expanded
 
 
 @pytest.fixture
@@ -44,3 +44,15 @@ def test_load_takes_patterns(tmp_path):
     for name in ("b", "a"):
         tape(tmp_path / f"{name}.tape", exchange(body=name.encode()))
     assert [item.key.body for item in load(f"{tmp_path}/*.tape").recorded] == [b"a", b"b"]
+
+
+def test_a_file_that_is_named_again_in_any_way_is_told_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.tape").touch()
+    (tmp_path / "b.tape").touch()
+    (tmp_path / "link.tape").symlink_to("a.tape")
+    names = ["a.tape", "./a.tape", "b.tape", "link.tape", str(tmp_path / "b.tape"), "none.tape", "-"]
+    assert distinct(names) == (
+        ["a.tape", "b.tape", "none.tape", "-"],
+        ["./a.tape", "link.tape", str(tmp_path / "b.tape")],
+    )

@@ -59,7 +59,7 @@ def test_what_is_no_control_is_served_under_any_host(tmp_path):
 
 def test_where_everybody_was_let_in_the_name_does_not_matter(tmp_path):
     with serve(tape(tmp_path / "a.tape", exchange()), host="0.0.0.0") as replay:
-        url = replay.url.replace("0.0.0.0", "127.0.0.1")
+        url = replay.url.replace("localhost", "127.0.0.1")
         with connected(url) as client:
             client.sendall(get("/-/health", host="replay.test:80"))
             assert read_until(client, b"}\n").startswith(b"HTTP/1.1 200 OK")

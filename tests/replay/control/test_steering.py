@@ -229,3 +229,40 @@ def test_answers_are_bounded_however_much_was_served_and_seen(tmp_path, caplog):
         asked(of.server, json.dumps(wide | {"n": -number}).encode(), path=f"{long}{number}")
     for target in ("/-/stats", "/-/requests", "/-/metrics"):
         assert len(ask(of, "GET", target).body) < PAGE * 20_000
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "found"),
+    [
+        ("/-/faults", b"", "found an empty body"),
+        ("/-/speed", b" \n", "found an empty body"),
+        ("/-/faults", b'["\\ud800"]', "half of a character"),
+        ("/-/speed", b'{"speed":"\\ud800"}', "half of a character"),
+        ("/-/faults", b'["', "truncated"),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_called_what_it_is(path, body, found):
+    answer = ask(steering(), "PUT", path, body)
+    assert answer.status == 400
+    assert found in answer.error
+
+
+@pytest.mark.parametrize(
+    "body", ['["{}"]', '{{"speed":"{}"}}', '{{"{}":1}}', '"{}"', '["split=1,model={},"]']
+)
+@pytest.mark.parametrize("path", ["/-/faults", "/-/speed"])
+def test_an_error_stays_short_however_long_the_body_is(path, body):
+    answer = ask(steering(), "PUT", path, body.format("a" * 60_000).encode())
+    assert answer.status == 400
+    assert len(answer.error) < 600
+
+
+def test_more_than_a_hundred_faults_are_refused_and_change_nothing():
+    of = steering()
+    ask(of, "PUT", "/-/faults", b'["drop-done"]')
+    answer = ask(of, "PUT", "/-/faults", json.dumps(["split=1"] * 101).encode())
+    assert (answer.status, answer.error) == (
+        400,
+        "/-/faults: expected at most 100 faults in force, found 101",
+    )
+    assert [str(fault) for fault in of.server.faults] == ["drop-done"]

@@ -538,3 +538,23 @@ def test_a_body_of_the_same_length_keeps_it(fault):
 def test_nothing_else_hits_what_was_cut_before_its_head():
     found = injected("truncate@time=500us", "stall=1s@byte=0", "split=1", "reset@byte=0")
     assert (found.hit, found.answer.parts) == ((0,), ((0.5 * MS, b""),))
+
+
+@pytest.mark.parametrize("speed", [1.0, "instant"])
+@pytest.mark.parametrize("framed", [{}, {"headers": ((b"content-length", b"%d" % len(BODY)),)}])
+@pytest.mark.parametrize("count", range(len(PIECES) + 2))
+def test_a_fault_at_a_piece_hits_at_every_speed_and_framing(speed, framed, count):
+    found = injected(f"truncate@piece={count}", speed=speed, **framed)
+    assert found.hit == ((0,) if count <= len(PIECES) else ())
+    assert body(found) == b"".join(data for _, data in PIECES[:count])
+
+
+@pytest.mark.parametrize("size", range(1, len(BODY) + 2))
+def test_split_and_merge_cut_the_recorded_pieces_at_instant_as_at_any_speed(size):
+    framed = {"headers": ((b"content-length", b"%d" % len(BODY)),)}
+    for fault in (f"split={size}", f"merge={size}"):
+        cuts = [
+            [len(data) for _, data in injected(fault, speed=speed, **framed).answer.parts[1:]]
+            for speed in (1.0, "instant")
+        ]
+        assert cuts[0] == cuts[1]

@@ -373,3 +373,29 @@ def test_the_anthropic_client_raises_what_it_raises_for_the_api(tmp_path, fault,
         assert raised.value.body["error"]["type"] == error
         assert list(client.messages.create(max_tokens=9, messages=[message], model="m", stream=True))
     assert hits(replay) == [1]
+
+
+@pytest.mark.parametrize(
+    "fault", ["truncate@event=1", "drop-done", "dup@event=1", "keepalive-stall=1s@event=1"]
+)
+def test_an_encoding_that_nothing_decodes_is_said_once_where_a_fault_is_about_events(
+    replaying, caplog, fault
+):
+    headers = ((b"Content-Type", b"text/event-stream"), (b"Content-Encoding", b"x-own"))
+    replay = replaying(fault, exchanges=[exchange(headers=headers)])
+    for _ in range(2):
+        with connected(replay.url) as client:
+            client.sendall(post())
+            read_until(client, END)
+    assert hits(replay) == [0]
+    (said,) = caplog.messages
+    assert "content-encoding (x-own) cannot be decoded" in said
+
+
+@pytest.mark.parametrize("fault", ["truncate@event=9", "stall=1ms@byte=99999"])
+def test_nothing_is_said_of_an_encoding_where_a_place_is_not_reached(replaying, caplog, fault):
+    replay = replaying(fault)
+    with connected(replay.url) as client:
+        client.sendall(post())
+        read_until(client, END)
+    assert (hits(replay), caplog.messages) == ([0], [])

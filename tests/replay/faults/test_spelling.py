@@ -5,6 +5,7 @@ from hypothesis import given
 
 from tests.replay.faults.strategies import faults
 from tokentape.replay.faults import (
+    KINDS,
     ErrorEvent,
     Fault,
     KeepaliveStall,
@@ -124,3 +125,24 @@ def test_what_is_not_understood_is_said_in_a_line(text, said):
 def test_no_fault_is_made_that_makes_no_sense(make):
     with pytest.raises(ValueError, match="expected"):
         make()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_in_capitals_is_taken_for_what_was_meant(kind):
+    with pytest.raises(WrongFault, match=f"did you mean {kind}"):
+        parse_fault(kind.upper())
+
+
+def test_a_hundred_faults_can_be_in_force_and_no_more():
+    assert len(faults_of(["split=1"] * 100)) == 100
+    with pytest.raises(WrongFault, match=r"^expected at most 100 faults in force, found 101$"):
+        faults_of(["split=1"] * 101)
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "status={}", "stall={}@event=1", "stall=1s@{}=1", "split=1,model={}\n"]
+)
+def test_a_message_stays_short_however_long_the_fault_is(text):
+    with pytest.raises(WrongFault) as raised:
+        parse_fault(text.format("a" * 60_000))
+    assert len(str(raised.value)) < 300

@@ -61,3 +61,15 @@ def test_an_answer_that_never_began_stays_so():
     answer = laid(status=None, end_reason="client-closed")
     assert answer.head == (4 * MS, b"")
     assert answer.framed(at_once=False).parts == ((4 * MS, b""),)
+
+
+@pytest.mark.parametrize("framed", [{}, {"headers": ((b"content-length", b"1540"),)}])
+@pytest.mark.parametrize("bytes_of_a_piece", [1, 7, 700, 1539, 1540])
+def test_at_instant_the_pieces_are_those_of_the_recording_too(framed, bytes_of_a_piece):
+    body = bytes(range(220)) * 7
+    cut = [body[start : start + bytes_of_a_piece] for start in range(0, len(body), bytes_of_a_piece)]
+    recorded = as_exchange(exchange(pieces=[(2, data) for data in cut], **framed))
+    answer = prepare(recorded, timing=Timing(speed="instant"))
+    assert len(answer.parts) == 1
+    assert [data for _, data in unframed(answer).pieces] == cut
+    assert unframed(answer).framed(at_once=True).parts == answer.parts

@@ -56,3 +56,16 @@ def test_of_long_texts_the_place_where_they_part_is_shown():
     assert line.startswith("body.content (from character 500): recorded 'xxxxxxxxxxONE")
     assert "'xxxxxxxxxxTWO" in line
     assert len(line) < 250
+
+
+@pytest.mark.parametrize("depth", [1, 30, 100, 400])
+def test_a_place_that_is_nested_deeply_is_shown_by_how_it_begins_and_ends(depth):
+    bodies = [b'{"inner":' * depth + value + b"}" * depth for value in (b"1", b"2", b'"%b"' % (b"a" * 99))]
+    (line,) = body_differences(*bodies[:2])
+    assert line.startswith("body.inner")
+    assert line.endswith(".inner: recorded 1, the request has 2")
+    assert len(line) < 250
+    assert ("..." in line) == (depth * len(".inner") > 200)
+    one, other = bodies[2], bodies[2].replace(b'a"', b'b"')
+    (line,) = body_differences(one, other)
+    assert " (from character 98): recorded" in line
