@@ -19,7 +19,7 @@ from tokentape.replay.live._upstream import Upstream
 from tokentape.replay.matching._request_key import RequestKey
 from tokentape.replay.serving._requests import IncomingRequest
 
-_RECORDED_S = 1.0  # the recorder has written the end of an answer long before, if it writes it at all
+_RECORDED_S = 5.0  # a busy machine may take long; the recorder writes an end before it passes it on
 _LOOK_S = 0.005
 
 Over: TypeAlias = Callable[[RequestKey, str, BaseException | None], str]
