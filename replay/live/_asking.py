@@ -15,6 +15,7 @@ from asyncio import to_thread
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from os import environ, fspath
+from typing import TYPE_CHECKING
 
 from tokentape.cassette import CassetteError
 from tokentape.replay._errors import CannotListen, ReplayError
@@ -32,6 +33,9 @@ from tokentape.replay.matching._request_key import RequestKey
 from tokentape.replay.matching._secrets import printable
 from tokentape.replay.serving._requests import IncomingRequest
 from tokentape.replay.timing._timing import Timing
+
+if TYPE_CHECKING:
+    from tokentape.replay.control._access import Access
 
 _CONNECT_S = 30.0
 _log = logging.getLogger("tokentape.replay")
@@ -53,6 +57,8 @@ class Asking:
         self._starting: asyncio.Task[Upstream] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._own: frozenset[tuple[str, int]] = frozenset()
+        self.access: Access | None = None
+        """Whose requests are taken; None for all, as where no port is open."""
         if on_miss.how == "record":
             assert on_miss.output is not None  # noqa: S101  (see `OnMiss.check`)
             path = fspath(on_miss.output)
@@ -95,8 +101,22 @@ class Asking:
         in_the_middle = code == "not_recorded" and matching.order == "recorded"
         return code != "out_of_order" and not (in_the_middle and self._recorder is not None)
 
-    def ask(self, request: IncomingRequest, key: RequestKey, is_recorded: Callable[[], bool]) -> Reply:
-        """Return a reply that is still to come. `is_recorded`: whether its exchange is learned by now."""
+    def refuses(self, request: IncomingRequest) -> str | None:
+        """Return why nothing is asked for a request, in a line; None if it may be asked."""
+        return self.access.why_not_ask(request) if self.access else None
+
+    def ask(
+        self,
+        request: IncomingRequest,
+        key: RequestKey,
+        *,
+        is_recorded: Callable[[], bool],
+        answered: Callable[[int], None],
+    ) -> Reply:
+        """Return a reply that is still to come. `is_recorded`: whether its exchange is learned by now.
+
+        `answered` is told the status that the client gets, as soon as it is known.
+        """
         self._forwarded += 1
         return Reply(
             live=LiveCall(
@@ -104,6 +124,7 @@ class Asking:
                 key,
                 connect=self._connected,
                 is_recorded=is_recorded if self._recorder else None,
+                answered=answered,
                 over=self._over,
             )
         )

@@ -33,8 +33,8 @@ class LiveCall(asyncio.Protocol):
     """A call, from the complete request on.
 
     `connect` makes this the protocol of a connection. With `is_recorded`, the end of an answer waits until
-    that is true, but not for long. `over` is told the outcome, and of a failure returns what to tell the
-    client.
+    that is true, but not for long. `answered` is told the status that the client gets, once. `over` is told
+    the outcome, and of a failure returns what to tell the client.
     """
 
     stays = False  # it costs
@@ -46,12 +46,14 @@ class LiveCall(asyncio.Protocol):
         *,
         connect: Callable[["LiveCall"], Awaitable[Upstream]],
         is_recorded: Callable[[], bool] | None,
+        answered: Callable[[int], None],
         over: Over,
     ) -> None:
         self._request = request
         self._key = key
         self._connect = connect
         self._is_recorded = is_recorded
+        self._answered = answered
         self._over = over
         self._closes = not request.keep_alive or request.http_version == "1.0"
         self._answer = LiveAnswer(
@@ -104,7 +106,11 @@ class LiveCall(asyncio.Protocol):
         """Pass on what came, at once."""
         if self._is_over or self._looking is not None:
             return
+        begun = self._answer.begun
         out = self._answer.feed(data)
+        if self._answer.begun and not begun and not self._refused():
+            assert self._answer.status is not None  # noqa: S101  (it is known before anything is written)
+            self._answered(self._answer.status)
         if self._refused():
             self._refusal = (self._refusal or b"") + out
         elif self._answer.complete and self._is_recorded is not None:
@@ -181,6 +187,7 @@ class LiveCall(asyncio.Protocol):
             self._ended("close")
             return
         words = self._over(self._key, "", error)
+        self._answered(502)
         has_body = self._request.method != "HEAD"
         self._write(
             error_response(
