@@ -6,18 +6,21 @@ hung up on. A call that fails before it is answered becomes a 502 that says why,
 
 Invariant: what is recorded was appended to the cassette, and has its turn among the answers to the same
 request, before the client has the end of the answer; unless the recorder takes more than a second for that.
+Of equal requests that are asked at once as many were appended as clients have an end; which, nobody can tell.
 """
 
 import asyncio
 import logging
+import socket
 import ssl
 from asyncio import to_thread
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from ipaddress import ip_address
 from os import environ, fspath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tokentape.cassette import CassetteError
+from tokentape.cassette import CassetteError, counted
 from tokentape.replay._errors import CannotListen, ReplayError
 from tokentape.replay._load import Recorded
 from tokentape.replay._reply import Reply
@@ -51,7 +54,10 @@ class Asking:
         self._forwarded = 0
         self._failed = 0
         self._recorded = 0
+        self._whole_ever = self._recorded_ever = 0  # `reset` does not make good what was lost
+        self._lost: str | None = None
         self._said: set[str] = set()
+        self._records_all = on_miss.records_all
         self._recorder: RecorderProcess | None = None
         self._appended: Appended | None = None
         self._starting: asyncio.Task[Upstream] | None = None
@@ -74,7 +80,7 @@ class Asking:
             forwarded=self._forwarded,
             recorded=self._recorded,
             failed=self._failed,
-            recorder_failure=None if failure is None else str(failure),
+            recorder_failure=self._lost if failure is None else str(failure),
         )
 
     def reset(self) -> None:
@@ -139,6 +145,7 @@ class Asking:
             self._say_once(f"what was recorded cannot be read: {error}")
             return []
         self._recorded += len(found)
+        self._recorded_ever += len(found)
         return found
 
     async def stop(self) -> None:
@@ -150,9 +157,13 @@ class Asking:
             await asyncio.wait([self._starting])
 
     def close(self) -> None:
-        """Close what is followed."""
-        if self._appended is not None:
-            self._appended.close()
+        """Close what is followed. If less was recorded than came to its end, `stats` says so from now on."""
+        if self._appended is None:
+            return
+        self._appended.close()
+        if self._records_all and self._recorded_ever < self._whole_ever:
+            answers = counted(self._whole_ever, "answer")
+            self._lost = f"expected {answers} in {self._appended.path}, found {self._recorded_ever}"
 
     async def _connected(self, call: LiveCall) -> Upstream:
         """Connect a call, and return what its request has to be made for."""
@@ -179,6 +190,17 @@ class Asking:
             raise ReplayError(self._itself())
         return to
 
+    async def _check_not_by_name(self) -> None:
+        """Raise `ReplayError` if the API's name leads here: what the recorder asks for would come back."""
+        found: list[tuple[Any, ...]] = []
+        with suppress(OSError):  # a name that nobody knows is for the recorder to report
+            found = await asyncio.get_running_loop().getaddrinfo(
+                self._upstream.host, self._upstream.port, type=socket.SOCK_STREAM
+            )
+        for *_, (address, port, *_) in found:
+            if any(port == own and is_at(address, bound) for bound, own in self._own):
+                raise ReplayError(self._itself())
+
     def _itself(self) -> str:
         return f"expected the URL of an API to ask, found this server's own: {self._upstream.url}"
 
@@ -186,13 +208,17 @@ class Asking:
         assert self._appended is not None  # noqa: S101  (it is made with the recorder)
         try:
             await to_thread(self._appended.skip)
+            await self._check_not_by_name()
             return Upstream.of(await to_thread(recorder.start))
         except CassetteError as error:
             recorder.failure = CannotRecord(f"cannot append to {error}")
             raise recorder.failure from None
 
-    def _over(self, key: RequestKey, outcome: str, failure: BaseException | None) -> str:
+    def _over(
+        self, key: RequestKey, outcome: str, failure: BaseException | None, *, whole: bool = False
+    ) -> str:
         """Take note of a call that is over, and return the words for the client of one that failed."""
+        self._whole_ever += whole
         if failure is None:
             _log.warning("asked live: %s -> %s", key, outcome)
             return ""

@@ -10,7 +10,7 @@ import asyncio
 import html
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, cast
+from typing import Protocol, cast
 
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending
@@ -22,11 +22,18 @@ from tokentape.replay.serving._requests import IncomingRequest
 _RECORDED_S = 1.0  # the recorder has written the end of an answer long before, if it writes it at all
 _LOOK_S = 0.005
 
-Over: TypeAlias = Callable[[RequestKey, str, BaseException | None], str]
-
 
 class Gone(Exception):
     """The API has ended the connection, or sent what is no answer, before there was one."""
+
+
+class Over(Protocol):
+    """Whoever is told that a call is over."""
+
+    def __call__(
+        self, key: RequestKey, outcome: str, failure: BaseException | None, *, whole: bool = False
+    ) -> str:
+        """Take note, and return what to tell the client of a failure. `whole`: the answer came to its end."""
 
 
 class LiveCall(asyncio.Protocol):
@@ -174,7 +181,7 @@ class LiveCall(asyncio.Protocol):
             self._fail(Gone(_words_of(self._refusal)))
             return
         self._leave()
-        self._over(self._key, self._outcome(but), None)
+        self._over(self._key, self._outcome(but), None, whole=True)
         self._ended("close" if self._answer.closes else "open")
 
     def _fail(self, error: BaseException) -> None:

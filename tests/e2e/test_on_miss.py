@@ -498,6 +498,22 @@ def test_what_can_no_longer_be_recorded_is_not_asked(path, home, plain):
     assert process.returncode == 3
 
 
+def test_a_cassette_that_is_emptied_while_it_grows_is_said_at_the_end(path, home, plain):
+    with asking("record", path, plain.url, home) as process, connected(process) as client:
+        asked_once(process, plain, client)
+        os.truncate(path, 0)
+        for body in (b"second", b"third"):
+            client.write(post(body))
+            with plain.accept() as server:
+                server.read_to(body)
+                server.write(OK + chunk(b"x") + END)
+            client.read_to(END)
+    assert "asked live 3 times, 1 recorded" in process.stdout
+    (line,) = (line for line in process.stderr.splitlines() if line.startswith("not all that"))
+    assert line == f"not all that was asked live is recorded: expected 3 answers in {path}, found 1"
+    assert process.returncode == 3
+
+
 @needs_proc
 def test_no_recorder_outlives_a_replay_that_was_killed(path, home, plain):
     with asking("record", path, plain.url, home) as process, connected(process) as client:
@@ -709,11 +725,12 @@ def test_a_server_that_would_ask_itself_is_refused(path, listens):
     )
 
 
-def test_a_server_that_asks_itself_under_another_name_says_so_after_one_request(path):
+@pytest.mark.parametrize("how", ["forward", "record"])
+def test_a_server_that_asks_itself_under_another_name_says_so_after_one_request(how, path, home):
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
-    asked = ("--on-miss", "forward", f"http://127.1:{port}", "--listen", f"127.0.0.1:{port}")
-    with Process(*TOKENTAPE, "replay", path, *asked) as process, connected(process) as client:
+    asked = ("--on-miss", how, f"http://127.1:{port}", "--listen", f"127.0.0.1:{port}")
+    with Process(*TOKENTAPE, "replay", path, *asked, env=home) as process, connected(process) as client:
         client.write(post(NEW))
         assert b"found this server's own" in client.read_to(b"}}")
     assert "asked live 1 time, 0 recorded, 1 not answered" in process.stdout
