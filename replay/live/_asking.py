@@ -244,7 +244,19 @@ def is_at(host: str, bound: str) -> bool:
         asked = ip_address(host)
     except ValueError:
         return False
-    return asked == listens or (asked.is_loopback and listens.is_unspecified)
+    return asked == listens or (listens.is_unspecified and _is_of_this_machine(host))
+
+
+def _is_of_this_machine(address: str) -> bool:
+    """Whether an IP address is of an interface of this machine. Nothing is sent."""
+    asked = ip_address(address)
+    if asked.is_loopback:
+        return True
+    family = socket.AF_INET if asked.version == 4 else socket.AF_INET6
+    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as found:
+        found.connect((address, 9))
+        return ip_address(found.getsockname()[0]) == asked  # only here whence it goes is where it goes
+    return False
 
 
 def _context() -> ssl.SSLContext:

@@ -736,6 +736,22 @@ def test_a_server_that_asks_itself_under_another_name_says_so_after_one_request(
     assert "asked live 1 time, 0 recorded, 1 not answered" in process.stdout
 
 
+@pytest.mark.parametrize("how", ["forward", "record"])
+def test_every_address_of_this_machine_is_its_own_where_all_are_listened_on(how, path, home):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        try:
+            found.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            pytest.skip("no network but loopback here")
+        address = found.getsockname()[0]
+    with socket.create_server(("0.0.0.0", 0)) as found:
+        port = found.getsockname()[1]
+    url = f"http://{address}:{port}"
+    done = run("replay", path, "--on-miss", how, url, "--listen", f"0.0.0.0:{port}", check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: expected the URL of an API to ask, found this server's own: {url}\n"
+
+
 def test_a_proxy_that_would_forward_is_refused_under_the_name_of_the_option(path, tmp_path):
     there = ("--proxy", "--confdir", tmp_path / "authority")
     done = run("replay", path, "--on-miss", "forward", "http://127.0.0.1:9", *there, check=False)
