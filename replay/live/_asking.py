@@ -16,7 +16,6 @@ import ssl
 from asyncio import to_thread
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from ipaddress import ip_address
 from os import environ, fspath
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,7 @@ from tokentape.replay._stats import Live
 from tokentape.replay.live._appended import Appended
 from tokentape.replay.live._call import Gone, LiveCall
 from tokentape.replay.live._on_miss import OnMiss
+from tokentape.replay.live._own_address import is_at
 from tokentape.replay.live._recorder_process import CannotRecord, RecorderProcess
 from tokentape.replay.live._upstream import Upstream
 from tokentape.replay.matching._matcher import Code
@@ -233,30 +233,6 @@ class Asking:
         if words not in self._said:
             self._said.add(words)
             _log.error("%s", words)
-
-
-def is_at(host: str, bound: str) -> bool:
-    """Whether who asks for a host reaches, at the same port, a server that listens on this address."""
-    listens = ip_address(bound)
-    if host == "localhost":
-        return listens.is_loopback or listens.is_unspecified
-    try:
-        asked = ip_address(host)
-    except ValueError:
-        return False
-    return asked == listens or (listens.is_unspecified and _is_of_this_machine(host))
-
-
-def _is_of_this_machine(address: str) -> bool:
-    """Whether an IP address is of an interface of this machine. Nothing is sent."""
-    asked = ip_address(address)
-    if asked.is_loopback:
-        return True
-    family = socket.AF_INET if asked.version == 4 else socket.AF_INET6
-    with suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as found:
-        found.connect((address, 9))
-        return ip_address(found.getsockname()[0]) == asked  # only here whence it goes is where it goes
-    return False
 
 
 def _context() -> ssl.SSLContext:
