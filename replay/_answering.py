@@ -57,6 +57,7 @@ class Answering:
         self.journal = Journal()
         """What came, and what became of it."""
         self._models_listed = 0
+        self._claimed: set[int] = set()  # recorded while serving, and the end of an answer waited for it
         self.base_path = base_path(recorded.key.path for recorded in repertoire.recorded)
         """What the recorded paths begin with, as /v1."""
         self.hosts = _hosts(repertoire)
@@ -226,15 +227,18 @@ class Answering:
                     now=models_response(models, with_body=key.method == "GET", close=close), ending=ending
                 )
         if self._asking is not None and self._asking.takes(code, self._matching):
-            before = self._matcher.times_recorded(key)
-            self.journal.add(key, outcome="live", status=None)
-            return self._asking.ask(request, key, lambda: self._learned(key) > before)
-        miss = self._matcher.why_not(key)
+            reason = self._asking.refuses(request)
+            if reason is None:
+                return self._asked(self._asking, request, key)
+            line = f"{key} is not in the recording and not asked live: {reason}"
+            miss = Miss(code="not_asked", lines=(line,), status=403)
+        else:
+            miss = self._matcher.why_not(key)
         self._misses.add(key, miss)
         explanation = "\n".join(miss.lines)
-        self.journal.add(key, outcome="missed", status=404, explanation=explanation)
+        self.journal.add(key, outcome="missed", status=miss.status, explanation=explanation)
         response = error_response(
-            404,
+            miss.status,
             explanation,
             kind="invalid_request_error",
             code=miss.code,
@@ -243,9 +247,25 @@ class Answering:
         )
         return Reply(now=response, ending=ending)
 
-    def _learned(self, key: RequestKey) -> int:
+    def _asked(self, asking: Asking, request: IncomingRequest, key: RequestKey) -> Reply:
+        known = len(self._matcher.recorded)
+        entry = self.journal.add(key, outcome="live", status=None)
+        return asking.ask(
+            request,
+            key,
+            is_recorded=lambda: self._claim(key, known),
+            answered=lambda status: self.journal.answered(entry, status),
+        )
+
+    def _claim(self, key: RequestKey, known: int) -> bool:
+        """Return whether one more was recorded for a request since so many exchanges were known.
+
+        Each recorded one counts for one of those who have asked for the same at once.
+        """
         self.learn()
-        return self._matcher.times_recorded(key)
+        found = [index for index in self._matcher.row(key) if index >= known and index not in self._claimed]
+        self._claimed.update(found[:1])
+        return bool(found)
 
 
 def _at_last(ending: Ending) -> Ending:

@@ -14,15 +14,17 @@ _CHUNKED = b"transfer-encoding: chunked"
 def fields_of(headers: Headers, *, chunked: bool, keep_length: bool) -> tuple[list[bytes], bytes]:
     """Return the lines of the header fields, and which of them announces chunks.
 
-    It stands where the recording had its transfer-encoding, spelled as there; else last.
+    It stands where the recording had its transfer-encoding, spelled as there; else last. Other codings than
+    chunks stay in it, since the body stays in them.
     """
+    framed = b", ".join(filter(None, [transfer_codings(headers), b"chunked"]))
     dropped = HOP_BY_HOP | named_in_connection(headers)
     lines: list[bytes] = []
     framing = b""
     for name, value in headers:
         lower = name.lower()
         if lower == b"transfer-encoding" and chunked and not framing:
-            framing = clean(name) + b": chunked"
+            framing = clean(name) + b": " + framed
             lines.append(framing)
         elif lower == b"content-length" and not keep_length:
             continue
@@ -38,6 +40,21 @@ def named_in_connection(headers: Headers) -> set[bytes]:
     """Return the names of fields that concern only one connection because it says so, in lower case."""
     values = [value for name, value in headers if name.lower() == b"connection"]
     return {option.strip().lower() for value in values for option in value.split(b",")}
+
+
+def transfer_codings(headers: Headers) -> bytes:
+    """Return the transfer codings beside chunks, as "gzip", in their order; b"" if there are none."""
+    values = [value for name, value in headers if name.lower() == b"transfer-encoding"]
+    codings = [clean(each).strip() for value in values for each in value.split(b",")]
+    return b", ".join(each for each in codings if each.lower() not in (b"chunked", b"identity", b""))
+
+
+def as_content_coding(codings: bytes) -> list[bytes]:
+    """Return the field, if there are codings, that says the same to who knows no transfer-encoding.
+
+    It has to be the last of the fields: these codings were put on after those of the content.
+    """
+    return [b"content-encoding: " + codings] if codings else []
 
 
 def content_length(headers: Headers) -> int | None:

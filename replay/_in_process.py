@@ -11,7 +11,7 @@ from threading import Lock
 
 from tokentape.cassette import Headers
 from tokentape.replay._answering import Answering, Chosen
-from tokentape.replay._http1 import content_length
+from tokentape.replay._http1 import content_length, transfer_codings
 from tokentape.replay._journal import SeenRequest
 from tokentape.replay._load import Repertoire
 from tokentape.replay._reply import Ending
@@ -119,6 +119,8 @@ class InProcess:
         headers = tuple(
             (name, value) for name, value in laid_open.headers if name.lower() != b"transfer-encoding"
         )
+        if laid_open.framing and (codings := transfer_codings(laid_open.headers)):
+            headers += ((b"content-encoding", codings),)  # there is no transfer that could undo them
         has_ended = ending == "open" or _is_whole(laid_open, request.method, status)
 
         def pieces() -> Iterator[bytes]:

@@ -28,7 +28,8 @@ of the API itself (see `OnMiss`)."""
 class SeenRequest:
     """A request and its answer. `unix_ns` is the wall-clock time at which it was complete.
 
-    `status` is None where the recorded exchange failed before it had one, and of what was asked live.
+    `status` is None where the recorded exchange failed before it had one, and while what was asked live has
+    no answer yet; it stays so if the client gave that up.
     `source` names the exchange that answered, `explanation` says why none did, `faults` are those that hit
     the answer, as they are spelled.
     """
@@ -94,24 +95,34 @@ class Journal:
         source: str | None = None,
         explanation: str | None = None,
         faults: Iterable[Fault] = (),
-    ) -> None:
+    ) -> Entry:
         """Take in a request. What is to be shown of it is worked out when somebody looks."""
         with self._numbers.alone:
             self._numbers.asked[0] += 1
             number, unix_ns = self._numbers.asked[0], self._wall_clock()
-        self._entries.append(
-            Entry(
-                number=number,
-                unix_ns=unix_ns,
-                method=key.method,
-                path=key.path[:_MAX_PATH_BYTES],
-                outcome=outcome,
-                status=status,
-                source=source,
-                explanation=explanation,
-                faults=tuple(faults),
-            )
+        entry = Entry(
+            number=number,
+            unix_ns=unix_ns,
+            method=key.method,
+            path=key.path[:_MAX_PATH_BYTES],
+            outcome=outcome,
+            status=status,
+            source=source,
+            explanation=explanation,
+            faults=tuple(faults),
         )
+        self._entries.append(entry)
+        return entry
+
+    def answered(self, entry: Entry, status: int) -> None:
+        """Give the status of an entry that had none when it was added; if it was forgotten, do nothing.
+
+        It is looked for by identity: after `start_again` another request may have its number.
+        """
+        for place in range(len(self._entries) - 1, -1, -1):  # it is one of the last
+            if self._entries[place] is entry:
+                self._entries[place] = entry._replace(status=status)
+                return
 
     def all(self) -> tuple[SeenRequest, ...]:
         """Return what is kept, in the order in which it came."""

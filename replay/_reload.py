@@ -2,8 +2,8 @@
 
 Files are looked at twice a second, by size and time of change: this works on every file system and needs
 nothing installed. Reading is done in a thread, so that streams are paced meanwhile.
-Invariant: what is served was read from whole cassettes. While one is damaged or still being written, what
-was read before is served.
+Invariant: what is served was read from whole cassettes. While one is damaged or still being written, or
+whatever else goes wrong with it, what was read before is served, and files are looked at again.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from tokentape.replay._errors import ReplayError
 from tokentape.replay._load import Repertoire
 from tokentape.replay._paths import expanded
 from tokentape.replay.serving._server import Server
+
+_KEPT = "what was read before is served"
 
 State: TypeAlias = dict[str, tuple[int, int, int] | None]
 """Size, time of change in ns and number of each file; None for one that is not there."""
@@ -54,11 +56,14 @@ async def reload_on_change(
     said = ""
     while True:
         await asyncio.sleep(interval_s)
-        now = await asyncio.to_thread(state_of, names)
-        if now == before:
-            continue
-        before = now
-        line = await _reload(server, load)
+        try:
+            now = await asyncio.to_thread(state_of, names)
+            if now == before:
+                continue
+            before = now
+            line = await _reload(server, load)
+        except Exception as error:  # noqa: BLE001  (too little memory, or a mistake of ours: it is said)
+            line = f"not reloaded: {_named(error)}; {_KEPT}"
         if line != said or line.startswith("reloaded"):
             say(line)
         said = line
@@ -66,13 +71,18 @@ async def reload_on_change(
 
 async def _reload(server: Server, load: Callable[[], Repertoire]) -> str:
     """Return what became of it, in a line."""
-    kept = "what was read before is served"
     try:
         repertoire = await asyncio.to_thread(load)
         if repertoire.unfinished:
-            return f"not reloaded: {repertoire.unfinished[0]} is damaged or not finished; {kept}"
+            return f"not reloaded: {repertoire.unfinished[0]} is damaged or not finished; {_KEPT}"
         prepared = await asyncio.to_thread(server.prepare, repertoire)
     except (CassetteError, ReplayError, OSError) as error:
-        return f"not reloaded: {error}; {kept}"
+        return f"not reloaded: {error}; {_KEPT}"
     server.replace(repertoire, prepared)
     return f"reloaded: {counted(len(repertoire.recorded), 'exchange')} to serve"
+
+
+def _named(error: Exception) -> str:
+    """Return the kind of an error, and the first line of what it says."""
+    said = str(error).partition("\n")[0]
+    return type(error).__name__ + (f": {said}" if said else "")

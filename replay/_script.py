@@ -2,7 +2,8 @@
 
 Status, reason and header fields come back in their order and spelling, less those that concern only
 one connection (RFC 9110, 7.6.1). Each recorded piece is one HTTP chunk; if the recording had
-a content-length, the pieces go unframed as they came. Bodies stay content-encoded.
+a content-length, the pieces go unframed as they came. Bodies stay encoded, and so does the head say: in their
+content-encoding, and in a transfer-encoding beside the chunks.
 
 Where an exchange was imported without the times of its pieces (`Request.times`), they follow the head at
 once, and where it has no times at all, so does the head the request.
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 
 from tokentape.cassette import ContentDecoder, Exchange, Request, SSEDecoder, UndecodableContent
 from tokentape.replay._errors import Unservable
-from tokentape.replay._http1 import as_chunk, clean, content_length, fields_of, last_chunk
+from tokentape.replay._http1 import as_chunk, clean, content_length, fields_of, last_chunk, transfer_codings
 from tokentape.replay._openai_error import error_response
 from tokentape.replay.timing._first_token import first_token
 from tokentape.replay.timing._pacer import Part
@@ -92,7 +93,7 @@ def script(exchange: Exchange, *, find_token: bool = True) -> Script:
     pieces = [chunk for chunk in exchange.chunks if chunk.data] if has_body else []
     size = sum(len(piece.data) for piece in pieces)
     length = content_length(response.headers)
-    if has_body and length is not None and size > length:
+    if has_body and length is not None and (size > length or transfer_codings(response.headers)):
         length = None  # what was recorded is the truth; a length that is too short would cut it
     chunked = has_body and length is None
     complete = _came_to_its_end(exchange) and (length is None or size == length)

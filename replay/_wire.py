@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from tokentape.cassette import Exchange
-from tokentape.replay._http1 import dechunked
+from tokentape.replay._http1 import as_content_coding, dechunked, transfer_codings
 from tokentape.replay._packed import Changed
 from tokentape.replay._script import script
 from tokentape.replay.timing._pacer import Part
@@ -45,13 +45,19 @@ class Answer:
         return Changed(self.parts, _with_last_field(self.parts[0], b"connection: close"))
 
     def for_http10(self) -> Sequence[Part]:
-        """Return the parts for HTTP/1.0, which knows no chunks: its body ends with the connection."""
+        """Return the parts for HTTP/1.0, which knows no chunks: its body ends with the connection.
+
+        Another transfer coding, which it does not know either, becomes one of the content.
+        """
         if not self.framing:
             return self.closing()
         offset_ns, first = self.parts[0]
         head, blank, chunks = first.partition(b"\r\n\r\n")
         head = (head + blank).replace(b"\r\n" + self.framing + b"\r\n", b"\r\n", 1)
-        offset_ns, head = _with_last_field((offset_ns, head), b"connection: close")
+        name, _, value = self.framing.partition(b":")
+        coded = as_content_coding(transfer_codings(((name, value),)))
+        last = b"\r\n".join([*coded, b"connection: close"])
+        offset_ns, head = _with_last_field((offset_ns, head), last)
         return Changed(self.parts, (offset_ns, head + dechunked(chunks)), dechunked)
 
 

@@ -12,7 +12,14 @@ Invariant: what was returned so far holds every byte of the body that was fed so
 import httptools
 
 from tokentape.cassette import header
-from tokentape.replay._http1 import as_chunk, content_length, fields_of, last_chunk
+from tokentape.replay._http1 import (
+    as_chunk,
+    as_content_coding,
+    content_length,
+    fields_of,
+    last_chunk,
+    transfer_codings,
+)
 
 _MAX_HEAD_BYTES = 1 << 20
 
@@ -108,7 +115,8 @@ class LiveAnswer:
         self._in_head = False
         self.status = status
         headers = tuple(self.fields)
-        length = content_length(headers)
+        codings = transfer_codings(headers)
+        length = None if codings else content_length(headers)
         coded = header(headers, b"transfer-encoding").lower().endswith("chunked")
         has_body = not self._to_head and status not in (204, 304)
         self._ends_with_connection = has_body and length is None and not coded
@@ -119,7 +127,8 @@ class LiveAnswer:
             keep_length=status != 204 and not (has_body and coded) and length is not None,
         )
         start = b"HTTP/1.1 %d %b" % (status, self._reason)
-        closing = [b"connection: close"] if self.closes else []
+        closing = as_content_coding(codings) if has_body and self._http10 else []
+        closing += [b"connection: close"] if self.closes else []
         self._out.append(b"\r\n".join([start, *lines, *closing, b"", b""]))
         if not has_body:
             self.complete = True

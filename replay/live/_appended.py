@@ -14,7 +14,7 @@ class Appended:
     """Follows one cassette. What it held when `skip` was called is passed over."""
 
     def __init__(self, path: str, *, timing: Timing) -> None:
-        self._path = path
+        self.path = path
         self._timing = timing
         self._follower = cassette.Follower(path)
         self._section: Section | None = None
@@ -58,6 +58,6 @@ class Appended:
             return []
         exchange.section, exchange.section_index = self._section, self._section_index
         try:
-            return [recorded_of(exchange, self._path, self._timing, added=True)]
+            return [recorded_of(exchange, self.path, self._timing, added=True)]
         except Unservable:
             return []

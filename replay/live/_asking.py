@@ -6,17 +6,20 @@ hung up on. A call that fails before it is answered becomes a 502 that says why,
 
 Invariant: what is recorded was appended to the cassette, and has its turn among the answers to the same
 request, before the client has the end of the answer; unless the recorder takes more than a second for that.
+Of equal requests that are asked at once as many were appended as clients have an end; which, nobody can tell.
 """
 
 import asyncio
 import logging
+import socket
 import ssl
 from asyncio import to_thread
 from collections.abc import Callable, Iterable
-from ipaddress import ip_address
+from contextlib import suppress
 from os import environ, fspath
+from typing import TYPE_CHECKING, Any
 
-from tokentape.cassette import CassetteError
+from tokentape.cassette import CassetteError, counted
 from tokentape.replay._errors import CannotListen, ReplayError
 from tokentape.replay._load import Recorded
 from tokentape.replay._reply import Reply
@@ -24,6 +27,7 @@ from tokentape.replay._stats import Live
 from tokentape.replay.live._appended import Appended
 from tokentape.replay.live._call import Gone, LiveCall
 from tokentape.replay.live._on_miss import OnMiss
+from tokentape.replay.live._own_address import is_at
 from tokentape.replay.live._recorder_process import CannotRecord, RecorderProcess
 from tokentape.replay.live._upstream import Upstream
 from tokentape.replay.matching._matcher import Code
@@ -32,6 +36,9 @@ from tokentape.replay.matching._request_key import RequestKey
 from tokentape.replay.matching._secrets import printable
 from tokentape.replay.serving._requests import IncomingRequest
 from tokentape.replay.timing._timing import Timing
+
+if TYPE_CHECKING:
+    from tokentape.replay.control._access import Access
 
 _CONNECT_S = 30.0
 _log = logging.getLogger("tokentape.replay")
@@ -47,12 +54,17 @@ class Asking:
         self._forwarded = 0
         self._failed = 0
         self._recorded = 0
+        self._whole_ever = self._recorded_ever = 0  # `reset` does not make good what was lost
+        self._lost: str | None = None
         self._said: set[str] = set()
+        self._records_all = on_miss.records_all
         self._recorder: RecorderProcess | None = None
         self._appended: Appended | None = None
         self._starting: asyncio.Task[Upstream] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._own: frozenset[tuple[str, int]] = frozenset()
+        self.access: Access | None = None
+        """Whose requests are taken; None for all, as where no port is open."""
         if on_miss.how == "record":
             assert on_miss.output is not None  # noqa: S101  (see `OnMiss.check`)
             path = fspath(on_miss.output)
@@ -68,7 +80,7 @@ class Asking:
             forwarded=self._forwarded,
             recorded=self._recorded,
             failed=self._failed,
-            recorder_failure=None if failure is None else str(failure),
+            recorder_failure=self._lost if failure is None else str(failure),
         )
 
     def reset(self) -> None:
@@ -95,8 +107,22 @@ class Asking:
         in_the_middle = code == "not_recorded" and matching.order == "recorded"
         return code != "out_of_order" and not (in_the_middle and self._recorder is not None)
 
-    def ask(self, request: IncomingRequest, key: RequestKey, is_recorded: Callable[[], bool]) -> Reply:
-        """Return a reply that is still to come. `is_recorded`: whether its exchange is learned by now."""
+    def refuses(self, request: IncomingRequest) -> str | None:
+        """Return why nothing is asked for a request, in a line; None if it may be asked."""
+        return self.access.why_not_ask(request) if self.access else None
+
+    def ask(
+        self,
+        request: IncomingRequest,
+        key: RequestKey,
+        *,
+        is_recorded: Callable[[], bool],
+        answered: Callable[[int], None],
+    ) -> Reply:
+        """Return a reply that is still to come. `is_recorded`: whether its exchange is learned by now.
+
+        `answered` is told the status that the client gets, as soon as it is known.
+        """
         self._forwarded += 1
         return Reply(
             live=LiveCall(
@@ -104,6 +130,7 @@ class Asking:
                 key,
                 connect=self._connected,
                 is_recorded=is_recorded if self._recorder else None,
+                answered=answered,
                 over=self._over,
             )
         )
@@ -118,6 +145,7 @@ class Asking:
             self._say_once(f"what was recorded cannot be read: {error}")
             return []
         self._recorded += len(found)
+        self._recorded_ever += len(found)
         return found
 
     async def stop(self) -> None:
@@ -129,9 +157,13 @@ class Asking:
             await asyncio.wait([self._starting])
 
     def close(self) -> None:
-        """Close what is followed."""
-        if self._appended is not None:
-            self._appended.close()
+        """Close what is followed. If less was recorded than came to its end, `stats` says so from now on."""
+        if self._appended is None:
+            return
+        self._appended.close()
+        if self._records_all and self._recorded_ever < self._whole_ever:
+            answers = counted(self._whole_ever, "answer")
+            self._lost = f"expected {answers} in {self._appended.path}, found {self._recorded_ever}"
 
     async def _connected(self, call: LiveCall) -> Upstream:
         """Connect a call, and return what its request has to be made for."""
@@ -158,6 +190,17 @@ class Asking:
             raise ReplayError(self._itself())
         return to
 
+    async def _check_not_by_name(self) -> None:
+        """Raise `ReplayError` if the API's name leads here: what the recorder asks for would come back."""
+        found: list[tuple[Any, ...]] = []
+        with suppress(OSError):  # a name that nobody knows is for the recorder to report
+            found = await asyncio.get_running_loop().getaddrinfo(
+                self._upstream.host, self._upstream.port, type=socket.SOCK_STREAM
+            )
+        for *_, (address, port, *_) in found:
+            if any(port == own and is_at(address, bound) for bound, own in self._own):
+                raise ReplayError(self._itself())
+
     def _itself(self) -> str:
         return f"expected the URL of an API to ask, found this server's own: {self._upstream.url}"
 
@@ -165,13 +208,17 @@ class Asking:
         assert self._appended is not None  # noqa: S101  (it is made with the recorder)
         try:
             await to_thread(self._appended.skip)
+            await self._check_not_by_name()
             return Upstream.of(await to_thread(recorder.start))
         except CassetteError as error:
             recorder.failure = CannotRecord(f"cannot append to {error}")
             raise recorder.failure from None
 
-    def _over(self, key: RequestKey, outcome: str, failure: BaseException | None) -> str:
+    def _over(
+        self, key: RequestKey, outcome: str, failure: BaseException | None, *, whole: bool = False
+    ) -> str:
         """Take note of a call that is over, and return the words for the client of one that failed."""
+        self._whole_ever += whole
         if failure is None:
             _log.warning("asked live: %s -> %s", key, outcome)
             return ""
@@ -186,18 +233,6 @@ class Asking:
         if words not in self._said:
             self._said.add(words)
             _log.error("%s", words)
-
-
-def is_at(host: str, bound: str) -> bool:
-    """Whether who asks for a host reaches, at the same port, a server that listens on this address."""
-    listens = ip_address(bound)
-    if host == "localhost":
-        return listens.is_loopback or listens.is_unspecified
-    try:
-        asked = ip_address(host)
-    except ValueError:
-        return False
-    return asked == listens or (asked.is_loopback and listens.is_unspecified)
 
 
 def _context() -> ssl.SSLContext:

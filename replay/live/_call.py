@@ -10,7 +10,7 @@ import asyncio
 import html
 import re
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, cast
+from typing import Protocol, cast
 
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending
@@ -22,19 +22,26 @@ from tokentape.replay.serving._requests import IncomingRequest
 _RECORDED_S = 5.0  # a busy machine may take long; the recorder writes an end before it passes it on
 _LOOK_S = 0.005
 
-Over: TypeAlias = Callable[[RequestKey, str, BaseException | None], str]
-
 
 class Gone(Exception):
     """The API has ended the connection, or sent what is no answer, before there was one."""
+
+
+class Over(Protocol):
+    """Whoever is told that a call is over."""
+
+    def __call__(
+        self, key: RequestKey, outcome: str, failure: BaseException | None, *, whole: bool = False
+    ) -> str:
+        """Take note, and return what to tell the client of a failure. `whole`: the answer came to its end."""
 
 
 class LiveCall(asyncio.Protocol):
     """A call, from the complete request on.
 
     `connect` makes this the protocol of a connection. With `is_recorded`, the end of an answer waits until
-    that is true, but not for long. `over` is told the outcome, and of a failure returns what to tell the
-    client.
+    that is true, but not for long. `answered` is told the status that the client gets, once. `over` is told
+    the outcome, and of a failure returns what to tell the client.
     """
 
     stays = False  # it costs
@@ -46,12 +53,14 @@ class LiveCall(asyncio.Protocol):
         *,
         connect: Callable[["LiveCall"], Awaitable[Upstream]],
         is_recorded: Callable[[], bool] | None,
+        answered: Callable[[int], None],
         over: Over,
     ) -> None:
         self._request = request
         self._key = key
         self._connect = connect
         self._is_recorded = is_recorded
+        self._answered = answered
         self._over = over
         self._closes = not request.keep_alive or request.http_version == "1.0"
         self._answer = LiveAnswer(
@@ -104,7 +113,11 @@ class LiveCall(asyncio.Protocol):
         """Pass on what came, at once."""
         if self._is_over or self._looking is not None:
             return
+        begun = self._answer.begun
         out = self._answer.feed(data)
+        if self._answer.begun and not begun and not self._refused():
+            assert self._answer.status is not None  # noqa: S101  (it is known before anything is written)
+            self._answered(self._answer.status)
         if self._refused():
             self._refusal = (self._refusal or b"") + out
         elif self._answer.complete and self._is_recorded is not None:
@@ -168,7 +181,7 @@ class LiveCall(asyncio.Protocol):
             self._fail(Gone(_words_of(self._refusal)))
             return
         self._leave()
-        self._over(self._key, self._outcome(but), None)
+        self._over(self._key, self._outcome(but), None, whole=True)
         self._ended("close" if self._answer.closes else "open")
 
     def _fail(self, error: BaseException) -> None:
@@ -181,6 +194,7 @@ class LiveCall(asyncio.Protocol):
             self._ended("close")
             return
         words = self._over(self._key, "", error)
+        self._answered(502)
         has_body = self._request.method != "HEAD"
         self._write(
             error_response(

@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias, get_args
 from tokentape.replay.live._upstream import Upstream
 from tokentape.replay.matching._matching import Matching
 
+_ALL = ("--filter", "~all")
+
 How: TypeAlias = Literal["forward", "record"]
 
 
@@ -25,7 +27,7 @@ class OnMiss:
     how: How
     url: str
     output: str | PathLike[str] | None = None
-    recorder: Sequence[str] = ("--filter", "~all")
+    recorder: Sequence[str] = _ALL
 
     def __post_init__(self) -> None:
         if self.how not in get_args(How):
@@ -60,6 +62,11 @@ class OnMiss:
                 f"expected a URL whose path the recorded requests begin with, found {prefix.decode()}: "
                 "what is recorded under another path is not found again; leave the path out"
             )
+
+    @property
+    def records_all(self) -> bool:
+        """Whether nothing that is asked may be left out; options beside the usual ones may have a filter."""
+        return self.how == "record" and tuple(self.recorder) == _ALL
 
     @property
     def grows(self) -> str | PathLike[str] | None:

@@ -32,7 +32,7 @@ _OBJECT_BYTES = 200  # what a request or a field takes beside what was sent
 _ALL = b""  # stands for the digest of the one row of all exchanges
 _EXHAUSTED = "exhausted is error; cycle or last would answer again"
 
-Code: TypeAlias = Literal["not_recorded", "exhausted", "out_of_order", "host_not_recorded"]
+Code: TypeAlias = Literal["not_recorded", "exhausted", "out_of_order", "host_not_recorded", "not_asked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +91,10 @@ class Matcher(Generic[R]):
             self._last = number
         return self.recorded[index]
 
-    def times_recorded(self, key: RequestKey) -> int:
-        """Return how often the request is recorded, whatever of it was served."""
+    def row(self, key: RequestKey) -> Sequence[int]:
+        """Return which exchanges are recorded for the request, in order, whatever of them was served."""
         digest = self._known(key)
-        return 0 if digest is None else len(self._rows[digest])
+        return () if digest is None else self._rows[digest]
 
     def add(self, item: R) -> None:
         """Take in what was recorded, after all else, for a request that was asked now: its turn is over.

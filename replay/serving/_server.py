@@ -147,10 +147,12 @@ class Server:
         addresses = [each.getsockname()[:2] for each in self._listener.sockets]
         self._address = addresses[0]
         self.bound_hosts = tuple(bound for bound, _ in addresses)
+        access = Access(host, self.bound_hosts)
         if self._asking is not None:
             self._asking.check_not_at(addresses)
+            self._asking.access = access
         if self._with_control and self._steering is None:
-            self._steering = Steering(Alone(self), Access(host, self.bound_hosts))
+            self._steering = Steering(Alone(self), access)
         self._rounds.start()
 
     async def stop(self, *, grace_s: float = 0.0) -> None:

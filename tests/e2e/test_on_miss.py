@@ -153,7 +153,7 @@ def test_answers_without_a_body_keep_the_connection(how, path, home, plain):
             ("OPTIONS", head("HTTP/1.1 200 OK", ("Content-Length", "0"))),
         ):
             for _ in range(1 + (how == "record")):
-                client.write(f"{method} /v1/files/x HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                client.write(f"{method} /v1/files/x HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
                 if _ == 0:
                     with plain.accept() as server:
                         assert server.read_to(b"\r\n\r\n").startswith(method.encode())
@@ -194,7 +194,7 @@ def test_a_body_that_ends_with_the_connection_and_interim_answers_and_trailers(p
 def test_chunked_requests_that_wait_for_a_word_arrive_whole(how, path, home, plain):
     with asking(how, path, plain.url, home) as process, connected(process) as client:
         client.write(
-            b"POST /v1/x HTTP/1.1\r\nHost: x\r\nConnection: X-Hop\r\nX-Hop: 1\r\nTE: trailers\r\n"
+            b"POST /v1/x HTTP/1.1\r\nHost: localhost\r\nConnection: X-Hop\r\nX-Hop: 1\r\nTE: trailers\r\n"
             b"Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
         )
         assert client.read_to(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -498,6 +498,22 @@ def test_what_can_no_longer_be_recorded_is_not_asked(path, home, plain):
     assert process.returncode == 3
 
 
+def test_a_cassette_that_is_emptied_while_it_grows_is_said_at_the_end(path, home, plain):
+    with asking("record", path, plain.url, home) as process, connected(process) as client:
+        asked_once(process, plain, client)
+        os.truncate(path, 0)
+        for body in (b"second", b"third"):
+            client.write(post(body))
+            with plain.accept() as server:
+                server.read_to(body)
+                server.write(OK + chunk(b"x") + END)
+            client.read_to(END)
+    assert "asked live 3 times, 1 recorded" in process.stdout
+    (line,) = (line for line in process.stderr.splitlines() if line.startswith("not all that"))
+    assert line == f"not all that was asked live is recorded: expected 3 answers in {path}, found 1"
+    assert process.returncode == 3
+
+
 @needs_proc
 def test_no_recorder_outlives_a_replay_that_was_killed(path, home, plain):
     with asking("record", path, plain.url, home) as process, connected(process) as client:
@@ -621,7 +637,7 @@ def test_a_cassette_that_is_not_there_yet_is_begun_with_the_first_miss(tmp_path,
 
 
 def test_a_list_of_models_is_asked_for_while_none_is_known(tmp_path, home, plain):
-    asked = b"GET /v1/models HTTP/1.1\r\nHost: x\r\n\r\n"
+    asked = b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n"
     path = tmp_path / "new.tape"
     with asking("record", path, plain.url, home) as process, connected(process) as client:
         for turn in range(2):
@@ -632,6 +648,60 @@ def test_a_list_of_models_is_asked_for_while_none_is_known(tmp_path, home, plain
                     server.write(OK + chunk(b"{}") + END)
             assert client.read_to(END) == OK + chunk(b"{}") + END
     assert "models listed" not in process.stdout
+
+
+def test_no_page_of_another_site_has_anything_asked_and_its_403_is_counted(path, plain):
+    foreign = "Origin: http://evil.example\r\nSec-Fetch-Site: cross-site\r\n"
+    rebound = post(NEW).replace(b"Host: localhost", b"Host: evil.example")
+    with serve(path, on_miss=OnMiss("forward", plain.url)) as replay, dial(port_of(replay)) as client:
+        for asked in (
+            post(b"", path="/admin/delete", headers=foreign),
+            post(NEW, method="OPTIONS", headers=foreign),
+            post(NEW, headers="Sec-Fetch-Site: cross-site\r\n"),
+            rebound,
+        ):
+            client.write(asked)
+            assert client.read_to(b"\r\n\r\n").startswith(b"HTTP/1.1 403 ")
+            error = client.read_to(b"null}}")
+            assert b"is not in the recording and not asked live: expected " in error
+            assert b'"code": "not_asked"' in error
+        client.write(post(KNOWN, headers=foreign))  # what was recorded is served as ever
+        assert client.read_to(END).startswith(b"HTTP/1.1 200 OK")
+        client.write(post(NEW, headers="Origin: http://localhost:3000\r\nSec-Fetch-Site: cross-site\r\n"))
+        with plain.accept() as server:  # the first that comes to the API
+            assert b"http://localhost:3000" in server.read_to(NEW)
+            server.write(OK + END)
+        assert client.read_to(END) == OK + END
+        seen = [(each.outcome, each.status) for each in replay.requests]
+    assert seen == [*[("missed", 403)] * 4, ("served", 200), ("live", 200)]
+    assert replay.stats.misses == 4
+    assert {each.status for each in replay.stats.missed} == {403}
+    assert replay.stats.live == Live(forwarded=1, recorded=0, failed=0)
+
+
+def test_the_journal_has_the_status_as_soon_as_the_head_is_there(path, plain):
+    with serve(path, on_miss=OnMiss("forward", plain.url)) as replay:
+
+        def statuses():
+            return [each.status for each in replay.requests]
+
+        for number, status in enumerate((200, 500)):
+            with dial(port_of(replay)) as client:
+                client.write(post(NEW))
+                with plain.accept() as server:
+                    server.read_to(NEW)
+                    assert statuses()[number] is None
+                    server.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+                    server.write(OK.replace(b"200", b"%d" % status) + chunk(b"x"))
+                    client.read_to(chunk(b"x"))
+                    assert statuses()[number] == status
+                    server.reset()  # the answer is cut off
+                client.read_all()
+        with dial(port_of(replay)) as client:
+            client.write(post(NEW))
+            plain.accept().close()
+            assert client.read_to(b"\r\n\r\n").startswith(b"HTTP/1.1 502 ")
+            assert statuses() == [200, 500, 502]
 
 
 @pytest.mark.parametrize("listens", ["127.0.0.1", "0.0.0.0"])
@@ -655,14 +725,31 @@ def test_a_server_that_would_ask_itself_is_refused(path, listens):
     )
 
 
-def test_a_server_that_asks_itself_under_another_name_says_so_after_one_request(path):
+@pytest.mark.parametrize("how", ["forward", "record"])
+def test_a_server_that_asks_itself_under_another_name_says_so_after_one_request(how, path, home):
     with socket.create_server(("127.0.0.1", 0)) as found:
         port = found.getsockname()[1]
-    asked = ("--on-miss", "forward", f"http://127.1:{port}", "--listen", f"127.0.0.1:{port}")
-    with Process(*TOKENTAPE, "replay", path, *asked) as process, connected(process) as client:
+    asked = ("--on-miss", how, f"http://127.1:{port}", "--listen", f"127.0.0.1:{port}")
+    with Process(*TOKENTAPE, "replay", path, *asked, env=home) as process, connected(process) as client:
         client.write(post(NEW))
         assert b"found this server's own" in client.read_to(b"}}")
     assert "asked live 1 time, 0 recorded, 1 not answered" in process.stdout
+
+
+@pytest.mark.parametrize("how", ["forward", "record"])
+def test_every_address_of_this_machine_is_its_own_where_all_are_listened_on(how, path, home):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
+        try:
+            found.connect(("192.0.2.1", 9))  # nothing is sent
+        except OSError:
+            pytest.skip("no network but loopback here")
+        address = found.getsockname()[0]
+    with socket.create_server(("0.0.0.0", 0)) as found:
+        port = found.getsockname()[1]
+    url = f"http://{address}:{port}"
+    done = run("replay", path, "--on-miss", how, url, "--listen", f"0.0.0.0:{port}", check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"Error: expected the URL of an API to ask, found this server's own: {url}\n"
 
 
 def test_a_proxy_that_would_forward_is_refused_under_the_name_of_the_option(path, tmp_path):

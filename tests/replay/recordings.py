@@ -101,10 +101,8 @@ def post(
     headers: str = "",
 ) -> bytes:
     """A request's bytes."""
-    return (
-        f"{method} {path} HTTP/{version}\r\nHost: x\r\n{headers}Content-Length: {len(body)}\r\n\r\n".encode()
-        + body
-    )
+    start = f"{method} {path} HTTP/{version}\r\nHost: localhost\r\n"
+    return f"{start}{headers}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 @contextmanager

@@ -213,3 +213,11 @@ def test_the_list_of_models_is_the_same(tmp_path, library, method):
     else:
         assert found[0].content == b""
         assert int(found[0].headers["content-length"]) > 0
+
+
+def test_without_a_transfer_its_codings_are_those_of_the_content(tmp_path):
+    headers = (PLAIN, (b"Content-Encoding", b"br"), (b"Transfer-Encoding", b"gzip, chunked"))
+    path = tape(tmp_path / "a.tape", exchange(body=request(), headers=headers, pieces=((2, ZIPPED),)))
+    head, pieces = InProcess(load(path)).answer(asked("POST"), limit_s=None)
+    assert head.headers == (PLAIN, (b"Content-Encoding", b"br"), (b"content-encoding", b"gzip"))
+    assert b"".join(pieces) == ZIPPED

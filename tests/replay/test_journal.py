@@ -163,3 +163,16 @@ def test_what_came_while_others_were_asked_waits_for_the_next_page():
         made.add(KEY, outcome="models", status=200)
     assert [each.number for each in made.entries(1, 10, 3)] == [2, 3]
     assert [each.number for each in made.entries(-1, 2, 3)] == [2, 3]
+
+
+def test_a_status_that_comes_later_is_given_to_its_own_request_or_to_none():
+    made = Journal(kept=2)
+    first, second = (made.add(KEY, outcome="live", status=None) for _ in range(2))
+    made.answered(first, 200)
+    assert [(each.number, each.status) for each in made.all()] == [(1, 200), (2, None)]
+    made.clear()
+    made.start_again()
+    made.add(KEY, outcome="live", status=None)
+    made.add(KEY, outcome="live", status=None)
+    made.answered(second, 500)  # it was forgotten, and another has its number
+    assert [(each.number, each.status) for each in made.all()] == [(1, None), (2, None)]

@@ -137,3 +137,38 @@ def test_an_answer_on_its_way_goes_on_while_its_cassette_is_replaced(tmp_path):
             writer.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RecursionError("too deep"), KeyError("a mistake\nof ours")])
+@pytest.mark.parametrize("where", ["load", "prepare", "replace"])
+def test_whatever_goes_wrong_is_said_in_a_line_and_the_next_change_is_served(tmp_path, error, where):
+    path = tape(tmp_path / "a.tape", exchange(0, body=b"1"))
+    failures = []
+
+    def failing(done):
+        def do(*arguments):
+            if failures:
+                raise failures.pop()
+            return done(*arguments)
+
+        return do
+
+    async def main():
+        found = Reloading(path)
+        if where == "load":
+            found.load = failing(found.load)
+        async with found:
+            if where != "load":
+                setattr(found.server, where, failing(getattr(found.server, where)))
+            failures.append(error)
+            os.replace(tape(tmp_path / "new", exchange(0, body=b"2")), path)
+            line = await found.line()
+            assert line.startswith(f"not reloaded: {type(error).__name__}")
+            assert line.endswith("; what was read before is served")
+            assert line.isprintable()
+            assert await found.status(b"1") == 200
+            os.replace(tape(tmp_path / "newer", exchange(0, body=b"3"), exchange(1, body=b"4")), path)
+            assert await found.line() == "reloaded: 2 exchanges to serve"
+            assert await found.status(b"3") == 200
+
+    asyncio.run(main())

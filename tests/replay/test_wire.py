@@ -245,3 +245,35 @@ def test_exchanges_of_different_recordings_have_different_names():
     names = [name(), name(1), name(section_index=1), name(section=other), name(section=None)]
     assert len({*names}) == len(names)
     assert name() == name()
+
+
+CODED = [
+    ((b"Transfer-Encoding", b"gzip, chunked"),),
+    ((b"Transfer-Encoding", b"gzip"),),
+    ((b"Transfer-Encoding", b"gzip"), (b"Content-Length", b"1000"), (b"transfer-encoding", b"chunked")),
+]
+
+
+@pytest.mark.parametrize("headers", CODED)
+@pytest.mark.parametrize("speed", [1.0, "instant"])
+def test_another_transfer_coding_than_chunks_is_named_as_long_as_the_body_is_in_it(headers, speed):
+    zipped = gzip.compress(b"x" * 1000)
+    found = answer(headers=headers, pieces=((2, zipped[:7]), (3, zipped[7:])), speed=speed)
+    assert fields(found.parts) == [b"Transfer-Encoding: gzip, chunked"]
+    assert not found.closes
+    sent = b"".join(data for _, data in found.for_http10())
+    head, _, body = sent.partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[1:] == [b"content-encoding: gzip", b"connection: close"]
+    assert body == zipped
+    assert fields(found.closing()) == [b"Transfer-Encoding: gzip, chunked", b"connection: close"]
+
+
+def test_identity_is_no_coding_and_those_of_the_content_come_first():
+    headers = ((b"Transfer-Encoding", b"identity"), (b"Content-Encoding", b"br"))
+    assert fields(answer(headers=headers).parts)[0] == b"Transfer-Encoding: chunked"
+    both = answer(headers=((b"Transfer-Encoding", b"deflate, gzip, chunked"), (b"Content-Encoding", b"br")))
+    assert fields(both.for_http10()) == [
+        b"Content-Encoding: br",
+        b"content-encoding: deflate, gzip",
+        b"connection: close",
+    ]

@@ -12,8 +12,8 @@ EVERYWHERE = Access("0.0.0.0", ["0.0.0.0"])
 MIXED = Access("laptop", ["127.0.0.1", "192.0.2.7"])
 
 
-def headers(host=None, origin=None):
-    named = (b"Host", host), (b"Origin", origin)
+def headers(host=None, origin=None, fetched=None):
+    named = (b"Host", host), (b"Origin", origin), (b"Sec-Fetch-Site", fetched)
     return tuple((name, value.encode("latin-1")) for name, value in named if value is not None)
 
 
@@ -102,3 +102,70 @@ def test_a_page_of_another_site_changes_nothing(access, origin):
 @pytest.mark.parametrize("origin", ["http://localhost:8090", "https://LOCALHOST:8090"])
 def test_a_page_that_the_server_served_itself_may_change_it(access, origin):
     assert access.why_not(request("PUT", headers=headers("localhost:8090", origin))) is None
+
+
+METHODS = "GET", "HEAD", "POST", "OPTIONS"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "file://",
+        "chrome-extension://localhost",
+        "http://localhost.evil.example",
+        "http://localhost:3000.evil.example",
+        "http://localhost@evil.example",
+        "http://localhost:3000, http://evil.example",
+        "http://evil.example#http://localhost",
+        "http://192.0.2.7:3000",
+        "http://[::1",
+        "localhost:3000",
+        " ",
+    ],
+)
+@pytest.mark.parametrize("access", [LOOPBACK, EVERYWHERE])
+def test_nothing_is_asked_for_a_page_of_another_site(access, origin):
+    for method in METHODS:
+        reason = access.why_not_ask(request(method, headers=headers("localhost:8090", origin)))
+        assert reason is not None
+        assert reason.startswith("expected no request from a page of another site")
+        assert reason.isprintable()
+
+
+def test_nothing_is_asked_for_what_a_page_of_another_site_embeds():
+    for method in METHODS:
+        foreign = request(method, headers=headers("localhost:8090", fetched="cross-site"))
+        assert "Sec-Fetch-Site: cross-site" in LOOPBACK.why_not_ask(foreign)
+    for fetched in ("none", "same-origin", "same-site"):
+        assert LOOPBACK.why_not_ask(request(headers=headers("localhost:8090", fetched=fetched))) is None
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "http://localhost:3000",
+        "http://LOCALHOST",
+        "https://app.localhost",
+        "http://127.0.0.1:5173",
+        "http://[::1]:3000",
+    ],
+)
+@pytest.mark.parametrize("fetched", [None, "cross-site", "same-site"])
+def test_apps_under_test_on_this_machine_may_ask(origin, fetched):
+    if origin is None and fetched == "cross-site":
+        return
+    for access in (LOOPBACK, EVERYWHERE):
+        asked = request("POST", headers=headers("127.0.0.1:8090", origin, fetched))
+        assert access.why_not_ask(asked) is None
+
+
+def test_nothing_is_asked_under_another_name_while_loopback_only_is_listened_on():
+    for method in METHODS:
+        rebound = request(method, headers=headers("evil.example:8090", "http://evil.example:8090"))
+        assert "expected a name of this machine in Host" in LOOPBACK.why_not_ask(rebound)
+        assert EVERYWHERE.why_not_ask(rebound) is None
+    assert NAMED.why_not_ask(request("POST", headers=headers("my-laptop:8090"))) is None
+    assert LOOPBACK.why_not_ask(request("POST", headers=(), version="1.0")) is None

@@ -1,5 +1,6 @@
 """An answer that goes through: what a client reads is what the API said, however it came."""
 
+import gzip
 from contextlib import suppress
 
 import httptools
@@ -163,3 +164,25 @@ def test_who_wants_the_connection_closed_is_told_that_it_is():
     answer, out = through(ANSWERS["chunked"], close=True)
     assert b"\r\nconnection: close\r\n\r\n" in b"".join(out)
     assert answer.closes
+
+
+ZIPPED = gzip.compress(BODY)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + chunk(ZIPPED) + b"0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n" + ZIPPED,
+    ],
+)
+def test_another_transfer_coding_than_chunks_is_named_as_long_as_the_body_is_in_it(raw):
+    answer, out = through(raw)
+    head, _, body = b"".join(out).partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[1:] == [b"Transfer-Encoding: gzip, chunked"]
+    assert body == chunk(ZIPPED) + b"0\r\n\r\n"
+    assert answer.complete
+    answer, out = through(raw, http10=True)
+    head, _, body = b"".join(out).partition(b"\r\n\r\n")
+    assert head.split(b"\r\n")[1:] == [b"content-encoding: gzip", b"connection: close"]
+    assert (body, answer.complete) == (ZIPPED, True)

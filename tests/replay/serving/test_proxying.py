@@ -136,7 +136,7 @@ def test_a_secret_that_was_redacted_matches_any_for_its_own_host_alone(replaying
 def test_a_tunnel_is_for_the_host_that_it_was_made_for_whatever_is_asked_inside(replaying, tunnel):
     with replaying() as replay, tunnel(replay) as client:
         for data in (
-            post().replace(b"Host: x", b"Host: other.example"),
+            post().replace(b"Host: localhost", b"Host: other.example"),
             post(path="https://other.example/v1/chat/completions"),
         ):
             assert ask(client, data) == HEAD + BODY

@@ -184,7 +184,7 @@ def test_with_the_host_matched_the_host_field_says_it_and_the_scheme_its_port(re
         replaying(exchange(), matching=Matching().with_host()) as replay,
         secured(replay.url, trusting) as client,
     ):
-        client.sendall(post().replace(b"Host: x", b"Host: API.example"))
+        client.sendall(post().replace(b"Host: localhost", b"Host: API.example"))
         assert read_until(client, b"0\r\n\r\n") == HEAD + BODY
-        client.sendall(post().replace(b"Host: x", b"Host: api.example:8443"))
+        client.sendall(post().replace(b"Host: localhost", b"Host: api.example:8443"))
         assert read_until(client, b"}}").startswith(b"HTTP/1.1 404 ")
