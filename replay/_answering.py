@@ -139,17 +139,17 @@ class Answering:
         answer = recorded.answer
         ending: Ending = "close" if answer.closes else "open"
         recorded_ns = answer.recorded_ns if recorded.times == "all" else 0
-        hit: list[Fault] = []
-        if injected := self._injector.inject(answer, key, at_once=self._at_once):
-            answer, ending, recorded_ns = injected.answer, injected.ending, 0
-            hit = [self._injector.faults[position] for position in injected.hit]
-            if injected.spoiled:
-                self._matcher.give_back()
-        status = next(
-            (each.effect.status for each in hit if isinstance(each.effect, Status)), recorded.status
-        )
+        injected = self._injector.inject(answer, key, at_once=self._at_once)
+        if injected is None:
+            self.journal.add(key, outcome="served", status=recorded.status, source=recorded.source)
+            return Chosen(answer, ending, recorded_ns)
+        if injected.spoiled:
+            self._matcher.give_back()
+        hit = [self._injector.faults[position] for position in injected.hit]
+        statuses = (each.effect.status for each in hit if isinstance(each.effect, Status))
+        status = next(statuses, recorded.status)
         self.journal.add(key, outcome="served", status=status, source=recorded.source, faults=hit)
-        return Chosen(answer, ending, recorded_ns)
+        return Chosen(injected.answer, injected.ending, 0)
 
     @property
     def faults(self) -> tuple[Fault, ...]:

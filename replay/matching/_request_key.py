@@ -69,7 +69,7 @@ def request_key(
     if encoding := header(headers, b"content-encoding"):
         with suppress(UndecodableContent):
             body = decode_content(body, encoding, max_bytes=MAX_DECODED_BYTES)
-    if found := _WHOLE_URL.fullmatch(target):
+    if not target.startswith(b"/") and (found := _WHOLE_URL.fullmatch(target)):
         of_url, host, rest = found.groups()
         target = rest if rest.startswith(b"/") else b"/" + rest
         if not authority:
