@@ -3,8 +3,6 @@
 Invariant: what is written as a chunk is what `dechunked` returns of it, byte for byte.
 """
 
-from collections.abc import Iterator
-
 from tokentape.cassette import Headers
 
 HOP_BY_HOP = {b"connection", b"keep-alive", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
@@ -87,16 +85,18 @@ def last_chunk(trailers: Headers | None) -> bytes:
 
 def dechunked(chunks: bytes) -> bytes:
     """Return what is in a row of chunks of our own making, with or without the last."""
-    return b"".join(_contents(chunks))
+    return b"".join(contents(chunks)[0])
 
 
-def _contents(chunks: bytes) -> Iterator[bytes]:
-    """Yield what is in each of a row of chunks of our own making; trailers are left out."""
+def contents(chunks: bytes) -> tuple[list[bytes], bytes]:
+    """Return what is in each of a row of chunks of our own making, and the last chunk with its trailers."""
+    found: list[bytes] = []
     position = 0
     while position < len(chunks):
         data = chunks.index(b"\r\n", position) + 2
         size = int(chunks[position : data - 2], 16)
-        if size == 0:  # what follows are trailers
-            return
-        yield chunks[data : data + size]
+        if size == 0:
+            return found, chunks[position:]
+        found.append(chunks[data : data + size])
         position = data + size + 2
+    return found, b""

@@ -10,6 +10,7 @@ from itertools import accumulate, groupby, pairwise
 from typing import Self
 
 from tokentape.cassette import Headers
+from tokentape.replay._http1 import contents
 from tokentape.replay._reply import Ending
 from tokentape.replay._wire import Answer
 from tokentape.replay.timing._pacer import Part
@@ -106,7 +107,7 @@ def unframed(answer: Answer) -> Unframed:
         if not answer.framing:
             pieces += [(due_ns, data)] if data else []
             continue
-        chunks, last = _contents(data)
+        chunks, last = contents(data)
         pieces += [(due_ns, chunk) for chunk in chunks]
         end = (due_ns, last) if last else end
     if answer.sizes:
@@ -120,20 +121,6 @@ def unframed(answer: Answer) -> Unframed:
         framing=answer.framing,
         ending="close" if answer.closes else "open",
     )
-
-
-def _contents(chunks: bytes) -> tuple[list[bytes], bytes]:
-    """Return what is in each of a row of chunks of our own making, and the last chunk with its trailers."""
-    found: list[bytes] = []
-    position = 0
-    while position < len(chunks):
-        data = chunks.index(b"\r\n", position) + 2
-        size = int(chunks[position : data - 2], 16)
-        if size == 0:
-            return found, chunks[position:]
-        found.append(chunks[data : data + size])
-        position = data + size + 2
-    return found, b""
 
 
 def _without_field(head: bytes, name: bytes) -> bytes:
