@@ -14,13 +14,12 @@ import pandas as pd
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._answer import NO_COUNT
+from tokentape.analysis._columns import Bools, Ints, joined
 from tokentape.analysis._exchange import MeasuredExchange
 from tokentape.analysis._metrics import NS_PER_MS
 from tokentape.cassette import header
 from tokentape.dialects import NO_CHOICE, TOKEN, name_of, path_of, requested_model
 
-Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
-Bools: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 Columns: TypeAlias = dict[str, Any]
 
 _NONE = np.iinfo(np.int64).min  # where a difference has nothing before it
@@ -45,7 +44,7 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     read = _ints(each.read for each in rows)
     choice = _ints(each.choice for each in rows)
     carries = _ints(each.carries for each in rows)
-    t_ns = _ints([each.read_ns[number] for number in each.answer.rows.read] for each in measured)
+    t_ns = _ints(each.read_ns[each.answer.rows.read] for each in measured)
     is_token = (carries & TOKEN) != 0
 
     # A stream's token rows stand together in `order`, by time; what is computed there goes back to `at`.
@@ -137,7 +136,7 @@ def exchange_row(each: MeasuredExchange) -> Columns:
         "comments": answer.comments,
         "unparsed": answer.unparsed,
         "reads": len(each.read_ns),
-        "bytes": sum(each.read_bytes),
+        "bytes": int(each.read_bytes.sum()),
         "lost_chunks": each.lost_chunks,
         "prompt_tokens": answer.usage.prompt if answer.usage else None,
         "output_tokens": answer.usage.output if answer.usage else None,
@@ -254,8 +253,8 @@ def _carried_names(carries: Ints) -> "pd.Categorical[str]":
     return pd.Categorical.from_codes(codes[carries], categories=names)
 
 
-def _ints(columns: Iterable[Sequence[int]]) -> Ints:
-    return np.fromiter(chain.from_iterable(columns), np.int64)
+def _ints(columns: Iterable[Ints]) -> Ints:
+    return joined(list(columns))
 
 
 def _same_as_before(*columns: Ints) -> Bools:

@@ -27,6 +27,7 @@ from tokentape.dialects._carried import (
     REFUSAL,
     TOOL_CALL,
     USAGE,
+    Buffer,
     Carried,
     Read,
     Usage,
@@ -73,7 +74,8 @@ class _Chunk(msgspec.Struct, gc=False):
     message: Any = None
 
 
-_decode = msgspec.json.Decoder(_Chunk).decode
+_decoder = msgspec.json.Decoder(_Chunk)
+_decode, _decode_lines = _decoder.decode, _decoder.decode_lines
 
 
 class OpenAIChat:
@@ -92,6 +94,9 @@ class OpenAIChat:
 
     def reader(self) -> Read:
         return read_chunk
+
+    def read_lines(self, lines: Buffer) -> list[Sequence[Carried]]:
+        return read_lines(lines)
 
     def read_answer(self, body: bytes) -> Sequence[Carried]:
         return read_whole(body)
@@ -120,50 +125,74 @@ def read_chunk(event: ServerSentEvent) -> Sequence[Carried]:
         if type(value) is not dict:
             return without_object(event)
         return _carried(_fitted(value), is_error=event.event == "error")
+    if event.event == "error":
+        return _carried(chunk, is_error=True)
+    row = _content_alone(chunk)
+    return (row,) if row is not None else _carried(chunk, is_error=False)
+
+
+def read_lines(lines: Buffer) -> list[Sequence[Carried]]:
+    """Return what each of many chunks carries, of which nothing but whitespace is between the objects.
+
+    It is what `read_chunk` returns for each, in two thirds of its time: they are decoded in one call.
+    Raises ValueError if any is not as the types have it.
+    """
+    try:
+        chunks = _decode_lines(lines)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from None
+    return [
+        (row,) if (row := _content_alone(chunk)) is not None else _carried(chunk, is_error=False)
+        for chunk in chunks
+    ]
+
+
+def _content_alone(chunk: _Chunk) -> Carried | None:
+    """Return what the commonest chunk carries, one piece of content of one choice; None for any other.
+
+    It is what `_carried` would say, in a third of the time; a test holds the two together.
+    """
     choices = chunk.choices
-    if choices is not None and len(choices) == 1:
-        # The commonest chunk, one piece of content of one choice, in a third of the time. What comes out
-        # is what `_carried` would say; a test holds the two together.
-        choice = choices[0]
-        message, index = choice.delta, choice.index
-        if (
-            message is not None
-            and type(text := message.content) is str
-            and text
-            and type(index) is int
-            and 0 <= index < _MAX_CHOICE
-            and not (
-                choice.finish_reason
-                or choice.usage
-                or message.reasoning_content
-                or message.reasoning
-                or message.reasoning_details
-                or message.tool_calls
-                or message.function_call
-                or message.refusal
-                or message.audio
-                or chunk.error
-                or chunk.x_groq
-                or chunk.object == "error"
-                or event.event == "error"
-            )
-        ):
-            model = chunk.model
-            if type(model) is not str or not model:
-                model = None
-            bill = chunk.usage
-            if bill is None:
-                return (Carried(index, CONTENT, text, model),)
-            output, prompt = bill.completion_tokens, bill.prompt_tokens
-            if (
-                type(output) is int
-                and type(prompt) is int
-                and 0 <= output < MAX_COUNT
-                and 0 <= prompt < MAX_COUNT
-                and not bill.completion_tokens_details
-            ):
-                return (Carried(index, CONTENT | USAGE, text, model, Usage(prompt, output)),)
-    return _carried(chunk, is_error=event.event == "error")
+    if choices is None or len(choices) != 1:
+        return None
+    choice = choices[0]
+    message, index = choice.delta, choice.index
+    if (
+        message is None
+        or type(text := message.content) is not str
+        or not text
+        or type(index) is not int
+        or not 0 <= index < _MAX_CHOICE
+        or choice.finish_reason
+        or choice.usage
+        or message.reasoning_content
+        or message.reasoning
+        or message.reasoning_details
+        or message.tool_calls
+        or message.function_call
+        or message.refusal
+        or message.audio
+        or chunk.error
+        or chunk.x_groq
+        or chunk.object == "error"
+    ):
+        return None
+    model = chunk.model
+    if type(model) is not str or not model:
+        model = None
+    bill = chunk.usage
+    if bill is None:
+        return Carried(index, CONTENT, text, model)
+    output, prompt = bill.completion_tokens, bill.prompt_tokens
+    if (
+        type(output) is int
+        and type(prompt) is int
+        and 0 <= output < MAX_COUNT
+        and 0 <= prompt < MAX_COUNT
+        and not bill.completion_tokens_details
+    ):
+        return Carried(index, CONTENT | USAGE, text, model, Usage(prompt, output))
+    return None
 
 
 def _carried(  # noqa: C901  (one branch for each thing that a chunk can carry)

@@ -7,9 +7,9 @@ not tell the dialect: others have a `/completions` that speaks otherwise (Writer
 from collections.abc import Sequence
 from typing import Any
 
-from tokentape.dialects._carried import Carried, Read
+from tokentape.dialects._carried import Buffer, Carried, Read
 from tokentape.dialects._json import dict_of, list_of
-from tokentape.dialects._openai_chat import read_chunk, read_whole
+from tokentape.dialects._openai_chat import read_chunk, read_lines, read_whole
 
 
 class OpenAICompletions:
@@ -29,6 +29,9 @@ class OpenAICompletions:
 
     def reader(self) -> Read:
         return read_chunk
+
+    def read_lines(self, lines: Buffer) -> list[Sequence[Carried]]:
+        return read_lines(lines)
 
     def read_answer(self, body: bytes) -> Sequence[Carried]:
         return read_whole(body)
