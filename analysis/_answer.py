@@ -7,7 +7,8 @@ the tables are made of without another object for each row.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from functools import partial
+from itertools import chain, islice, pairwise
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from tokentape.analysis._columns import Ints, ints, joined, no_ints
 from tokentape.analysis._whole_events import whole_events
 from tokentape.cassette import Exchange, Headers, ServerSentEvent, SSEDecoder, decoded, header
 from tokentape.dialects import (
+    CONTENT,
     DONE,
     END_MARK,
     ERROR,
@@ -26,6 +28,7 @@ from tokentape.dialects import (
     UNPARSED,
     USAGE,
     Carried,
+    Contents,
     Dialect,
     ReadsLines,
     Usage,
@@ -39,6 +42,7 @@ from tokentape.dialects import (
 NO_COUNT = -1
 _BATCH = 4096
 """Events that are objects at a time; what is kept of them is in columns."""
+_EDGE = 4
 _INTEGERS = ("event", "read", "choice", "carries", "billed")
 
 
@@ -110,7 +114,7 @@ class _Found:
         self.last_words: list[Carried] = []
         """The rows that finish a choice or bill it by itself."""
         self._columns: dict[str, list[Ints]] = {name: [] for name in _INTEGERS}
-        self._text: list[str] = []
+        self.text: list[str] = []
 
     def add(self, carried: list[Sequence[Carried]], read: Ints, data: Callable[[int], bytes]) -> None:
         """Add events: what each carries, the read that completed each, and the data of each by its number."""
@@ -139,18 +143,43 @@ class _Found:
             self.error = next((row.error for row in rows if row.error), None)
         if seen & (FINISH | OWN_USAGE):
             self.last_words += [rows[at] for at in np.flatnonzero(carries & (FINISH | OWN_USAGE)).tolist()]
-        self._columns["event"].append(event + self.events)
-        self._columns["read"].append(read)
-        self._columns["choice"].append(ints([row.choice for row in rows]))
-        self._columns["carries"].append(carries)
-        self._columns["billed"].append(ints(billed) if seen & USAGE else np.full(len(rows), NO_COUNT))
-        self._text += [row.text for row in rows]
+        self.text += [row.text for row in rows]
+        self._add(
+            event=event + self.events,
+            read=read,
+            choice=ints([row.choice for row in rows]),
+            carries=carries,
+            billed=ints(billed) if seen & USAGE else np.full(len(rows), NO_COUNT),
+        )
         self.seen |= seen
         self.events += len(carried)
 
+    def add_contents(self, contents: Contents, read: Ints, data: Callable[[int], bytes]) -> None:
+        """Add events that are content alone; the rest as in `add`."""
+        size = len(read)
+        carries = CONTENT
+        if contents.usage is not None:
+            carries |= USAGE
+            self.usage, self.usage_event = contents.usage, self.events + size - 1
+            self.bills = [*(self.bills[:1] or [data(0)]), data(size - 1)]
+        self.text += contents.text
+        self._add(
+            event=np.arange(self.events, self.events + size),
+            read=read,
+            choice=ints(contents.choice),
+            carries=np.full(size, carries),
+            billed=ints(contents.billed) if contents.usage is not None else np.full(size, NO_COUNT),
+        )
+        self.seen |= carries
+        self.events += size
+
+    def _add(self, **columns: Ints) -> None:
+        for name, column in columns.items():
+            self._columns[name].append(column)
+
     def rows(self) -> Rows:
         """Return the rows of all events."""
-        return Rows(**{name: joined(parts) for name, parts in self._columns.items()}, text=self._text)
+        return Rows(**{name: joined(parts) for name, parts in self._columns.items()}, text=self.text)
 
 
 def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
@@ -233,18 +262,30 @@ def _all_at_once(pieces: list[bytes], sizes: Ints, dialect: Dialect) -> _Found |
     if not isinstance(dialect, ReadsLines) or (whole := whole_events(pieces, sizes)) is None:
         return None
     found = _Found()
-    for lines in whole.lines(_BATCH):
-        first = found.events
+    for first, end in pairwise(_cuts(len(whole))):
+        lines, read = whole.lines(first, end), whole.read[first:end]
+        data = partial(whole.data, first)
+        contents = dialect.read_contents(lines) if found.model is not None else None
+        if contents is not None and len(contents.text) == len(read):
+            found.add_contents(contents, read, data)
+            continue
         try:
             carried = dialect.read_lines(lines)
         except ValueError:
             return None
-        if len(carried) != min(_BATCH, len(whole) - first):
+        if len(carried) != len(read):
             return None
-        found.add(carried, whole.read[first : first + len(carried)], lambda at: whole.data(first + at))  # noqa: B023
+        found.add(carried, read, data)
     if whole.ended:
         found.add([END_MARK], whole.read[-1:], lambda _: b"")
     return found
+
+
+def _cuts(events: int) -> list[int]:
+    """Return where to cut an answer: what is not content alone is most often at its start and its end."""
+    if events <= 4 * _EDGE:
+        return [0, events]
+    return [0, *range(_EDGE, events - _EDGE, _BATCH), events - _EDGE, events]
 
 
 def _one_by_one(events: Iterator[ServerSentEvent], dialect: Dialect) -> _Found:

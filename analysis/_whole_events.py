@@ -9,7 +9,7 @@ it is left to the decoder: other fields and comments, several lines of data, CR,
 in the middle of an event, data that does not begin with `{` and end with `}`. A test compares the two.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,21 +37,19 @@ class WholeEvents:
         """Return how many events hold an object."""
         return len(self._ends)
 
-    def data(self, number: int) -> bytes:
-        """Return the data of an event."""
-        start = self._ends[number - 1] if number else 0
-        return bytes(self._lines[start : self._ends[number]]).strip()
+    def data(self, first: int, number: int = 0) -> bytes:
+        """Return the data of an event, counted from the `first`."""
+        number += first
+        return bytes(self.lines(number, number + 1)).strip()
 
-    def lines(self, size: int) -> Iterator[memoryview]:
-        """Yield the objects of so many events at a time, with whitespace between them.
+    def lines(self, first: int, end: int) -> memoryview:
+        """Return the objects of the events from one to another, with whitespace between them.
 
         Every event's data begins with a brace and ends with one, and line ends are between them. No JSON
         value has `}`, a line end and `{` in it, so none is of two events: if there are as many values as
         events, each event is one value.
         """
-        for first in range(0, len(self._ends), size):
-            start = self._ends[first - 1] if first else 0
-            yield self._lines[start : self._ends[min(first + size, len(self._ends)) - 1]]
+        return self._lines[self._ends[first - 1] if first else 0 : self._ends[end - 1]]
 
 
 def whole_events(pieces: Sequence[bytes], sizes: Ints) -> WholeEvents | None:

@@ -29,13 +29,13 @@ from tokentape.dialects._carried import (
     USAGE,
     Buffer,
     Carried,
+    Contents,
     Read,
     Usage,
 )
 from tokentape.dialects._json import MAX_COUNT, compact, count_of, dict_of, list_of, parse, text_of
 from tokentape.dialects._objects import without_object
-
-_MAX_CHOICE = 2**16
+from tokentape.dialects._openai_contents import MAX_CHOICE, read_contents
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -97,6 +97,9 @@ class OpenAIChat:
 
     def read_lines(self, lines: Buffer) -> list[Sequence[Carried]]:
         return read_lines(lines)
+
+    def read_contents(self, lines: Buffer) -> Contents | None:
+        return read_contents(lines)
 
     def read_answer(self, body: bytes) -> Sequence[Carried]:
         return read_whole(body)
@@ -162,7 +165,7 @@ def _content_alone(chunk: _Chunk) -> Carried | None:
         or type(text := message.content) is not str
         or not text
         or type(index) is not int
-        or not 0 <= index < _MAX_CHOICE
+        or not 0 <= index < MAX_CHOICE
         or choice.finish_reason
         or choice.usage
         or message.reasoning_content
@@ -321,14 +324,14 @@ def _index(index: object, position: int) -> int | None:
 
     To take the wrong one would mix two streams.
     """
-    if type(index) is int and 0 <= index < _MAX_CHOICE:
+    if type(index) is int and 0 <= index < MAX_CHOICE:
         return index
     if index is None:
         return position
     if type(index) is str and index.isascii() and index.isdigit() and len(index) < 6:
         index = int(index)
     number = count_of(index)
-    return number if number is not None and number < _MAX_CHOICE else None
+    return number if number is not None and number < MAX_CHOICE else None
 
 
 def _fitted(value: object) -> _Chunk:
