@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._answer import NO_COUNT
@@ -22,6 +23,8 @@ from tokentape.dialects import NO_CHOICE, TOKEN, name_of, path_of, requested_mod
 
 Columns: TypeAlias = dict[str, Any]
 
+# What pandas 3 calls "str"; there is none like it before, and this one has NA for what is missing.
+_TEXT = pd.StringDtype("pyarrow", na_value=np.nan) if pd.__version__ >= "3" else pd.StringDtype("pyarrow")
 _NONE = np.iinfo(np.int64).min  # where a difference has nothing before it
 
 
@@ -292,7 +295,8 @@ def _nullable(values: Ints, known: Bools) -> "pd.arrays.IntegerArray":
 
 
 def _frame(columns: Columns, types: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame({name: _typed(columns[name], dtype) for name, dtype in types.items()})
+    # Without a copy, since nobody else holds these columns: that would be the most memory of a load.
+    return pd.DataFrame({name: _typed(columns[name], dtype) for name, dtype in types.items()}, copy=False)
 
 
 def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
@@ -302,6 +306,7 @@ def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
             ns = np.array([missing if value is None else value for value in values], np.int64)
             return pd.Series(pd.to_datetime(ns, unit="ns", utc=True)).astype(schema.TIME)
         case schema.TEXT:
-            return pd.Series(values, dtype="str" if pd.__version__ >= "3" else "object")
+            # Through Arrow, since pandas looks at each string of a list twice.
+            return pd.Series(pd.array(pa.array(values, pa.large_string()), dtype=_TEXT), copy=False)
         case _:
-            return pd.Series(values, dtype=dtype)
+            return pd.Series(values, dtype=dtype, copy=False)
