@@ -7,13 +7,14 @@ the tables are made of without another object for each row.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import partial, reduce
 from itertools import chain, islice, pairwise
+from operator import or_
 
 import numpy as np
 
 from tokentape.analysis._cache_hits import cache_hits
-from tokentape.analysis._columns import Ints, ints, joined, no_ints
+from tokentape.analysis._columns import Ints, ints, joined, no_ints, occurring
 from tokentape.analysis._whole_events import whole_events
 from tokentape.cassette import Exchange, Headers, ServerSentEvent, SSEDecoder, decoded, header
 from tokentape.dialects import (
@@ -127,7 +128,7 @@ class _Found:
             event = np.repeat(np.arange(len(carried)), [len(each) for each in carried])
             read = read[event]
         carries = ints([row.carries for row in rows])
-        seen = int(np.bitwise_or.reduce(carries))
+        seen = reduce(or_, occurring(carries), 0)
         if seen & USAGE:
             bills = np.flatnonzero(carries & USAGE).tolist()
             self.usage = rows[bills[-1]].usage
@@ -297,8 +298,8 @@ def _one_by_one(events: Iterator[ServerSentEvent], dialect: Dialect) -> _Found:
 
 
 def _choices(numbers: Ints, last_words: list[Carried]) -> dict[int, Choice]:
-    # To count the numbers finds those that occur without sorting all rows.
-    choices = {number: Choice() for number in np.flatnonzero(np.bincount(numbers - NO_CHOICE)[1:]).tolist()}
+    found = [number + NO_CHOICE for number in occurring(numbers - NO_CHOICE)]
+    choices = {number: Choice() for number in found if number != NO_CHOICE}
     for row in last_words:
         if row.carries & FINISH and choices[row.choice].finish_reason is None:
             choices[row.choice].finish_reason = row.finish

@@ -27,6 +27,14 @@ def joined(columns: Sequence[Ints]) -> Ints:
     return np.concatenate(columns) if columns else no_ints()
 
 
+def occurring(small: Ints) -> list[int]:
+    """Return which numbers occur in a column of small ones that are not negative, in order.
+
+    To count them finds that without sorting all rows.
+    """
+    return np.flatnonzero(np.bincount(small)).tolist()
+
+
 def plain(column: Ints) -> "array[int]":
     """Return a sequence of Python's own ints that takes 8 bytes for each."""
     found = array("q")

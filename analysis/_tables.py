@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._answer import NO_COUNT
-from tokentape.analysis._columns import Bools, Ints, joined
+from tokentape.analysis._columns import Bools, Ints, joined, occurring
 from tokentape.analysis._exchange import MeasuredExchange
 from tokentape.analysis._metrics import NS_PER_MS
 from tokentape.cassette import header
@@ -248,11 +248,10 @@ def _billed_tokens(
 
 
 def _carried_names(carries: Ints) -> "pd.Categorical[str]":
-    # Masks are small numbers: to count them finds those that occur without sorting all rows.
-    masks = np.flatnonzero(np.bincount(carries))
-    codes = np.zeros(int(masks.max(initial=0)) + 1, np.int16)
+    masks = occurring(carries)
+    codes = np.zeros(max(masks, default=0) + 1, np.int16)
     codes[masks] = np.arange(len(masks))
-    names = pd.Index([name_of(mask) for mask in masks.tolist()], dtype="str")
+    names = pd.Index([name_of(mask) for mask in masks], dtype="str")
     return pd.Categorical.from_codes(codes[carries], categories=names)
 
 

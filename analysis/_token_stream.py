@@ -5,12 +5,14 @@ Times are integer nanoseconds since the request was complete. A moment that neve
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tokentape.analysis._answer import NO_COUNT, Answer, Choice
-from tokentape.analysis._columns import Ints, plain
+from tokentape.analysis._columns import Ints, occurring, plain
 from tokentape.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL
 
 TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "chunks"]
@@ -57,7 +59,7 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> Token
         own = np.flatnonzero((rows.choice == number) | (rows.choice == NO_CHOICE))
         reads, masks, events, billed = reads[own], masks[own], events[own], billed[own]
         texts = [texts[row] for row in own.tolist()]
-    seen = int(np.bitwise_or.reduce(masks))
+    seen = reduce(or_, occurring(masks), 0)
     tokens = np.flatnonzero(masks & TOKEN)
     token_reads = reads[tokens]
 
