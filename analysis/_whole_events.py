@@ -54,9 +54,9 @@ class WholeEvents:
 
 def whole_events(pieces: Sequence[bytes], sizes: Ints) -> WholeEvents | None:
     """Return the events of decoded pieces, or None if there may be anything else. `sizes`: the pieces'."""
-    if not pieces or not b"".join(pieces[:2]).startswith(_HEAD):
-        return None
     body = bytearray().join(pieces)
+    if not body.startswith(_HEAD):
+        return None
     ended = body.endswith(_DONE)
     size = len(body) - len(_DONE) if ended else len(body)
     if not body.endswith(_END, 0, size) or b"\r" in body:
