@@ -48,6 +48,7 @@ RARE = [chunk({}), said(""), said(None), said([{"text": "p"}]), chunk({}, "stop"
 # What begins and ends with braces, and is no object, or more than one.
 WRONG = [b"{} {}", b'{"choices":[]}{}', b'{"a":{}', b'{"a":"}', b'{"}', b"{,}", b'{"model":"\xff"}', b"{\0}",
          b'{"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}', b'{"choices":[{"index":NaN}]}', b"{nan}",
+         b'{"choices":[{"index":0,"delta":{"content":"x"}}]}{"choices":[{"index":0,"delta":{"content":"y"}}]}',
          b'{"choices":[{"index":0,"index":1,"delta":{"content":"x"},"delta":{"content":"y"}}]}',
          b'{"choices":[{"index":0,"delta":{"content":"\xe6"}}]}', b'{"' + b"[" * 2000 + b"}"]  # fmt: skip
 
@@ -81,6 +82,15 @@ def assert_equal(found, expected):
     made, wanted = found.rows(), expected.rows()
     for column in fields(made):
         assert list(getattr(made, column.name)) == list(getattr(wanted, column.name)), column.name
+
+
+@pytest.mark.parametrize("odd", [*(json.dumps(each).encode() for each in RARE + COMMON), *WRONG])
+@pytest.mark.parametrize("times", [1, 20])
+def test_whatever_is_among_common_chunks_is_read_the_same_in_both_ways(odd, times):
+    usual = [b"data: " + json.dumps(COMMON[0]).encode() + b"\n\n"] * 10
+    found, expected = read_in_both_ways([*usual, *[b"data: " + odd + b"\n\n"] * times, *usual])
+    if found is not None:
+        assert_equal(found, expected)
 
 
 @settings(max_examples=400)
