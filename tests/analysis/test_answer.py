@@ -85,9 +85,9 @@ def assert_equal(found, expected):
 
 
 @pytest.mark.parametrize("odd", [*(json.dumps(each).encode() for each in RARE + COMMON), *WRONG])
-@pytest.mark.parametrize("times", [1, 20])
-def test_whatever_is_among_common_chunks_is_read_the_same_in_both_ways(odd, times):
-    usual = [b"data: " + json.dumps(COMMON[0]).encode() + b"\n\n"] * 10
+@pytest.mark.parametrize(("around", "times"), [(10, 1), (10, 20), (0, 20)])
+def test_whatever_is_among_common_chunks_is_read_the_same_in_both_ways(odd, around, times):
+    usual = [b"data: " + json.dumps(COMMON[0]).encode() + b"\n\n"] * around
     found, expected = read_in_both_ways([*usual, *[b"data: " + odd + b"\n\n"] * times, *usual])
     if found is not None:
         assert_equal(found, expected)
