@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, compress
 
-from tokentape.analysis._cache_hits import cache_hits
 from tokentape.cassette import (
     Exchange,
     Headers,
@@ -127,7 +126,7 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
         choices=choices,
         decoded_bytes=[len(piece) for piece in pieces],
         usage=usage,
-        cached_tokens=cache_hits(body) if usage else None,
+        cached_tokens=usage.cached if usage else None,
         model=model,
         error=error,
         undecodable=undecodable,
@@ -174,7 +173,7 @@ def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecod
         decoded_bytes=[len(piece) for piece in pieces],
         usage=carried[bills[-1]].usage if bills else None,
         usage_event=event_of[bills[-1]] if bills else -1,
-        cached_tokens=_cached_tokens([found[event_of[row]].data for row in {*bills[:1], *bills[-1:]}]),
+        cached_tokens=_cached_tokens([carried[row].usage for row in (*bills[:1], *bills[-1:])]),
         model=next((row.model for row in carried if row.model), None),
         error=next((row.error for row in carried if row.error), None) if _any(seen, ERROR) else None,
         ended=_any(seen, DONE),
@@ -182,9 +181,9 @@ def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecod
     )
 
 
-def _cached_tokens(bills: list[bytes]) -> int | None:
+def _cached_tokens(bills: list[Usage | None]) -> int | None:
     """Return the most that the first and the last bill say; providers put it in either."""
-    return max((count for bill in bills if (count := cache_hits(bill)) is not None), default=None)
+    return max((bill.cached for bill in bills if bill and bill.cached is not None), default=None)
 
 
 def _any(masks: set[int], bits: int) -> bool:
