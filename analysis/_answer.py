@@ -56,8 +56,8 @@ class Choice:
 
     finish_reason: str | None = None
     usage: Usage | None = None
-    text_chars: int = 0
-    """Counted here only for an answer that was not streamed."""
+    text: str = ""
+    """Only of an answer that was not streamed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +118,7 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
     for carried in dialect.read_answer(body):
         usage, model, error = carried.usage, carried.model, carried.error
         if carried.choice != NO_CHOICE:
-            choices[carried.choice] = Choice(carried.finish, carried.own_usage, len(carried.text))
+            choices[carried.choice] = Choice(carried.finish, carried.own_usage, carried.text)
     return Answer(
         is_stream=False,
         dialect=dialect if choices else None,
