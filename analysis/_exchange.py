@@ -104,7 +104,7 @@ def measured(
             times=request.times if request else "all",
         )
         counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
-        if count is not None:
+        if count is not None and not damaged:
             counted = recounted(counted, answer, count)
         measures = measure(counted, around)
         if definitions is not None:

@@ -60,7 +60,9 @@ def test_times_of_day_are_exact_and_utc(made):
 
 
 def test_sums_are_integers_and_too_large_ones_floats(made):
-    found = made.sql("select sum(output_tokens) as s, sum(prompt_tokens) as p, 1e30::hugeint as h from streams")
+    found = made.sql(
+        "select sum(output_tokens) as s, sum(prompt_tokens) as p, 1e30::hugeint as h from streams"
+    )
     assert (found["s"].dtype, found["s"].tolist()) == (pd.Int64Dtype(), [3])
     assert found["p"].tolist() == [9]
     assert found["h"].tolist() == [1e30]
