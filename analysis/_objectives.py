@@ -18,8 +18,11 @@ from tokentape.analysis._grouping import By, group_index, grouped, names_of
 _STREAM_KEY = ["cassette", "section", "exchange", "choice"]
 BOUNDED = {"gap_ms": "gap_max_ms"} | {name: name for name in schema.MEASURES}
 """What an objective can be set for, and the column of `streams` that must be within it."""
+OBJECTIVES = (*BOUNDED,)
+"""The names of these."""
 _NS_PER_MS = 1_000_000
 AT_LEAST = ("tokens_per_s",)
+"""Those that are a least value; all others are most values."""
 
 
 def check_objectives(objectives: Mapping[str, float]) -> None:
