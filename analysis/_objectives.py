@@ -100,6 +100,7 @@ def miss_rate(times_ns: Sequence[int], tbt_ns: int, ttft_ns: int | None = None) 
     for each `tbt_ns` that is begun after its own, and what comes after starts anew, without slack. All are
     integers, since 0.3 // 0.1 is 2.
 
+    The documentation of Etalon counts a late token once; its code, and this, counts each deadline missed.
     Source: Agrawal et al., arXiv 2407.07000, the algorithm of the fluidity-index, and in its authors' code
     (github.com/project-etalon/etalon) `get_request_level_deadline_miss_rate` of metrics/metric_utils.py, with
     `should_ignore_first_token` where `ttft_ns` is None.
