@@ -5,15 +5,14 @@ always the arrival of a piece and never something made up later. Rows are kept a
 the tables are made of without another object for each row.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial, reduce
+from functools import reduce
 from itertools import chain, islice, pairwise
 from operator import or_
 
 import numpy as np
 
-from tokentape.analysis._cache_hits import cache_hits
 from tokentape.analysis._columns import Ints, ints, joined, no_ints, occurring
 from tokentape.analysis._whole_events import whole_events
 from tokentape.cassette import Exchange, Headers, ServerSentEvent, SSEDecoder, decoded, header
@@ -66,8 +65,8 @@ class Choice:
 
     finish_reason: str | None = None
     usage: Usage | None = None
-    text_chars: int = 0
-    """Counted here only for an answer that was not streamed."""
+    text: str = ""
+    """Only of an answer that was not streamed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,8 +107,8 @@ class _Found:
         """All masks of `carries`, together."""
         self.usage: Usage | None = None
         self.usage_event = -1
-        self.bills: list[bytes] = []
-        """The data of the first event with a usage, and of the last; providers put cache hits in either."""
+        self.cached: int | None = None
+        """The most that any bill says; providers put cache hits in the first or the last."""
         self.model: str | None = None
         self.error: str | None = None
         self.last_words: list[Carried] = []
@@ -117,8 +116,8 @@ class _Found:
         self._columns: dict[str, list[Ints]] = {name: [] for name in _INTEGERS}
         self.text: list[str] = []
 
-    def add(self, carried: list[Sequence[Carried]], read: Ints, data: Callable[[int], bytes]) -> None:
-        """Add events: what each carries, the read that completed each, and the data of each by its number."""
+    def add(self, carried: list[Sequence[Carried]], read: Ints) -> None:
+        """Add events: what each carries, and the read that completed each."""
         rows = list(chain.from_iterable(carried))
         # This is once for each event of a cassette: what can be done for all of them at once is done so, and
         # what can be found out from a whole column is not asked of each row.
@@ -133,11 +132,13 @@ class _Found:
             bills = np.flatnonzero(carries & USAGE).tolist()
             self.usage = rows[bills[-1]].usage
             self.usage_event = self.events + int(event[bills[-1]])
-            self.bills = [*(self.bills[:1] or [data(int(event[bills[0]]))]), data(int(event[bills[-1]]))]
+            usages = [row.usage for row in rows]
             billed = [
-                NO_COUNT if (usage := row.usage) is None or (output := usage.output) is None else output
-                for row in rows
+                NO_COUNT if usage is None or (output := usage.output) is None else output for usage in usages
             ]
+            hits = [hit for usage in usages if usage is not None and (hit := usage.cached) is not None]
+            if hits:
+                self.cached = max(hits if self.cached is None else (self.cached, *hits))
         if self.model is None:
             self.model = next((row.model for row in rows if row.model), None)
         if self.error is None and seen & ERROR:
@@ -155,14 +156,13 @@ class _Found:
         self.seen |= seen
         self.events += len(carried)
 
-    def add_contents(self, contents: Contents, read: Ints, data: Callable[[int], bytes]) -> None:
+    def add_contents(self, contents: Contents, read: Ints) -> None:
         """Add events that are content alone; the rest as in `add`."""
         size = len(read)
         carries = CONTENT
         if contents.usage is not None:
             carries |= USAGE
             self.usage, self.usage_event = contents.usage, self.events + size - 1
-            self.bills = [*(self.bills[:1] or [data(0)]), data(size - 1)]
         self.text += contents.text
         self._add(
             event=np.arange(self.events, self.events + size),
@@ -215,7 +215,7 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
     for carried in dialect.read_answer(body):
         usage, model, error = carried.usage, carried.model, carried.error
         if carried.choice != NO_CHOICE:
-            choices[carried.choice] = Choice(carried.finish, carried.own_usage, len(carried.text))
+            choices[carried.choice] = Choice(carried.finish, carried.own_usage, carried.text)
     return Answer(
         is_stream=False,
         dialect=dialect if choices else None,
@@ -223,7 +223,7 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
         choices=choices,
         decoded_bytes=ints([len(piece) for piece in pieces]),
         usage=usage,
-        cached_tokens=cache_hits(body) if usage else None,
+        cached_tokens=usage.cached if usage else None,
         model=model,
         error=error,
         undecodable=undecodable,
@@ -248,9 +248,7 @@ def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecod
         decoded_bytes=sizes,
         usage=found.usage,
         usage_event=found.usage_event,
-        cached_tokens=max(
-            (count for bill in found.bills if (count := cache_hits(bill)) is not None), default=None
-        ),
+        cached_tokens=found.cached,
         model=found.model,
         error=found.error,
         ended=bool(found.seen & DONE),
@@ -265,10 +263,9 @@ def _all_at_once(pieces: list[bytes], sizes: Ints, dialect: Dialect) -> _Found |
     found = _Found()
     for first, end in pairwise(_cuts(len(whole))):
         lines, read = whole.lines(first, end), whole.read[first:end]
-        data = partial(whole.data, first)
         contents = dialect.read_contents(lines) if found.model is not None else None
         if contents is not None and len(contents.text) == len(read):
-            found.add_contents(contents, read, data)
+            found.add_contents(contents, read)
             continue
         try:
             carried = dialect.read_lines(lines)
@@ -276,9 +273,9 @@ def _all_at_once(pieces: list[bytes], sizes: Ints, dialect: Dialect) -> _Found |
             return None
         if len(carried) != len(read):
             return None
-        found.add(carried, read, data)
+        found.add(carried, read)
     if whole.ended:
-        found.add([END_MARK], whole.read[-1:], lambda _: b"")
+        found.add([END_MARK], whole.read[-1:])
     return found
 
 
@@ -293,7 +290,7 @@ def _one_by_one(events: Iterator[ServerSentEvent], dialect: Dialect) -> _Found:
     found = _Found()
     read = dialect.reader()
     while batch := list(islice(events, _BATCH)):
-        found.add(list(map(read, batch)), ints([event.piece for event in batch]), lambda at: batch[at].data)
+        found.add(list(map(read, batch)), ints([event.piece for event in batch]))
     return found
 
 

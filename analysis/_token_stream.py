@@ -15,7 +15,7 @@ from tokentape.analysis._answer import NO_COUNT, Answer, Choice
 from tokentape.analysis._columns import Ints, occurring, plain
 from tokentape.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL
 
-TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "chunks"]
+TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "tokenizer", "chunks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +125,7 @@ def _not_streamed(answer: Answer, number: int, choice: Choice) -> TokenStream:
     return TokenStream(
         choice=number,
         finish_reason=choice.finish_reason,
-        text_chars=choice.text_chars,
+        text_chars=len(choice.text),
         output_tokens=output,
         tokens_from=None if output is None else "usage",
     )

@@ -37,11 +37,6 @@ class WholeEvents:
         """Return how many events hold an object."""
         return len(self._ends)
 
-    def data(self, first: int, number: int = 0) -> bytes:
-        """Return the data of an event, counted from the `first`."""
-        number += first
-        return bytes(self.lines(number, number + 1)).strip()
-
     def lines(self, first: int, end: int) -> memoryview:
         """Return the objects of the events from one to another, with whitespace between them.
 

@@ -42,6 +42,9 @@ class _Usage(msgspec.Struct, gc=False):
     prompt_tokens: _Count
     completion_tokens: _Count
     completion_tokens_details: None = None
+    prompt_tokens_details: None = None
+    prompt_cache_hit_tokens: None = None
+    cached_tokens: None = None
 
 
 class _Chunk(msgspec.Struct, gc=False):

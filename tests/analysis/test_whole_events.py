@@ -24,7 +24,9 @@ def found_in(pieces):
 
 def as_the_decoder_finds_them(found, pieces):
     expected = list(events(pieces))
-    data = [found.data(number) for number in range(len(found))] + [b"[DONE]"] * found.ended
+    data = [bytes(found.lines(number, number + 1)).strip() for number in range(len(found))] + [
+        b"[DONE]"
+    ] * found.ended
     assert data == [each.data for each in expected]
     assert found.read.tolist() == [each.piece for each in expected]
     assert all(each.event == "message" and each.terminated for each in expected)
