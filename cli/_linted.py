@@ -1,0 +1,108 @@
+"""What `tokentape lint` does with a file: each exchange held against its rules, in words and as an object."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from tokentape import cassette
+from tokentape.cli._extras import needs
+from tokentape.cli._lost import missing_pieces
+from tokentape.dialects.rules import RULE_SETS, Finding, Linted, RuleSet, anywhere, folded, lint, summary
+
+Wanted = Callable[[cassette.Exchange], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class LintedExchange:
+    """An exchange of a file, and what was found in it."""
+
+    file: str
+    exchange: cassette.Exchange
+    linted: Linted
+
+    @property
+    def place(self) -> str:
+        """The file and the exchange; its section where there are several."""
+        section = self.exchange.section_index
+        of_section = f" of section {section}" if section > 0 else ""
+        return f"{self.file}: exchange {self.exchange.number}{of_section}"
+
+
+def chosen(rules: str | None, where: Iterable[str]) -> tuple[RuleSet | None, Wanted]:
+    """Return the rule set of that name, if one is named, and which exchanges are looked at.
+
+    Raises ValueError for a name or a condition that there is not. The conditions are those of `analyze`,
+    on its columns, and need what it needs.
+    """
+    if rules is not None and rules not in RULE_SETS:
+        raise ValueError(f"expected one of {', '.join(RULE_SETS)} after --rules, found {rules!r}")
+    rule_set = None if rules is None else RULE_SETS[rules]
+    if not (texts := list(where)):
+        return rule_set, lambda _: True
+    with needs("analysis"):
+        from tokentape.analysis._exchange import measured
+        from tokentape.analysis._tables import exchange_row
+        from tokentape.analysis._where import conditions, holds
+    found = conditions(texts)
+    return rule_set, lambda exchange: holds(found, exchange_row(measured(exchange)))
+
+
+def lint_file(file: str, rules: RuleSet | None, wanted: Wanted, lost: list[str]) -> Iterator[LintedExchange]:
+    """Yield what was found in each exchange that is wanted, as they ended; what was lost goes into `lost`."""
+    with cassette.open(file, lenient=True) as tape:
+        for exchange in cassette.exchanges(tape):
+            if not wanted(exchange):
+                continue
+            # Of one without an end record nobody knows whether a piece of it was lost.
+            damaged = exchange.end is None and any(not damage.torn for damage in tape.damage)
+            yield LintedExchange(file, exchange, lint(exchange, rules, file_is_damaged=damaged))
+            lost += missing_pieces(exchange, file)
+        lost += [f"{file}: {damage}" for damage in tape.damage]
+
+
+def summary_line(found: LintedExchange) -> str:
+    """Return what an exchange was held against and how many findings there are, or why it was skipped."""
+    return f"{found.place}: {summary(found.linted)}"
+
+
+def finding_lines(found: LintedExchange, *, each: bool) -> Iterator[str]:
+    """Yield a line for each finding, or for `each` time that it was found."""
+    for finding, events in _findings(found.linted.findings, each=each):
+        choice = "" if finding.choice is None else f", choice {finding.choice}"
+        where = finding.path if events == 1 else anywhere(finding.path)
+        path = "" if where == "$" else f" {where.removeprefix('$.')}"
+        if events == 1:
+            place = f"{found.place}{choice}, event {finding.event}"
+            yield f"{place}: {finding.code}{path}: expected {finding.expected}, found {finding.found}"
+        else:
+            times = f"in {events} events, first event {finding.event}"
+            yield (
+                f"{found.place}{choice}: {finding.code}{path} {times}: "
+                f"expected {finding.expected}, found {finding.found}"
+            )
+
+
+def as_objects(found: LintedExchange, *, each: bool) -> dict[str, Any]:
+    """Return an exchange and its findings as an object for JSON."""
+    linted = found.linted
+    return {
+        "file": found.file,
+        "section": found.exchange.section_index,
+        "exchange": found.exchange.number,
+        "rules": linted.rules.name if linted.rules else None,
+        "chosen_by": linted.chosen_by or None,
+        "skipped": linted.skipped or None,
+        "events": linted.events,
+        "findings": [
+            msgspec.to_builtins(finding) | {"events": events}
+            for finding, events in _findings(linted.findings, each=each)
+        ],
+    }
+
+
+def _findings(findings: Sequence[Finding], *, each: bool) -> Iterable[tuple[Finding, int]]:
+    if each:
+        return [(finding, 1) for finding in findings]
+    return [(fold.finding, fold.events) for fold in folded(findings)]
