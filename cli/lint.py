@@ -27,7 +27,12 @@ class _Trouble(click.ClickException):
 @click.option("--all", "each", is_flag=True, help="Print every finding, also those that say the same again.")
 @click.pass_context
 def command(
-    ctx: click.Context, files: tuple[str, ...], rules: str | None, where: tuple[str, ...], as_json: bool, each: bool
+    ctx: click.Context,
+    files: tuple[str, ...],
+    rules: str | None,
+    where: tuple[str, ...],
+    as_json: bool,
+    each: bool,
 ) -> None:
     """Hold the streams in cassettes against the documented chunk: fields, order, ids, finish, usage, end.
 

@@ -1,9 +1,10 @@
 """What providers document of their streams, as data, and where a recorded stream departs from it.
 
-A rule set (`RuleSet`) says of one provider's stream: the shape of an event (`_shape.py`: fields, types, values), rules over
-its events (what stays the same, what grows, who speaks first, how a choice finishes, in which order types
-come), its end mark, and what the document says of its lines. `check` holds events against one and returns
-`Finding`s, which are values; `lint` does so for an exchange of a cassette. Nothing raises, whatever comes.
+A rule set (`RuleSet`) says of one provider's stream: the shape of an event (`_shape.py`: fields, types,
+values), rules over its events (what stays the same, what grows, who speaks first, how a choice finishes, in
+which order types come), its end mark, and what the document says of its lines. `check` holds events against
+one and returns `Finding`s, which are values; `lint` does so for an exchange of a cassette. Nothing raises,
+whatever comes.
 
 A new rule set is a module beside these that names its source, and a line in `_choosing.py`; `docs/lint.md`
 has every code and every rule set.

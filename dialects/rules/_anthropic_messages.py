@@ -1,13 +1,13 @@
 """`anthropic-messages`: the events of Anthropic's messages API.
 
-Source: "Streaming Messages" of Anthropic's documentation (docs.anthropic.com, `docs/en/build-with-claude/streaming`)
-and the types of its SDKs, which are made from its OpenAPI description.
+Source: "Streaming Messages" of Anthropic's documentation (docs.anthropic.com,
+`docs/en/build-with-claude/streaming`) and the types of its SDKs, which are made from its OpenAPI description.
 
 An event's name is the `type` in its JSON. `message_start`; then blocks, each `content_block_start`,
 `content_block_delta`s and `content_block_stop`, one after the other and numbered from 0; one
-`message_delta` or several, whose usage is cumulative; `message_stop`. `ping` may come at any time, as may `error`.
-The document says that new types of events may be added: those are told of, since a client may not know
-them. What is inside a block that is no text, thinking or tool call is not looked at.
+`message_delta` or several, whose usage is cumulative; `message_stop`. `ping` may come at any time, as may
+`error`. The document says that new types of events may be added: those are told of, since a client may not
+know them. What is inside a block that is no text, thinking or tool call is not looked at.
 """
 
 from tokentape.dialects._anthropic_messages import AnthropicMessages

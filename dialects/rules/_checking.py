@@ -38,7 +38,8 @@ def check(
     """Return where a stream departs from the rules, sorted by event.
 
     `pieces` are the body of an event stream, for what its lines say; without them nothing is said of
-    lines. `whole`: the provider ended it, rather than the client or the recorder. `asked` is the JSON of the request.
+    lines. `whole`: the provider ended it, rather than the client or the recorder. `asked` is the JSON of the
+    request.
     """
     found = list(check_lines(pieces, rules.framing)) if pieces else []
     stream = _Stream(rules, whole=whole)
@@ -60,7 +61,7 @@ class _Stream:
     def see(self, number: int, event: ServerSentEvent) -> Iterator[Finding]:
         self._last = number
         mark = self._rules.end_mark
-        value = parse(event.data)
+        value, strict = _decoded(event.data)
         is_end = mark is not None and mark.is_end(event, value)
         if self._ended:
             if mark is None or event.data.strip() != mark.then.encode():
@@ -70,13 +71,15 @@ class _Stream:
         if is_end:
             self._ended = number
         if type(value) is dict:
-            yield from self._object(number, event, value)
+            yield from self._object(number, event, value, strict=strict)
         elif not is_end:
             yield from self._other(number, event, value)
         if not event.terminated and self._whole and not is_end:
             yield Finding("cut-off", number, "a blank line after the event", "the end of the body")
 
-    def _object(self, number: int, event: ServerSentEvent, value: dict[str, Any]) -> Iterator[Finding]:
+    def _object(
+        self, number: int, event: ServerSentEvent, value: dict[str, Any], *, strict: bool
+    ) -> Iterator[Finding]:
         carried = self._read(event)
         fault = next((each.error for each in carried if each.carries & ERROR), None)
         if fault is not None:
@@ -84,7 +87,7 @@ class _Stream:
             yield Finding("error-in-stream", number, "no error", cut(fault, 200))
             if "error" in value or event.event == "error":
                 return  # has a shape of its own
-        if not _is_strict(event.data):
+        if not strict:
             yield Finding(
                 "loose-json",
                 number,
@@ -132,12 +135,12 @@ class _Stream:
             yield Finding("no-end-mark", self._last, mark.words, "the end of the body")
 
 
-def _is_strict(data: bytes) -> bool:
+def _decoded(data: bytes) -> tuple[Any, bool]:
+    """Return the JSON value in the data, None if there is none, and whether every decoder takes it."""
     try:
-        _strictly(data)
+        return _strictly(data), True
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        return False
-    return True
+        return parse(data), False
 
 
 def _words(event: ServerSentEvent, value: Any) -> str:

@@ -24,7 +24,8 @@ class Finishes:
     """Every choice finishes once, and nothing of it comes afterwards.
 
     `last` is what the delta of the finishing chunk is where the document says that: `no-fields`, or
-    `empty-content` (a `content` of "" and no generated text).
+    `empty-content` (a `content` of ""). The chunks before it have text then, but for one with no more
+    than the role.
     """
 
     last: Literal["", "no-fields", "empty-content"] = ""
@@ -37,7 +38,7 @@ class _Finishes:
     def __init__(self, last: str) -> None:
         self._last = last
         self._finished: dict[int, int] = {}
-        self._open: dict[int, int] = {}  # in order of their first event
+        self._open: dict[int, int] = {}  # with the last event of each
         self._followed: set[int] = set()
 
     def see(self, seen: Seen) -> Iterator[Finding]:
@@ -52,9 +53,9 @@ class _Finishes:
                 self._finished[choice] = seen.number
                 self._open.pop(choice, None)
             else:
-                self._open.setdefault(choice, seen.number)
+                self._open[choice] = seen.number
         if self._last:
-            yield from self._last_deltas(seen)
+            yield from self._deltas(seen)
 
     def _after(
         self, seen: Seen, carries: int, finish: str | None, choice: int, finished: int
@@ -70,14 +71,17 @@ class _Finishes:
             expected, found = "the last chunk of its choice", f"another in event {seen.number}"
             yield Finding("finish-not-last", finished, expected, found, choice=choice)
 
-    def _last_deltas(self, seen: Seen) -> Iterator[Finding]:
-        finishing = {each.choice for each in seen.carried if each.carries & FINISH}
+    def _deltas(self, seen: Seen) -> Iterator[Finding]:
+        carries = {each.choice: each.carries for each in seen.carried}
         for place, choice, each in choices_of(seen.value, "choices"):
-            if choice not in finishing:
-                continue
             delta = each.get("delta")
             path = f"$.choices[{place}].delta"
-            if self._last == "no-fields" and delta != {}:
+            kinds = carries.get(choice, 0)
+            if not kinds & FINISH:
+                has_role = self._last == "no-fields" and dict_of(delta).get("role")
+                if type(delta) is dict and not kinds & TOKEN and not has_role and choice in self._open:
+                    yield Finding("empty-delta", seen.number, "generated text", shown(delta), path, choice)
+            elif self._last == "no-fields" and delta != {}:
                 found = shown(delta)
                 yield Finding("finish-with-content", seen.number, "an empty object", found, path, choice)
             elif self._last == "empty-content" and dict_of(delta).get("content", "") != "":
@@ -86,9 +90,8 @@ class _Finishes:
 
     def over(self, over: Over) -> Iterator[Finding]:
         if over.whole:
-            for choice in sorted(self._open):
-                expected = "a finish reason by the end"
-                yield Finding("no-finish", over.last, expected, "none", choice=choice)
+            for choice, number in sorted(self._open.items()):
+                yield Finding("no-finish", number, "a finish reason by the end", "none", choice=choice)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from tokentape.cassette import ServerSentEvent
 from tokentape.dialects._carried import Dialect
-from tokentape.dialects._json import dict_of, parse, text_of
+from tokentape.dialects._json import dict_of, list_of, parse, text_of
 from tokentape.dialects.rules._anthropic_messages import ANTHROPIC_MESSAGES
 from tokentape.dialects.rules._cohere import COHERE
 from tokentape.dialects.rules._gemini import GEMINI
@@ -31,6 +31,7 @@ RULE_SETS: dict[str, RuleSet] = {
 """Every rule set by its name."""
 
 _STEPFUN_HOSTS = ("stepfun.com", "stepfun.ai")
+_RELAY_FIELDS = {"id", "object", "created", "model", "system_fingerprint", "choices"}
 _OPENAI_HOSTS = ("api.openai.com", "openai.azure.com")
 
 
@@ -58,11 +59,11 @@ def _is_below(host: str, names: Iterable[str]) -> bool:
 
 
 def _is_relayed(events: Sequence[ServerSentEvent]) -> bool:
-    """Whether the first chunk is as the relay has it, and no usage comes."""
+    """Whether the first chunk is as the relay's document has it, field for field, and no usage comes."""
     first = dict_of(parse(events[0].data)) if events else {}
-    if not text_of(first.get("system_fingerprint")) or set(first) - set(OPENAI_RELAY_FIELDS):
+    deltas = [dict_of(choice).get("delta") for choice in list_of(first.get("choices"))]
+    if set(first) != _RELAY_FIELDS or not text_of(first["system_fingerprint"]):
+        return False
+    if not deltas or any(delta != {"role": "assistant", "content": ""} for delta in deltas):
         return False
     return not any(b'"usage"' in event.data for event in events)
-
-
-OPENAI_RELAY_FIELDS = ("id", "object", "created", "model", "system_fingerprint", "choices")

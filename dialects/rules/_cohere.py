@@ -1,7 +1,7 @@
 """`cohere`: the events of Cohere's chat API, version 2.
 
-Source: "A Guide to Streaming Responses" and "Streaming for tool use" of Cohere's documentation (docs.cohere.com,
-`docs/streaming`, `docs/tool-use-streaming`), and the types of its SDK.
+Source: "A Guide to Streaming Responses" and "Streaming for tool use" of Cohere's documentation
+(docs.cohere.com, `docs/streaming`, `docs/tool-use-streaming`), and the types of its SDK.
 
 An event's name is the `type` in its JSON. `message-start` comes first, `message-end` with the finish reason
 and the usage last; `data: [DONE]`, which the SDK waits for, may follow it. Content, tool calls and

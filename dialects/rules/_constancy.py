@@ -46,8 +46,8 @@ class _Unchanged(_Watching):
 
     def see(self, seen: Seen) -> Iterator[Finding]:
         value = at(seen.value, *self._rule.names)
-        if value is None or type(value) in (dict, list):
-            return
+        if not value or type(value) in (dict, list):
+            return  # what is "" or 0 stands for a value that is not known yet, and is found as that
         if self._first is None:
             self._first = seen.number, value
         elif value != self._first[1]:

@@ -24,6 +24,7 @@ CODES: Final = {
     "missing-field": "a field that every such chunk has is not there",
     "unknown-field": "a field that the document does not have",
     "wrong-type": "a value of another type than the documented one",
+    "empty-value": 'an id or a model that is ""',
     "unknown-value": "a value that is none of the documented ones",
     "unknown-event": "an event of a type that the document does not have",
     "object-name": "`object` names something else than a chunk",
@@ -45,6 +46,7 @@ CODES: Final = {
     "no-finish": "a choice ends without a finish reason",
     "two-finishes": "a choice finishes a second time",
     "finish-not-last": "more chunks of a choice come after the one that finishes it",
+    "empty-delta": "a chunk before the finish that brings no generated text",
     "finish-with-content": "the chunk that finishes a choice has more in it than the document says",
     "content-after-finish": "generated text after the finish",
     # usage

@@ -21,7 +21,7 @@ def check_lines(pieces: Sequence[bytes], framing: Framing) -> Iterator[Finding]:
     body = b"".join(pieces).removeprefix(_BOM)
     lines = _LINE_END.split(body) if b"\r" in body else body.split(b"\n")
     number, has_data = 1, False
-    for line in lines:
+    for line in lines[:-1]:  # the last is what a body ends in the middle of
         if line.startswith(b"data: "):
             has_data = True
         elif not line:

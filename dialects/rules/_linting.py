@@ -23,8 +23,8 @@ _MODELS_LOOKED_AT = 8
 class Linted:
     """What was found in one exchange.
 
-    `skipped` says why it was not checked, "" if it was; `rules` are None then. `chosen_by` is `host`, `model`, `shape`,
-    `dialect`, or `name` for rules that were asked for.
+    `skipped` says why it was not checked, "" if it was; `rules` are None then. `chosen_by` is `host`,
+    `model`, `shape`, `dialect`, or `name` for rules that were asked for.
     """
 
     rules: RuleSet | None = None

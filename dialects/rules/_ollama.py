@@ -3,8 +3,8 @@
 Source: Ollama's API document (github.com/ollama/ollama, `docs/api.md`), "Generate a completion" and
 "Generate a chat completion".
 
-A line is an object with `model`, `created_at`, `done`, and `message` (chat) or `response` (generate). The last
-has `done` true, the reason, and the statistics.
+A line is an object with `model`, `created_at`, `done`, and `message` (chat) or `response` (generate). The
+last has `done` true, the reason, and the statistics.
 """
 
 from typing import Any

@@ -16,6 +16,7 @@ from tokentape.dialects.rules._rule_set import DONE_MARK, RuleSet
 from tokentape.dialects.rules._shape import (
     ARRAY,
     COUNT,
+    NAME,
     OBJECT,
     SECONDS,
     TEXT,
@@ -55,10 +56,10 @@ OPENAI_CHAT = RuleSet(
     dialect=OpenAIChat(),
     chunk=Fields(
         has={
-            "id": TEXT,
+            "id": NAME,
             "object": OneOf(("chat.completion.chunk",), "object-name"),
             "created": SECONDS,
-            "model": TEXT,
+            "model": NAME,
             "choices": Items(_CHOICE),
         },
         may={

@@ -11,7 +11,7 @@ from tokentape.dialects.rules._choices import Finishes, RoleFirst
 from tokentape.dialects.rules._constancy import Unchanged
 from tokentape.dialects.rules._openai_chat import CALLS, FINISH, LOGPROBS
 from tokentape.dialects.rules._rule_set import DONE_MARK, Framing, RuleSet
-from tokentape.dialects.rules._shape import COUNT, SECONDS, TEXT, Fields, Items, Maybe, OneOf
+from tokentape.dialects.rules._shape import COUNT, NAME, SECONDS, TEXT, Fields, Items, Maybe, OneOf
 
 _CHOICE = Fields(
     has={
@@ -28,10 +28,10 @@ OPENAI_RELAY = RuleSet(
     dialect=OpenAIChat(),
     chunk=Fields(
         has={
-            "id": TEXT,
+            "id": NAME,
             "object": OneOf(("chat.completion.chunk",), "object-name"),
             "created": SECONDS,
-            "model": TEXT,
+            "model": NAME,
             "system_fingerprint": Maybe(TEXT),
             "choices": Items(_CHOICE),
         }

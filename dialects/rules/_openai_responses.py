@@ -1,11 +1,13 @@
 """`openai-responses`: the events of OpenAI's responses API.
 
 Source: "Streaming events" of OpenAI's API reference (platform.openai.com,
-`docs/api-reference/responses-streaming`) and the types of its SDKs, which are made from its OpenAPI description.
+`docs/api-reference/responses-streaming`) and the types of its SDKs, which are made from its OpenAPI
+description.
 
 An event's name is the `type` in its JSON, and its `sequence_number` increases. `response.created` comes
 first; `response.completed`, `response.incomplete` or `response.failed` last, and no `[DONE]`. Items and
-their parts begin with `...added` and end with `...done`. What is in the response, an item or a part is not looked at.
+their parts begin with `...added` and end with `...done`. What is in the response, an item or a part is not
+looked at.
 """
 
 from tokentape.dialects._openai_responses import OpenAIResponses

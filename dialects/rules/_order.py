@@ -24,7 +24,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Stages:
-    """A stream is these stages one after the other. Events of other types, a ping say, may come at any time."""
+    """A stream is these stages one after the other. Events of other types (a ping) come at any time."""
 
     stages: tuple[Stage, ...]
 
@@ -88,7 +88,7 @@ class _Blocks:
 
     def see(self, seen: Seen) -> Iterator[Finding]:
         rule, kind = self._rule, seen.value.get("type")
-        if kind != rule.begins and kind != rule.ends and kind not in rule.inside:
+        if kind not in (rule.begins, rule.ends, *rule.inside):
             return
         key = tuple([at(seen.value, name) for name in rule.key])
         if not all(type(part) is int for part in key):

@@ -14,7 +14,7 @@ DONE_LINE = "[DONE]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Framing:
-    """What a document says of the lines of an event stream beyond the standard; None is nothing."""
+    """What a document says of the lines of an event stream beyond the standard."""
 
     space_after_data: bool = False
     no_comments: bool = False
@@ -52,8 +52,8 @@ DONE_MARK = EndMark(words="data: [DONE]", is_end=done_line)
 class RuleSet:
     """What a provider's document says of a stream.
 
-    `source` names the document. `dialect` reads the text, the finish and the errors in an event. `chunk` is the shape
-    of every event that is an object and neither the end mark's `[DONE]` nor an error.
+    `source` names the document. `dialect` reads the text, the finish and the errors in an event. `chunk` is
+    the shape of every event that is an object and no error.
     """
 
     name: str

@@ -73,7 +73,7 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class FinishReason:
-    """A finish reason, or `before`, which says that there is none yet. Without `reasons`, any string is one."""
+    """A finish reason, or `before`, for none yet. Without `reasons` any string is one."""
 
     before: str | None
     reasons: tuple[str, ...] = ()
@@ -83,6 +83,7 @@ Shape: TypeAlias = Kind | OneOf | Maybe | Items | Fields | Tagged | FinishReason
 
 ANY = Kind("anything", (object,))
 TEXT = Kind("a string", (str,))
+NAME = Kind("a string that is not empty", (str,), bool, "empty-value")
 FLAG = Kind("true or false", (bool,))
 INTEGER = Kind("an integer", (int,))
 COUNT = Kind("a count", (int,), lambda value: value >= 0)
@@ -96,31 +97,44 @@ def departures(value: Any, shape: Shape, path: str = "$") -> Iterator[Departure]
     """Yield where a decoded JSON value is not as the shape says. Takes any value, and raises for none."""
     match shape:
         case Kind():
-            if not _is_of(value, shape.types):
-                yield Departure("wrong-type", path, shape.words, shown(value))
-            elif shape.fits is not None and not shape.fits(value):
-                yield Departure(shape.code, path, shape.words, shown(value))
+            yield from _kind(value, shape, path)
         case Maybe():
-            if value is not None:
-                for found in departures(value, shape.shape, path):
-                    or_null = " or null" if found.path == path else ""
-                    yield found._replace(expected=found.expected + or_null)
+            yield from _maybe(value, shape, path)
         case OneOf():
             if value not in shape.values:
                 code = shape.code if type(value) is str else "wrong-type"
-                yield Departure(code, path, " or ".join(map(shown, shape.values)), shown(value))
+                yield Departure(code, path, _words(shape), shown(value))
         case FinishReason():
             yield from _finish(value, shape, path)
         case Items():
-            if type(value) is not list:
-                yield Departure("wrong-type", path, "an array", shown(value))
-                return
-            for number, item in enumerate(value):
-                yield from departures(item, shape.shape, f"{path}[{number}]")
+            yield from _items(value, shape, path)
         case Fields():
             yield from _fields(value, shape, path)
         case Tagged():
             yield from _tagged(value, shape, path)
+
+
+def _kind(value: Any, shape: Kind, path: str) -> Iterator[Departure]:
+    if not _is_of(value, shape.types):
+        yield Departure("wrong-type", path, shape.words, shown(value))
+    elif shape.fits is not None and not shape.fits(value):
+        yield Departure(shape.code, path, shape.words, shown(value))
+
+
+def _maybe(value: Any, shape: Maybe, path: str) -> Iterator[Departure]:
+    if value is None:
+        return
+    for found in departures(value, shape.shape, path):
+        or_null = " or null" if found.path == path else ""
+        yield found._replace(expected=found.expected + or_null)
+
+
+def _items(value: Any, shape: Items, path: str) -> Iterator[Departure]:
+    if type(value) is not list:
+        yield Departure("wrong-type", path, _words(shape), shown(value))
+        return
+    for number, item in enumerate(value):
+        yield from departures(item, shape.shape, f"{path}[{number}]")
 
 
 def _is_of(value: Any, types: tuple[type, ...]) -> bool:

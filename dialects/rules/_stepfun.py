@@ -3,19 +3,19 @@
 Source: the page "Chat Completion streaming" of StepFun's API reference (platform.stepfun.com and
 platform.stepfun.ai, `docs/.../api-reference/chat/streaming`), its table and its example.
 
-Every chunk has `id`, `object`, `created`, `model`, `choices` and `usage`. The table of the Chinese page says that `object` is
-`chat.completion.trunk`, where its example, and the English page, say `chat.completion.chunk`: either is
-taken. The table says that a role is always `assistant`, where the example sends "": either is taken. The
-finish reason is "" until the last chunk of a choice, which has a `content` of "". Usage is cumulative:
-it comes in every chunk, the prompt stays as it is, and what is completed grows with the text. The table
-lists no finish reasons; those that StepFun's API shares with OpenAI's are taken.
+Every chunk has `id`, `object`, `created` (in seconds), `model`, `choices` and `usage`. The table of the
+Chinese page says that `object` is `chat.completion.trunk`, where its example, and the English page, say
+`chat.completion.chunk`: either is taken. The table says that a role is always `assistant`, where the example
+sends "": either is taken. The finish reason is "" until the last chunk of a choice, which has a `content` of
+"". Usage is cumulative: it comes in every chunk, the prompt stays as it is, and what is completed grows with
+the text. The example finishes with `stop`, and no list of reasons is given: OpenAI's are taken beside it.
 """
 
 from tokentape.dialects._openai_chat import OpenAIChat
 from tokentape.dialects.rules._choices import Finishes
 from tokentape.dialects.rules._constancy import Grows, Total, Unchanged
 from tokentape.dialects.rules._rule_set import DONE_MARK, Framing, RuleSet
-from tokentape.dialects.rules._shape import COUNT, SECONDS, TEXT, Fields, FinishReason, Items, OneOf
+from tokentape.dialects.rules._shape import COUNT, NAME, SECONDS, TEXT, Fields, FinishReason, Items, OneOf
 
 _CALL = Fields(
     may={
@@ -42,10 +42,10 @@ STEPFUN = RuleSet(
     dialect=OpenAIChat(),
     chunk=Fields(
         has={
-            "id": TEXT,
+            "id": NAME,
             "object": OneOf(("chat.completion.chunk", "chat.completion.trunk"), "object-name"),
             "created": SECONDS,
-            "model": TEXT,
+            "model": NAME,
             "choices": Items(_CHOICE),
             "usage": Fields(
                 has={"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT},
