@@ -74,7 +74,7 @@ class _Stream:
             yield from self._object(number, event, value, strict=strict)
         elif not is_end:
             yield from self._other(number, event, value)
-        if not event.terminated and self._whole and not is_end:
+        if not event.terminated and self._whole:
             yield Finding("cut-off", number, "a blank line after the event", "the end of the body")
 
     def _object(
