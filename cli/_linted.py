@@ -57,8 +57,11 @@ def lint_file(file: str, rules: RuleSet | None, wanted: Wanted, lost: list[str])
                 continue
             # Of one without an end record nobody knows whether a piece of it was lost.
             damaged = exchange.end is None and any(not damage.torn for damage in tape.damage)
-            yield LintedExchange(file, exchange, lint(exchange, rules, file_is_damaged=damaged))
+            found = LintedExchange(file, exchange, lint(exchange, rules, file_is_damaged=damaged))
+            yield found
             lost += missing_pieces(exchange, file)
+            if found.linted.undecodable:
+                lost.append(f"{found.place}: {found.linted.undecodable}")
         lost += [f"{file}: {damage}" for damage in tape.damage]
 
 

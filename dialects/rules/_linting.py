@@ -24,12 +24,14 @@ class Linted:
     """What was found in one exchange.
 
     `skipped` says why it was not checked, "" if it was; `rules` are None then. `chosen_by` is `host`,
-    `model`, `shape`, `dialect`, or `name` for rules that were asked for.
+    `model`, `shape`, `dialect`, or `name` for rules that were asked for. `undecodable` says why not all of
+    the body could be decoded, "" if it could.
     """
 
     rules: RuleSet | None = None
     chosen_by: str = ""
     skipped: str = ""
+    undecodable: str = ""
     events: int = 0
     findings: list[Finding] = field(default_factory=list)
 
@@ -47,9 +49,9 @@ def lint(exchange: Exchange, rules: RuleSet | None = None, *, file_is_damaged: b
     if not is_success(response.status):
         return Linted(skipped=f"HTTP status {response.status}")
     pieces, undecodable = decoded(exchange)
-    if undecodable is not None:
-        return Linted(skipped=undecodable)
     events = list(events_of(exchange, pieces))
+    if undecodable is not None and not events:
+        return Linted(skipped=undecodable, undecodable=undecodable)
     is_stream = (
         is_lines(response.headers) or "event-stream" in header(response.headers, b"content-type").lower()
     )
@@ -73,10 +75,12 @@ def lint(exchange: Exchange, rules: RuleSet | None = None, *, file_is_damaged: b
         )
         if rules is None:
             return Linted(skipped=f"no rules for the dialect {dialect.name}")
-    whole = end is not None and end.reason in ("complete", "upstream-error")
+    whole = end is not None and end.reason in ("complete", "upstream-error") and undecodable is None
     lines = [] if is_lines(response.headers) else pieces
     findings = check(events, rules, pieces=lines, whole=whole, asked=asked)
-    return Linted(rules=rules, chosen_by=by, events=len(events), findings=findings)
+    return Linted(
+        rules=rules, chosen_by=by, events=len(events), findings=findings, undecodable=undecodable or ""
+    )
 
 
 def folded(findings: Iterable[Finding]) -> list[Folded]:

@@ -39,7 +39,7 @@ def changed(events, number, path, value):
 
 
 def first_event(name, events):
-    """The event of the first finding; that a choice never finishes is told of its last chunk, and is aside."""
+    """The event of the first finding, but for a choice that never finishes: its last chunk has that."""
     found = [each for each in found_in(name, events) if each.code != "no-finish"]
     return found[0].event if found else None
 
