@@ -1,6 +1,6 @@
 """What `tokentape lint` does with a file: each exchange held against its rules, in words and as an object."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,9 +9,7 @@ import msgspec
 from tokentape import cassette
 from tokentape.cli._extras import needs
 from tokentape.cli._lost import missing_pieces
-from tokentape.dialects.rules import RULE_SETS, Finding, Linted, RuleSet, anywhere, folded, lint, summary
-
-Wanted = Callable[[cassette.Exchange], bool]
+from tokentape.dialects.rules import Finding, Linted, RuleSet, anywhere, folded, lint, summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,30 +28,17 @@ class LintedExchange:
         return f"{self.file}: exchange {self.exchange.number}{of_section}"
 
 
-def chosen(rules: str | None, where: Iterable[str]) -> tuple[RuleSet | None, Wanted]:
-    """Return the rule set of that name, if one is named, and which exchanges are looked at.
+def lint_file(
+    file: str, rules: RuleSet | None, where: Sequence[str], lost: list[str]
+) -> Iterator[LintedExchange]:
+    """Yield what was found in each exchange that is wanted, as they ended; what was lost goes into `lost`.
 
-    Raises ValueError for a name or a condition that there is not. The conditions are those of `analyze`,
-    on its columns, and need what it needs.
+    Raises ValueError for a condition that cannot be understood.
     """
-    if rules is not None and rules not in RULE_SETS:
-        raise ValueError(f"expected one of {', '.join(RULE_SETS)} after --rules, found {rules!r}")
-    rule_set = None if rules is None else RULE_SETS[rules]
-    if not (texts := list(where)):
-        return rule_set, lambda _: True
-    with needs("analysis"):
-        from tokentape.analysis._exchange import measured
-        from tokentape.analysis._tables import exchange_row
-        from tokentape.analysis._where import conditions, holds
-    found = conditions(texts)
-    return rule_set, lambda exchange: holds(found, exchange_row(measured(exchange)))
-
-
-def lint_file(file: str, rules: RuleSet | None, wanted: Wanted, lost: list[str]) -> Iterator[LintedExchange]:
-    """Yield what was found in each exchange that is wanted, as they ended; what was lost goes into `lost`."""
+    wanted = _wanted(file, where) if where else None
     with cassette.open(file, lenient=True) as tape:
         for exchange in cassette.exchanges(tape):
-            if not wanted(exchange):
+            if wanted is not None and (exchange.section_index, exchange.number) not in wanted:
                 continue
             # Of one without an end record nobody knows whether a piece of it was lost.
             damaged = exchange.end is None and any(not damage.torn for damage in tape.damage)
@@ -63,6 +48,19 @@ def lint_file(file: str, rules: RuleSet | None, wanted: Wanted, lost: list[str])
             if found.linted.undecodable:
                 lost.append(f"{found.place}: {found.linted.undecodable}")
         lost += [f"{file}: {damage}" for damage in tape.damage]
+
+
+def _wanted(file: str, where: Sequence[str]) -> set[tuple[int, int]]:
+    """Return the section and the number of each exchange that satisfies the conditions.
+
+    They are those of `analyze`, on its columns, and need what it needs.
+    """
+    if file == "-":
+        raise ValueError("expected a file beside --where, found -: it is read twice")
+    with needs("analysis"):
+        from tokentape.analysis import load
+    exchanges = load(file, where=where).exchanges
+    return set(zip(exchanges["section"].tolist(), exchanges["exchange"].tolist(), strict=True))
 
 
 def summary_line(found: LintedExchange) -> str:

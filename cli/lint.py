@@ -3,9 +3,10 @@ import click
 from tokentape import cassette
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._json_text import json_text
-from tokentape.cli._linted import as_objects, chosen, finding_lines, lint_file, summary_line
+from tokentape.cli._linted import as_objects, finding_lines, lint_file, summary_line
 from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
+from tokentape.dialects.rules import RULE_SETS
 
 
 class _Trouble(click.ClickException):
@@ -16,7 +17,7 @@ class _Trouble(click.ClickException):
 
 @click.command(short_help="Say where streams depart from what their provider documents.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=once_from_stdin)
-@click.option("--rules", metavar="NAME", help="Hold all streams against these rules, such as stepfun.")
+@click.option("--rules", type=click.Choice(list(RULE_SETS)), help="Hold all streams against these rules.")
 @click.option(
     "--where",
     metavar="CONDITION",
@@ -49,16 +50,12 @@ def command(
     tokentape lint session.tape --rules stepfun
     tokentape lint *.tape --json | jq '.[].findings[].code' -r | sort | uniq -c
     """
-    try:
-        rule_set, wanted = chosen(rules, where)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
     lost: list[str] = []
     objects: list[dict[str, object]] = []
     any_found = False
     try:
         for file in files:
-            for found in lint_file(file, rule_set, wanted, lost):
+            for found in lint_file(file, RULE_SETS[rules] if rules else None, where, lost):
                 any_found = any_found or bool(found.linted.findings)
                 click.echo(safe_text(summary_line(found)), err=True)
                 if as_json:
@@ -68,6 +65,8 @@ def command(
                     click.echo(safe_text(line))
     except cassette.CassetteError as error:
         raise _Trouble(str(error)) from error
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     if as_json:
         click.echo(json_text(objects))
     ctx.exit(3 if said_lost(lost) else int(any_found))

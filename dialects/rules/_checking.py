@@ -44,7 +44,9 @@ def check(
     found = list(check_lines(pieces, rules.framing)) if pieces else []
     stream = _Stream(rules, whole=whole)
     for number, event in enumerate(events, 1):
-        found += islice(stream.see(number, event), _MOST_OF_AN_EVENT)
+        # All of them are asked for, so that every rule has seen the whole event.
+        told = enumerate(stream.see(number, event))
+        found += [finding for place, finding in told if place < _MOST_OF_AN_EVENT]
     found += stream.over(asked or {})
     return sorted(found, key=lambda finding: finding.event)
 
@@ -95,7 +97,8 @@ class _Stream:
                 "NaN, half a surrogate pair or the like",
             )
         yield from self._name(number, event, value)
-        for code, path, expected, found in departures(value, self._rules.chunk):
+        odd = islice(departures(value, self._rules.chunk), _MOST_OF_AN_EVENT)
+        for code, path, expected, found in odd:
             yield Finding(code, number, expected, found, path, _choice_at(path, value))
         seen = Seen(number, value, carried)
         for rule in self._running:
@@ -129,7 +132,7 @@ class _Stream:
             return
         over = Over(last=self._last, whole=whole, asked=asked)
         for rule in self._running:
-            yield from rule.over(over)
+            yield from islice(rule.over(over), _MOST_OF_AN_EVENT)
         mark = self._rules.end_mark
         if mark is not None and not self._ended and whole:
             yield Finding("no-end-mark", self._last, mark.words, "the end of the body")

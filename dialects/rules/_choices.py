@@ -10,10 +10,12 @@ from tokentape.dialects.rules._finding import Finding
 from tokentape.dialects.rules._rule import Over, Running, Seen
 from tokentape.dialects.rules._shown import shown
 
+_MOST_CHOICES = 2**12
+
 
 def choices_of(value: dict[str, Any], name: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Yield the place of each choice in its array, its number, and itself."""
-    for place, each in enumerate(list_of(value.get(name))):
+    """Yield the place of each choice in its array, its number, and itself; of no more than a few thousand."""
+    for place, each in enumerate(list_of(value.get(name))[:_MOST_CHOICES]):
         choice = dict_of(each)
         index = choice.get("index", place)
         yield place, index if type(index) is int else place, choice

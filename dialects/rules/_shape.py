@@ -151,9 +151,23 @@ def _fields(value: Any, shape: Fields, path: str) -> Iterator[Departure]:
     for name, item in value.items():
         known = shape.has.get(name) or shape.may.get(name)
         if known is not None:
-            yield from departures(item, known, member(path, name))
+            if not _fits(item, known):
+                yield from departures(item, known, member(path, name))
         elif not shape.open:
             yield Departure("unknown-field", member(path, name), "no such field", shown(item))
+
+
+def _fits(value: Any, shape: Shape) -> bool:
+    """Whether a value without fields fits its shape: asked first, since nearly all do."""
+    match shape:
+        case Kind():
+            return _is_of(value, shape.types) and (shape.fits is None or shape.fits(value))
+        case OneOf():
+            return value in shape.values
+        case Maybe():
+            return value is None
+        case _:
+            return False
 
 
 def _tagged(value: Any, shape: Tagged, path: str) -> Iterator[Departure]:

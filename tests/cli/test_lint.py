@@ -116,13 +116,16 @@ def test_rules_are_chosen_by_name(clean_tape):
 def test_rules_that_do_not_exist_are_a_usage_error_with_their_names(clean_tape):
     result = run("lint", clean_tape, "--rules", "step")
     assert result.exit_code == 2
-    assert "expected one of stepfun, openai-relay" in result.stderr
+    assert "'stepfun', 'openai-relay', 'openai-chat'" in result.stderr
 
 
 def test_where_chooses_exchanges(tape):
     result = run("lint", tape, "--where", "status=200", "--where", "model=step-*")
     assert len(result.stdout.splitlines()) == 2
     assert len(result.stderr.splitlines()) == 2
+    piped = run("lint", "-", "--where", "status=200", stdin=tape.read_bytes())
+    assert piped.exit_code == 2
+    assert "expected a file beside --where" in piped.stderr
     wrong = run("lint", tape, "--where", "colour=red")
     assert wrong.exit_code == 2
     assert "expected a column of exchanges" in wrong.stderr

@@ -54,7 +54,9 @@ def test_deep_nesting_and_long_events_are_told_of_in_a_few_words(name):
     deep = '{"choices": [{"delta": ' + '{"a": ' * 900 + "1" + "}" * 900 + "}]}"
     deeper = '{"type": ' + "[" * 100_000 + "]" * 100_000 + "}"
     long = json.dumps({"type": "x" * 1_000_000, "choices": [{"delta": {"content": "y" * 9_000_000}}]})
-    for text in (deep, deeper, long, json.dumps({f"field {n}": n for n in range(100_000)})):
+    many = json.dumps({"choices": [{}] * 300_000, "candidates": [0] * 300_000})
+    fields = json.dumps({f"field {n}": n for n in range(100_000)})
+    for text in (deep, deeper, long, many, fields):
         found = found_in(name, [text])
         assert found
         assert len(found) < 200
