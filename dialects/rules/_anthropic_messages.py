@@ -69,7 +69,7 @@ _BLOCK = Tagged(
     "type",
     {
         "text": Fields(has={"text": TEXT}, may={"citations": Maybe(ARRAY)}),
-        "thinking": Fields(has={"thinking": TEXT, "signature": TEXT}),
+        "thinking": Fields(has={"thinking": TEXT}, may={"signature": TEXT}),
         "redacted_thinking": Fields(has={"data": TEXT}),
         "tool_use": _TOOL,
         "server_tool_use": _TOOL,

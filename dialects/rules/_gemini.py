@@ -10,8 +10,8 @@ further than its type.
 
 from tokentape.dialects._gemini import Gemini
 from tokentape.dialects.rules._choices import Finishes
-from tokentape.dialects.rules._constancy import Grows, Unchanged
-from tokentape.dialects.rules._rule_set import Framing, RuleSet
+from tokentape.dialects.rules._constancy import Unchanged
+from tokentape.dialects.rules._rule_set import RuleSet
 from tokentape.dialects.rules._shape import (
     ARRAY,
     COUNT,
@@ -99,9 +99,7 @@ GEMINI = RuleSet(
     rules=(
         Unchanged("id-changes", ("responseId",)),
         Unchanged("model-changes", ("modelVersion",)),
-        Grows("usage-decreases", ("usageMetadata", "totalTokenCount")),
         Finishes(),
     ),
     end_mark=None,
-    framing=Framing(named="never"),
 )

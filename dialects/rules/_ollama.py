@@ -4,14 +4,13 @@ Source: Ollama's API document (github.com/ollama/ollama, `docs/api.md`), "Genera
 "Generate a chat completion".
 
 A line is an object with `model`, `created_at`, `done`, and `message` (chat) or `response` (generate). The
-last has `done` true, the reason, and the statistics.
+last has `done` true and the statistics; the reason is in some of the document's examples.
 """
 
 from typing import Any
 
 from tokentape.cassette import ServerSentEvent
 from tokentape.dialects._ollama import Ollama
-from tokentape.dialects.rules._choices import Finishes
 from tokentape.dialects.rules._constancy import Unchanged
 from tokentape.dialects.rules._rule_set import EndMark, RuleSet
 from tokentape.dialects.rules._shape import (
@@ -54,11 +53,11 @@ OLLAMA = RuleSet(
             "response": TEXT,
             "thinking": TEXT,
             "context": ARRAY,
-            "done_reason": FinishReason("", ("stop", "length", "load", "unload")),
+            "done_reason": FinishReason(None, ("stop", "length", "load", "unload")),
             "logprobs": ARRAY,
             **dict.fromkeys(_STATISTICS, COUNT),
         },
     ),
-    rules=(Unchanged("model-changes", ("model",)), Finishes()),
+    rules=(Unchanged("model-changes", ("model",)),),
     end_mark=EndMark(words='a line with "done": true', is_end=_is_done),
 )

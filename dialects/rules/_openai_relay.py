@@ -1,9 +1,10 @@
 """`openai-relay`: the chunk that relays document which speak as OpenAI's API did before it streamed usage.
 
-Source: the document of such a relay, which says this. `id` and `created` are the same throughout, and so is
-`system_fingerprint` there in every chunk. `object` is always `chat.completion.chunk`. The first chunk of each
-choice has the role `assistant`, a `content` of "" and a finish reason of null; the last has an empty
-`delta` and the finish reason `stop`, or another of OpenAI's. There is no usage. `[DONE]` ends the stream.
+Source: the document of such a relay, which says this. Every chunk has `id`, `created` and
+`system_fingerprint`, the same throughout, and an `object` that is always `chat.completion.chunk`. There may
+be several choices. The first chunk of each has the role `assistant`, a `content` of "" and a finish reason of
+null; the last has an empty `delta` and the finish reason `stop`. There is no usage. `[DONE]` ends the stream.
+What else a delta may hold (`tool_calls`), log probabilities and other finish reasons are OpenAI's.
 """
 
 from tokentape.dialects._openai_chat import OpenAIChat
@@ -11,7 +12,7 @@ from tokentape.dialects.rules._choices import Finishes, RoleFirst
 from tokentape.dialects.rules._constancy import Unchanged
 from tokentape.dialects.rules._openai_chat import CALLS, FINISH, LOGPROBS
 from tokentape.dialects.rules._rule_set import DONE_MARK, Framing, RuleSet
-from tokentape.dialects.rules._shape import COUNT, NAME, SECONDS, TEXT, Fields, Items, Maybe, OneOf
+from tokentape.dialects.rules._shape import COUNT, NAME, SECONDS, TEXT, Fields, Items, OneOf
 
 _CHOICE = Fields(
     has={
@@ -32,7 +33,7 @@ OPENAI_RELAY = RuleSet(
             "object": OneOf(("chat.completion.chunk",), "object-name"),
             "created": SECONDS,
             "model": NAME,
-            "system_fingerprint": Maybe(TEXT),
+            "system_fingerprint": TEXT,
             "choices": Items(_CHOICE),
         }
     ),

@@ -11,7 +11,7 @@ looked at.
 """
 
 from tokentape.dialects._openai_responses import OpenAIResponses
-from tokentape.dialects.rules._constancy import Grows
+from tokentape.dialects.rules._constancy import Grows, Unchanged
 from tokentape.dialects.rules._order import Blocks, Stage, Stages
 from tokentape.dialects.rules._rule_set import EndMark, Framing, RuleSet, typed
 from tokentape.dialects.rules._shape import ARRAY, COUNT, OBJECT, TEXT, Fields, Shape, Tagged
@@ -76,6 +76,7 @@ OPENAI_RESPONSES = RuleSet(
         },
     ),
     rules=(
+        Unchanged("id-changes", ("response", "id")),
         Grows("sequence-number", ("sequence_number",), strictly=True),
         Stages(
             (

@@ -8,7 +8,8 @@ Chinese page says that `object` is `chat.completion.trunk`, where its example, a
 `chat.completion.chunk`: either is taken. The table says that a role is always `assistant`, where the example
 sends "": either is taken. The finish reason is "" until the last chunk of a choice, which has a `content` of
 "". Usage is cumulative: it comes in every chunk, the prompt stays as it is, and what is completed grows with
-the text. The example finishes with `stop`, and no list of reasons is given: OpenAI's are taken beside it.
+the text. The example finishes with `stop`, and no list of reasons is given: `length`, `tool_calls` and
+`content_filter`, which OpenAI has beside it, are taken too. Events are lines of `data: {...}` and no others.
 """
 
 from tokentape.dialects._openai_chat import OpenAIChat

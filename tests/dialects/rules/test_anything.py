@@ -59,7 +59,7 @@ def test_deep_nesting_and_long_events_are_told_of_in_a_few_words(name):
     for text in (deep, deeper, long, many, fields):
         found = found_in(name, [text])
         assert found
-        assert len(found) < 200
+        assert len(found) < 400
         assert all(len(each.found) + len(each.expected) + len(each.path) < 1000 for each in found)
 
 
