@@ -9,12 +9,6 @@ from tokentape.cli._safe_text import safe_text
 from tokentape.dialects.rules import RULE_SETS
 
 
-class _Trouble(click.ClickException):
-    """A file could not be read: 1 already means that something was found."""
-
-    exit_code = 2
-
-
 @click.command(short_help="Say where streams depart from what their provider documents.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=once_from_stdin)
 @click.option("--rules", type=click.Choice(list(RULE_SETS)), help="Hold all streams against these rules.")
@@ -43,7 +37,8 @@ def command(
     skipped. docs/lint.md has every rule and every code. FILE may be - for standard input.
 
     Exit code: 0 nothing found, 1 something found, 2 usage, or a file could not be read. 3: a cassette is
-    damaged, whatever was found; what is whole was looked at, and stderr says what was lost.
+    damaged, whatever was found; what is whole was looked at, and stderr says what was lost. Of several
+    files 2 wins, then 3.
 
     \b
     tokentape lint session.tape
@@ -52,9 +47,9 @@ def command(
     """
     lost: list[str] = []
     objects: list[dict[str, object]] = []
-    any_found = False
-    try:
-        for file in files:
+    any_found = failed = False
+    for file in files:
+        try:
             for found in lint_file(file, RULE_SETS[rules] if rules else None, where, lost):
                 any_found = any_found or bool(found.linted.findings)
                 click.echo(safe_text(summary_line(found)), err=True)
@@ -63,10 +58,12 @@ def command(
                     continue
                 for line in finding_lines(found, each=each):
                     click.echo(safe_text(line))
-    except cassette.CassetteError as error:
-        raise _Trouble(str(error)) from error
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        except cassette.CassetteError as error:
+            failed = True
+            click.echo(f"Error: {safe_text(error)}", err=True)
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
     if as_json:
         click.echo(json_text(objects))
-    ctx.exit(3 if said_lost(lost) else int(any_found))
+    any_lost = said_lost(lost)
+    ctx.exit(2 if failed else 3 if any_lost else int(any_found))

@@ -168,6 +168,15 @@ def test_a_file_that_cannot_be_read_is_one_line_and_2(tmp_path, kind):
     assert BAD[kind] in line
 
 
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_looked_at(tape, clean_tape, tmp_path):
+    clean_tape.write_bytes(clean_tape.read_bytes()[:-4])
+    result = run("lint", tmp_path / "none.tape", clean_tape, tape)
+    assert result.exit_code == 2
+    assert "none.tape" in result.stderr.splitlines()[0]
+    assert f"lost: {clean_tape}" in result.stderr
+    assert len(result.stdout.splitlines()) == 3
+
+
 def _is_readable(path: Path) -> bool:
     try:
         path.read_bytes()
