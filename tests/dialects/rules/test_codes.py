@@ -124,6 +124,43 @@ MADE = {
     "after-end-mark": ("anthropic-messages", added("anthropic-messages", 14, "[DONE]"), 15, {}),
 }
 MADE["missing-field"] = ("cohere", with_("cohere", 0, "delta", to={}), 1, {})
+LATER_USAGE = clean("openai-chat")[7] | {
+    "usage": {"prompt_tokens": 9, "completion_tokens": 4, "total_tokens": 13}
+}
+LATER_DELTA = clean("anthropic-messages")[12] | {"usage": {"output_tokens": 8}}
+PART = {
+    "type": "response.reasoning_summary_text.delta",
+    "output_index": 0,
+    "item_id": "m",
+    "summary_index": 0,
+}
+ALSO = [
+    ("id-changes", "openai-chat", with_("openai-chat", 3, "id", to="x"), 4),
+    ("model-changes", "openai-chat", with_("openai-chat", 3, "model", to="x"), 4),
+    ("usage-decreases", "openai-chat", added("openai-chat", 8, LATER_USAGE), 9),
+    ("id-changes", "openai-responses", with_("openai-responses", 9, "response", "id", to="x"), 10),
+    (
+        "block-not-open",
+        "openai-responses",
+        added("openai-responses", 5, PART | {"sequence_number": 4, "delta": "Hm"}),
+        6,
+    ),
+    (
+        "event-name",
+        "openai-responses",
+        body("openai-responses", b"event: response.created\n", b""),
+        1,
+    ),
+    ("usage-decreases", "anthropic-messages", added("anthropic-messages", 13, LATER_DELTA), 14),
+    (
+        "event-name",
+        "anthropic-messages",
+        body("anthropic-messages", b"event: content_block_stop", b"event: ping"),
+        6,
+    ),
+    ("model-changes", "gemini", with_("gemini", 1, "modelVersion", to="x"), 2),
+    ("no-finish", "cohere", with_("cohere", 10, "delta", "finish_reason", to=None), 11),
+]
 
 
 def test_every_code_has_a_stream_here():
@@ -140,6 +177,11 @@ def test_a_departure_is_found_at_its_event(code):
         assert each.expected
         assert each.found
         assert each.path.startswith("$")
+
+
+@pytest.mark.parametrize(("code", "name", "made", "event"), ALSO)
+def test_a_rule_of_every_rule_set_is_at_work(code, name, made, event):
+    assert (code, event) in codes(found_in(name, made))
 
 
 def test_usage_is_missed_only_if_it_was_asked_for():
