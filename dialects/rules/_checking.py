@@ -87,8 +87,8 @@ class _Stream:
         if fault is not None:
             self._failed = True
             yield Finding("error-in-stream", number, "no error", cut(fault, 200))
-            if "error" in value or event.event == "error":
-                return  # has a shape of its own
+            if "error" in value or "error" in (event.event, value.get("type")):
+                return  # it has a shape of its own
         if not strict:
             yield Finding(
                 "loose-json",

@@ -195,6 +195,20 @@ def test_an_error_excuses_what_never_came():
     assert (found.code, found.event, found.found) == ("error-in-stream", 5, "Overloaded")
 
 
+@pytest.mark.parametrize("name", RULE_SETS)
+def test_an_error_of_any_shape_is_an_error_and_nothing_else(name):
+    for error in (
+        {"error": {"message": "no"}},
+        {"error": "no"},
+        {"type": "error", "error": {"type": "overloaded_error", "message": "no"}},
+        {"type": "error", "code": "server_error", "message": "no", "param": None, "sequence_number": 3},
+    ):
+        if name in ("stepfun", "openai-relay", "openai-chat") and "error" not in error:
+            continue  # of another API
+        found = found_in(name, [*clean(name)[:1], error])
+        assert [(each.code, each.event, each.found) for each in found] == [("error-in-stream", 2, "no")]
+
+
 def test_a_finding_says_where_and_of_which_choice():
     made = clean("openai-chat")
     made[4]["choices"][0]["delta"]["tool_calls"][0]["function"]["arguments"] = {"x": 1}
