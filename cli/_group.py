@@ -20,6 +20,7 @@ VERBS = (
     "compare",
     "info",
     "verify",
+    "lint",
     "recover",
     "merge",
     "split",
