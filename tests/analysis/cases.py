@@ -224,7 +224,7 @@ def _comments() -> Case:
 def cut_short(
     name: str, outcome: str, *further: tuple[int, bytes], ending: Ending = "complete", **more: Any
 ) -> Case:
-    """Return 25 tokens, and then no proper end: what was seen counts, and the end is missing with a reason."""
+    """Return 25 tokens without a proper end: what was seen counts, and the end is missing with a reason."""
     pieces = (ROLE, *tokens(times=TIMES[:25]), *further)
     missing = dict.fromkeys(("finish_ms", "done_ms", "e2e_ms"), outcome)
     end_ms = pieces[-1][0] if ending == "complete" else 690
