@@ -72,9 +72,19 @@ def _words(recording: "Recording") -> list[Text]:
             [Text(f"not timed: {counted(untimed, 'stream')}, from a format without such times")]
             * (untimed > 0)
         ),
+        Text(_throughput(recording.throughput().loc["all"])),
         Text(f"ITL: {tool.itl_text if tool else ITL_DEFINITION}"),
         Text("times are from the moment at which the request was complete"),
     ]
+
+
+def _throughput(rates: Any) -> str:
+    if math.isnan(rates["requests_per_s"]):
+        return "throughput: not known"
+    return (
+        f"throughput: {rates['requests_per_s']:,.2f} requests/s and "
+        f"{rates['output_tokens_per_s']:,.1f} tokens/s in {rates['window_s']:,.1f} s"
+    )
 
 
 def _counts(column: Any) -> str:
