@@ -74,9 +74,9 @@ class Recording:
 
         Rows are objects under the tables' column names; a missing value is None, with its reason beside
         it. `summary` has `streams` (how many), `outcomes` (how many of each), `throughput` (an object of its
-        columns) and, for each metric, an object of `n`, `p50`, `p90`, `p99`, `max` and `why`. With `by` it is an object of these by the
-        group's name, "" for streams without one. Tokens that are whole numbers are integers.
-        Times of day are ISO 8601 in UTC, to the nanosecond.
+        columns) and, for each metric, an object of `n`, `p50`, `p90`, `p99`, `max` and `why`. With `by` it is
+        an object of these by the group's name, "" for streams without one. Tokens that are whole numbers are
+        integers. Times of day are ISO 8601 in UTC, to the nanosecond.
         """
         found = {
             "" if name is None else str(name): _summary_of(streams, gaps, self.definitions)

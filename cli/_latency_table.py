@@ -23,6 +23,8 @@ _METRICS = {
     "output_tokens": "output tokens",
     "tokens_per_s": "tokens/s",
 }
+_TOOL_METRICS = _METRICS | {"tpot_ms": "TPOT ms", "e2e_ms": "E2E ms"}
+"""With the definitions of another tool, of which many have an end of their own."""
 _COUNTS = ("output_tokens",)
 _PLACES = ("p50", "p90", "p99", "max")
 
@@ -42,11 +44,12 @@ def latency_table(recording: "Recording", by: str | None = None) -> RenderableTy
     for place in _PLACES:
         table.add_column(place, justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
+    labels = _TOOL_METRICS if recording.definitions else _METRICS
     groups: Any = [(None, summary)] if by is None else summary.groupby(level=0, sort=False, dropna=False)
     for name, rows in groups:
         metrics = rows if by is None else rows.droplevel(0)
         shown = "" if pd.isna(name) else safe_text(name)
-        for position, (metric, label) in enumerate(_METRICS.items()):
+        for position, (metric, label) in enumerate(labels.items()):
             row: Any = metrics.loc[metric]
             group = [] if by is None else [Text("" if position else shown)]
             numbers = [_number(row[place], is_count=metric in _COUNTS) for place in _PLACES]

@@ -34,7 +34,9 @@ from tokentape.cli._lost import said_lost
     help="Only exchanges such as model=gpt-4o*, status>=400 or label.env=prod (repeatable).",
 )
 @click.option(
-    "--definitions", metavar="TOOL", help="TTFT, ITL, TPOT, E2E and throughput as aiperf, guidellm, vllm or servebench."
+    "--definitions",
+    metavar="TOOL",
+    help="TTFT, ITL, TPOT, E2E and throughput as aiperf, guidellm, vllm or servebench.",
 )
 @click.option("--dialect", metavar="NAME", help="Read all answers as this API instead of finding out.")
 @click.pass_context
