@@ -46,18 +46,24 @@ class Tool:
 
 
 def session(path: Path) -> Path:
-    """Write what is replayed: a role, 21 events 10, 10 and 30 ms apart, and an end mark that is late."""
-    times = accumulate(islice(cycle((10, 10, 30)), 20), initial=100)
-    events = [(ms, data(chunk({"content": " a"}))) for ms in times]
-    last = events[-1][0]
+    """Write what is replayed: what tools take for the first token, the last one and the end differ.
+
+    A role; an empty content; 7 events of reasoning and 14 of content, 10, 10 and 30 ms apart; a tool call;
+    and an end mark that is late.
+    """
+    times = list(accumulate(islice(cycle((10, 10, 30)), 20), initial=100))
+    last = times[-1]
     pieces = [
-        (20, data(chunk({"role": "assistant", "content": ""}))),
-        *events,
-        (last + 5, data(chunk(finish="stop"))),
-        (last + 6, data(usage_chunk(9, TOKENS))),
-        (last + 60, DONE),
+        (20, chunk({"role": "assistant", "content": ""})),
+        (50, chunk({"content": ""})),
+        *((ms, chunk({"reasoning_content": " a"})) for ms in times[:7]),
+        *((ms, chunk({"content": " a"})) for ms in times[7:]),
+        (last + 20, chunk({"tool_calls": [{"index": 0, "id": "call-1", "function": {"name": "f"}}]})),
+        (last + 25, chunk(finish="tool_calls")),
+        (last + 26, usage_chunk(9, TOKENS)),
     ]
-    return write(path, records([(ms * MS, event) for ms, event in pieces], headers_ns=5 * MS))
+    sent = [(ms * MS, data(payload)) for ms, payload in pieces]
+    return write(path, records([*sent, ((last + 80) * MS, DONE)], headers_ns=5 * MS))
 
 
 def servebench(url: str, folder: Path) -> list[str]:
