@@ -12,13 +12,13 @@ TOKENS_NS = [(ms * MS, event) for ms, event in tokens()]
 SEEN_NS = TOKENS_NS[:25]
 
 
-def made_of(case: Case, folder) -> Recording:
+def made_of(case: Case, folder, late_ns: int = 0) -> Recording:
     return recording(
         folder,
-        [(ms * MS, event) for ms, event in case.pieces],
+        [(ms * MS + late_ns, event) for ms, event in case.pieces],
         end=case.ending,
-        end_ns=case.end_ms * MS,
-        headers_ns=HEADERS_MS * MS,
+        end_ns=case.end_ms * MS + late_ns,
+        headers_ns=HEADERS_MS * MS + late_ns,
     )
 
 
@@ -26,15 +26,19 @@ def chosen(made: Recording, must: Must):
     return made.events[made.events["is_token"] & (made.events["choice"] == must.equal["choice"])]
 
 
+@pytest.mark.parametrize("late_ns", [0, 1, 999_999])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_case_gives_exactly_what_it_must(case, tmp_path):
-    made = made_of(case, tmp_path)
+def test_a_case_gives_exactly_what_it_must(case, tmp_path, late_ns):
+    made = made_of(case, tmp_path, late_ns)
     rows = made.as_dict()["streams"]
     assert len(rows) == len(case.streams)
     for row, must in zip(rows, case.streams, strict=True):
         found = {name: row[name] for name in must.equal}
         assert found == must.equal
-        for name, value in {**must.clocks, **must.numbers}.items():
+        clocks = {
+            name: ms if isinstance(ms, str) else (ms * MS + late_ns) / MS for name, ms in must.clocks.items()
+        }
+        for name, value in {**clocks, **must.numbers}.items():
             expected = (None, value) if isinstance(value, str) else (value, None)
             assert (row[name], row[f"{name}_why"]) == expected, name
     (exchange,) = made.as_dict()["exchanges"]
