@@ -2,7 +2,7 @@
 
 So that a number of theirs can be reproduced: what a tool takes for a token, which streams it counts, what it
 divides by, and how it comes to its percentiles are from its source (aiperf 0.13, guidellm 0.8.1, servebench
-1.1.3, vLLM 0.33), and from running guidellm, servebench and vLLM's client. The zero stays the proxy's, and
+1.1.3, vLLM 0.33), and from running them (of vLLM, its client). The zero stays the proxy's, and
 choices stay apart, which these tools merge: with `n` > 1 their numbers are others. What a tool does not
 define is missing, because `not-defined`; what it counts as failed is missing because of its outcome.
 """

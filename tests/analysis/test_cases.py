@@ -4,8 +4,9 @@ import math
 
 import pytest
 
-from tests.analysis.cases import CASES, HEADERS_MS, TIMES, Case, Must, tokens
+from tests.analysis.cases import CASES, tokens
 from tests.analysis.tapes import DONE, MS, chunk, data, recording, stream
+from tests.analysis.truth import HEADERS_MS, TIMES, Case, Must
 from tokentape.analysis import Recording
 
 TOKENS_NS = [(ms * MS, event) for ms, event in tokens()]

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.analysis.cases import CASES, Case, Must
+from tests.analysis.cases import CASES
+from tests.analysis.truth import Case, Must
 from tests.e2e.processes import Process
 from tests.e2e.timed import Witnessed, ask, timed_upstream
 from tokentape.analysis import Recording, load

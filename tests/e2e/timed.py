@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import accumulate
 from urllib.parse import urlsplit
 
-from tests.analysis.cases import HEADERS_MS, Case
+from tests.analysis.truth import HEADERS_MS, Case
 
 _NS_PER_MS = 1_000_000
 _WITHIN_S = 30
