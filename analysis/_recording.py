@@ -45,7 +45,8 @@ class Recording:
         rows, and is the outer level of the index.
 
         Gaps are pooled over all token events of a group. `read_gap_ms` leaves out the gaps of 0 between
-        events of one read, which `gap_ms` has.
+        events of one read, which `gap_ms` has. With the definitions of another tool there is a row
+        `tpot_ms`, too, and many streams are put together as that tool does.
 
         Raises ValueError if streams cannot be grouped by that column; it names those that can.
         """

@@ -81,9 +81,10 @@ def _verdicts(exchange: Exchange, is_token: IsToken) -> Iterator[tuple[tuple[int
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             continue
         choices = chunk.get("choices") if isinstance(chunk, dict) else None
-        for choice in choices if isinstance(choices, list) else ():
+        for position, choice in enumerate(choices if isinstance(choices, list) else ()):
             if isinstance(choice, dict):
-                yield (number, choice.get("index") or 0), is_token(choice)
+                index = choice.get("index")
+                yield (number, index if type(index) is int else position), is_token(choice)
 
 
 def _delta(choice: dict[str, Any]) -> dict[str, Any]:

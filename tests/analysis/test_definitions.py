@@ -1,5 +1,6 @@
 """What the presets make of a stream whose tools disagree: reasoning first, late end mark, late close."""
 
+import json
 from itertools import pairwise
 
 import msgspec
@@ -225,6 +226,33 @@ def test_what_is_missing_has_a_reason_and_nothing_else_has(tmp_path, name, excha
     streams = load(write(tmp_path / "a.tape", exchange), definitions=name).streams
     for each in ("ttft_ms", "itl_ms", "tpot_ms", "e2e_ms", "tokens_per_s"):
         assert (streams[each].isna() == streams[f"{each}_why"].notna()).all(), each
+
+
+@pytest.mark.parametrize("name", DEFINITIONS)
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"choices": None},
+        {"choices": {"0": {"delta": {"content": "a"}}}},
+        {"choices": [None, 1, "a", [], {}]},
+        {"choices": [{"index": [0], "delta": {"content": "a"}}]},
+        {"choices": [{"index": "0", "delta": {"content": "a"}}]},
+        {"choices": [{"index": -1, "delta": {"content": "a"}}]},
+        {"choices": [{"index": 10**30, "delta": {"content": "a"}}]},
+        {"choices": [{"index": 0, "delta": "a"}]},
+        {"choices": [{"index": 0, "delta": {"content": {"a": 1}, "reasoning": 7}}]},
+        {"choices": [{"index": 0, "delta": {"tool_calls": {"0": 1}}}]},
+        {"choices": [{"index": 0, "delta": {"tool_calls": [None, {"function": "f"}, {"function": None}]}}]},
+        {"choices": [{"index": 0, "delta": {"content": "\ud800"}}]},
+    ],
+)
+def test_a_chunk_of_any_shape_is_a_row_with_numbers_or_reasons(tmp_path, name, payload):
+    hostile = f"data: {json.dumps(payload)}\n\n".encode()
+    exchange = records([*PIECES[:2], (250 * MS, hostile), *PIECES[2:]])
+    made = load(write(tmp_path / "a.tape", exchange), definitions=name)
+    first = made.streams.iloc[0]
+    assert first["outcome"] == "complete"
+    assert len(made.events) >= len(PIECES)
 
 
 def test_unknown_definitions_name_those_there_are(tmp_path):

@@ -99,7 +99,8 @@ def timed_upstream(cases: Mapping[str, Witnessed]) -> Iterator[str]:
 
         def _wait_for(self, seen: Witnessed, ms: int) -> None:
             """Wait for a moment that is counted from the request: what is late makes nothing later."""
-            time.sleep(max(0, seen.got_ns + ms * _NS_PER_MS - time.monotonic_ns()) / 1e9)
+            while (left_ns := seen.got_ns + ms * _NS_PER_MS - time.monotonic_ns()) > 0:
+                time.sleep(left_ns / 1e9)
 
         def _end(self, seen: Witnessed) -> None:
             match seen.case.ending:
