@@ -232,7 +232,7 @@ def _stepfun() -> Case:
 
 
 BARE_ERROR = data({"error": ERROR})
-ERROR_EVENT = b"event: error\n" + data(ERROR)
+ERROR_EVENT = b"event: error\n" + BARE_ERROR
 CASES = (
     case("role-only-chunk", [ROLE, *tokens(), *TAIL]),
     case("empty-content-without-a-role", [ROLE, (100, data(chunk({"content": ""}))), *tokens(), *TAIL]),

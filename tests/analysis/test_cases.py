@@ -87,6 +87,7 @@ def test_every_case_has_a_name_of_its_own():
     "error",
     [
         b"event: error\ndata: overloaded\n\n",
+        b'event: error\ndata: {"message": "overloaded"}\n\n',
         b'data: {"object": "error", "message": "overloaded"}\n\n',
     ],
 )
