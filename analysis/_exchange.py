@@ -13,6 +13,7 @@ from tokentape.analysis._metrics import Around, Measures, measure
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream, streams_of
 from tokentape.analysis._tokenizers import Count, recounted
+from tokentape.analysis._tool_tokens import as_seen, has_error_event
 from tokentape.cassette import Exchange, Request
 from tokentape.dialects import Dialect, Outcome, has_no_body, is_damaged, is_success, outcome_of
 
@@ -71,6 +72,8 @@ def measured(
     """
     request, response, end = exchange.request, exchange.response, exchange.end
     answer = answer_of(exchange, dialect)
+    if definitions is not None:
+        answer = as_seen(answer, exchange, definitions.is_token)
     damaged = is_damaged(request, response, end, chunks=len(exchange.chunks), file_is_damaged=file_is_damaged)
     zero = request.t_end if request else None
     start = zero or 0
@@ -109,9 +112,8 @@ def measured(
             counted = recounted(counted, answer, count)
         measures = measure(counted, around)
         if definitions is not None:
-            measures = redefined(
-                measures, definitions, exchange=exchange, answer=answer, stream=counted, around=around
-            )
+            failed = answer.error is not None and has_error_event(exchange)
+            measures = redefined(measures, definitions, stream=counted, around=around, failed=failed)
         streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measures))
     return MeasuredExchange(
         cassette=cassette,

@@ -36,9 +36,10 @@ def load(
 
         load("tapes", where=["model=gpt-4o*", "status=200", "started_at>=2026-09-21", "label.env=prod"])
 
-    `definitions` names a tool (one of `DEFINITIONS`) as which `ttft_ms`, `itl_ms`, `tpot_ms` and `e2e_ms`
-    are computed. `dialect` names the API that all answers are read as (one of `DIALECTS`); without it each
-    exchange's path and first events tell. `progress`: show a bar on a terminal after the first second.
+    `definitions` names a tool (one of `DEFINITIONS`): tokens, `ttft_ms`, `itl_ms`, `tpot_ms`, `e2e_ms` and
+    throughput are that tool's. `dialect` names the API that all answers are read as (one of `DIALECTS`);
+    without it each exchange's path and first events tell. `progress`: show a bar on a terminal after the
+    first second.
 
     `tokens` counts the tokens of every stream anew from its text, with a tokenizer: `"tiktoken:NAME"`, such
     as `"tiktoken:o200k_base"`, `"tokenizers:FILE"` with the path of a tokenizer.json, or a function from a

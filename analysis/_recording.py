@@ -10,6 +10,7 @@ from tokentape.analysis._in_flight import concurrency
 from tokentape.analysis._objectives import attainment, missed_deadlines
 from tokentape.analysis._sql import query as sql_query
 from tokentape.analysis._summary import count_outcomes, groups, metrics_of, outcomes_of, summarise
+from tokentape.analysis._throughput import throughput_of, throughputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +50,23 @@ class Recording:
         group has all rows, and its names are the outer levels of the index.
 
         Gaps are pooled over all token events of a group. `read_gap_ms` leaves out the gaps of 0 between
-        events of one read, which `gap_ms` has.
+        events of one read, which `gap_ms` has. With the definitions of another tool there is a row
+        `tpot_ms`, too, and many streams are put together as that tool does.
 
         Raises ValueError if streams cannot be grouped by that column; it names those that can.
         """
-        return summarise(self.streams, self.events, by)
+        return summarise(self.streams, self.events, by, self.definitions)
+
+    def throughput(self, by: By | None = None) -> pd.DataFrame:
+        """Return requests and tokens a second: a row for each group, or one called `all`.
+
+        The columns are `requests` (completed), `output_tokens` (of all streams of which they are known),
+        `window_s` (first request to last end, of the group), and `requests_per_s` and `output_tokens_per_s`,
+        which are these divided. With the definitions of another tool, what counts and what ends the window
+        are that tool's. `by` as in `summary`.
+        """
+        found = [(name, streams) for name, streams, _ in groups(self.streams, self.events, by)]
+        return throughputs(found, by, self.definitions)
 
     def outcomes(self, by: By | None = None) -> pd.DataFrame:
         """Return how streams ended: a row for each outcome, the column `streams` with how many had it.
@@ -66,11 +79,11 @@ class Recording:
         """Return `{"exchanges": [...], "streams": [...], "summary": {...}}`, ready to be JSON.
 
         Rows are objects under the tables' column names; a missing value is None, with its reason beside
-        it. `summary` has `streams` (how many), `outcomes` (how many of each) and, for each metric, an
-        object of `n`, `p50`, `p90`, `p99`, `max` and `why`. With `by` it is an object of these by the
-        group's name, "" for streams without one; by several, an object of such objects, the first name
-        outermost. Tokens that are whole numbers are integers. Times of day are ISO 8601 in UTC, to the
-        nanosecond.
+        it. `summary` has `streams` (how many), `outcomes` (how many of each), `throughput` (an object of
+        its columns) and, for each metric, an object of `n`, `p50`, `p90`, `p99`, `max` and `why`. With `by`
+        it is an object of these by the group's name, "" for streams without one; by several, an object of
+        such objects, the first name outermost. Tokens that are whole numbers are integers. Times of day are
+        ISO 8601 in UTC, to the nanosecond.
         """
         summary: dict[str, Any] = {}
         levels = len(names_of(by))
@@ -80,7 +93,7 @@ class Recording:
             *outer, last = ["" if each is None else str(each) for each in path]
             for each in outer:
                 around = around.setdefault(each, {})
-            around[last] = _summary_of(streams, gaps)
+            around[last] = _summary_of(streams, gaps, self.definitions)
         return {
             "exchanges": _rows(self.exchanges),
             "streams": _rows(self.streams),
@@ -153,10 +166,16 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return plain.where(table.notna(), None).to_dict("records")  # type: ignore[return-value]
 
 
-def _summary_of(streams: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, Any]:
-    metrics = metrics_of(streams, gaps)
+def _summary_of(streams: pd.DataFrame, gaps: pd.DataFrame, definitions: str | None) -> dict[str, Any]:
+    metrics = metrics_of(streams, gaps, definitions)
     metrics["output_tokens"] = {name: _whole(value) for name, value in metrics["output_tokens"].items()}
-    return {"streams": len(streams), "outcomes": outcomes_of(streams), **metrics}
+    rates = throughput_of(streams, definitions)
+    return {
+        "streams": len(streams),
+        "outcomes": outcomes_of(streams),
+        "throughput": {name: None if pd.isna(value) else value for name, value in rates.items()},
+        **metrics,
+    }
 
 
 def _whole(value: Any) -> Any:

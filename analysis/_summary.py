@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
+from tokentape.analysis._definitions import named_definitions
 from tokentape.analysis._grouping import By, group_index, grouped, names_of
 from tokentape.analysis._reason import Reason
+from tokentape.analysis._tool_quantiles import gaps_of_counted, quantiles
 from tokentape.dialects import OUTCOMES
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ METRICS = ("ttft_ms", "gap_ms", "read_gap_ms", "itl_ms", "e2e_ms", "output_token
 """The rows of a summary: columns of `streams` and `events`."""
 PER_TOKEN = ("itl_ms", "output_tokens", "tokens_per_s")
 """The rows that depend on how tokens were counted."""
+TOOL_METRICS = (*METRICS[:4], "tpot_ms", *METRICS[4:])
+"""The same with another tool's definitions, where TPOT is not ITL under another name."""
 COLUMNS = ("n", *(f"p{percent}" for percent in PERCENTS), "max", "why")
 _NO_STREAMS: Reason = "no-streams"
 _STREAM_KEY = ["cassette", "section", "exchange", "choice"]
@@ -57,15 +61,27 @@ def groups(streams: pd.DataFrame, events: pd.DataFrame, by: By | None = None) ->
         yield name, group, gaps.iloc[rows.get(position, [])]
 
 
-def metrics_of(streams: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """Return the rows of a group's summary by metric; what is missing is None."""
+def metrics_of(
+    streams: pd.DataFrame, gaps: pd.DataFrame, definitions: str | None = None
+) -> dict[str, dict[str, Any]]:
+    """Return the rows of a group's summary by metric; what is missing is None.
+
+    With another tool's `definitions` there is a row for its TPOT, too, and many streams are put together as
+    that tool does.
+    """
+    tool = named_definitions(definitions)
     found: dict[str, dict[str, Any]] = {}
-    for metric in METRICS:
+    for metric in METRICS if tool is None else TOOL_METRICS:
         values, reasons = _values(metric, streams, gaps)
+        if tool is not None and metric == "itl_ms" and tool.pools_gaps:
+            values = gaps_of_counted(streams, gaps)
         row: dict[str, Any] = dict.fromkeys(COLUMNS)
         row["n"] = len(values)
         if len(values):
-            points = values.quantile([percent / 100 for percent in PERCENTS]).tolist()
+            if tool is None:
+                points = values.quantile([percent / 100 for percent in PERCENTS]).tolist()
+            else:
+                points = quantiles(tool, metric, values, streams, PERCENTS)
             row |= {f"p{percent}": value for percent, value in zip(PERCENTS, points, strict=True)}
             row["max"] = float(values.max())
             if metric in PER_TOKEN:
@@ -82,10 +98,12 @@ def outcomes_of(streams: pd.DataFrame) -> dict[str, int]:
     return {name: int(counts.get(name, 0)) for name in OUTCOMES}
 
 
-def summarise(streams: pd.DataFrame, events: pd.DataFrame, by: By | None = None) -> pd.DataFrame:
+def summarise(
+    streams: pd.DataFrame, events: pd.DataFrame, by: By | None = None, definitions: str | None = None
+) -> pd.DataFrame:
     """Return the metrics of each group, as at the head of this module."""
     return _table(
-        [(name, metrics_of(group, gaps)) for name, group, gaps in groups(streams, events, by)],
+        [(name, metrics_of(group, gaps, definitions)) for name, group, gaps in groups(streams, events, by)],
         by,
         "metric",
         {"n": "int64", **dict.fromkeys(COLUMNS[1:-1], "float64"), "why": "object"},

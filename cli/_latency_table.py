@@ -24,6 +24,8 @@ _METRICS = {
     "output_tokens": "output tokens",
     "tokens_per_s": "tokens/s",
 }
+_TOOL_METRICS = _METRICS | {"tpot_ms": "TPOT ms", "e2e_ms": "E2E ms"}
+"""With the definitions of another tool, of which many have an end of their own."""
 _COUNTS = ("output_tokens",)
 _PLACES = ("p50", "p90", "p99", "max")
 
@@ -44,13 +46,14 @@ def latency_table(recording: "Recording", by: Sequence[str] | None = None) -> Re
     for place in _PLACES:
         table.add_column(place, justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
+    labels = _TOOL_METRICS if recording.definitions else _METRICS
     groups: Any = [((), summary)]
     if columns:
         groups = summary.groupby(level=columns, sort=False, dropna=False)
     for names, rows in groups:
         metrics = rows.droplevel(columns) if columns else rows
         shown = ["" if pd.isna(name) else safe_text(name) for name in names]
-        for position, (metric, label) in enumerate(_METRICS.items()):
+        for position, (metric, label) in enumerate(labels.items()):
             row: Any = metrics.loc[metric]
             group = [Text("" if position else name) for name in shown]
             numbers = [_number(row[place], is_count=metric in _COUNTS) for place in _PLACES]
@@ -76,9 +79,19 @@ def _words(recording: "Recording") -> list[Text]:
             [Text(f"not timed: {counted(untimed, 'stream')}, from a format without such times")]
             * (untimed > 0)
         ),
+        Text(_throughput(recording.throughput().loc["all"])),
         Text(f"ITL: {tool.itl_text if tool else ITL_DEFINITION}"),
         Text("times are from the moment at which the request was complete"),
     ]
+
+
+def _throughput(rates: Any) -> str:
+    if math.isnan(rates["requests_per_s"]):
+        return "throughput: not known"
+    return (
+        f"throughput: {rates['requests_per_s']:,.2f} requests/s and "
+        f"{rates['output_tokens_per_s']:,.1f} tokens/s in {rates['window_s']:,.1f} s"
+    )
 
 
 def _counts(column: Any) -> str:

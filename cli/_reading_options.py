@@ -11,7 +11,7 @@ from tokentape.cli._extras import needs
 R = TypeVar("R")
 
 _OPTIONS = {
-    "definitions": ("TOOL", "TTFT, ITL, TPOT and E2E as aiperf, guidellm, vllm or servebench."),
+    "definitions": ("TOOL", "TTFT, ITL, TPOT, E2E and throughput as aiperf, guidellm, vllm or servebench."),
     "tokens": ("TOKENIZER", "Count tokens anew, with tiktoken:NAME or tokenizers:FILE. Downloads nothing."),
     "dialect": ("NAME", "Read all answers as this API instead of finding out."),
 }

@@ -182,7 +182,7 @@ def test_summary_is_json_by_the_groups_name(made):
     row = {"n": 0, "p50": None, "p90": None, "p99": None, "max": None, "why": "role-only"}
     assert summary["b"]["ttft_ms"] == row
     everything = made.as_dict()["summary"]
-    assert list(everything) == ["streams", "outcomes", *METRICS]
+    assert list(everything) == ["streams", "outcomes", "throughput", *METRICS]
     assert everything["streams"] == 5
     assert everything["outcomes"] == made.outcomes()["streams"].to_dict()
     assert everything["ttft_ms"]["p50"] == 250

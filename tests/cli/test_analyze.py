@@ -52,6 +52,19 @@ def test_table_has_the_numbers_and_says_what_they_mean(tape):
     assert result.stderr == ""
 
 
+def test_table_has_the_throughput_below_it(tape):
+    # one request is complete and both sent tokens, from 0 to 231 ms
+    assert "throughput: 4.33 requests/s and 13.0 tokens/s in 0.2 s" in analyze(tape).stdout
+
+
+def test_table_of_another_tool_has_its_tpot_and_end(tape):
+    lines = analyze(tape, "--definitions", "servebench").stdout.splitlines()
+    rows = {name: next(line.split() for line in lines if name in line) for name in ("TPOT ms", "E2E ms")}
+    assert rows["TPOT ms"][-5:] == ["31.0", "31.0", "31.0", "31.0", "1"]
+    assert rows["E2E ms"][-5:] == ["231.0", "231.0", "231.0", "231.0", "1"]
+    assert not any("last token" in line for line in lines)
+
+
 def test_missing_number_is_its_reason_in_the_table(tape):
     result = analyze(tape, "--by", "model_requested")
     rows = result.stdout.split("千问")[0]
