@@ -85,6 +85,8 @@ def _frame(table: Any) -> pd.DataFrame:
             columns.append(column.cast(pa.int64()))
         elif pa.types.is_timestamp(column.type):
             columns.append(column.cast(pa.timestamp("ns", "UTC")))
+        elif pa.types.is_dictionary(column.type):  # its indices are unsigned, which not every pyarrow takes
+            columns.append(column.cast(column.type.value_type).dictionary_encode())
         else:
             columns.append(column)
     mapped = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}.get
