@@ -292,6 +292,11 @@ def _nullable(values: Ints, known: Bools) -> "pd.arrays.IntegerArray":
     return pd.arrays.IntegerArray(np.where(known, values, 0), ~known)
 
 
+def empty(types: dict[str, str]) -> pd.DataFrame:
+    """Return a table without rows, with the columns and types of any other."""
+    return _frame({name: [] for name in types}, types)
+
+
 def _frame(columns: Columns, types: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame({name: _typed(columns[name], dtype) for name, dtype in types.items()})
 
