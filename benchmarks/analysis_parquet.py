@@ -82,6 +82,7 @@ def make(path: Path, exchanges: int) -> Path:
     """Write a cassette of so many exchanges with a thousand events each."""
     body = [b"data: " + _openai(0, position) + b"\n\n" for position in range(EVENTS - 1)]
     body.append(b"data: [DONE]\n\n")
+    size = sum(map(len, body))
     section = cassette.Section(
         version=1, wall_ns=1_790_000_000 * 10**9, mono_ns=0, writer="", proxy="", host=""
     )
