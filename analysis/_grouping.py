@@ -4,11 +4,15 @@ The invariant: a stream is in one group, and one of which the name is not known 
 """
 
 from itertools import pairwise
+from typing import TypeAlias
 
 import pandas as pd
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._where import LABEL, label_of
+
+By: TypeAlias = str
+"""What to group by."""
 
 COLUMN_GROUPINGS = tuple(
     name

@@ -67,6 +67,8 @@ class Part:
     path: str
     range: Range | None = None
     lost: tuple[str, ...] = ()
+    stamp: tuple[int, int] = (0, 0)
+    """Size and time of change (Unix ns) of the file when it was looked at: another file is another part."""
 
 
 def parts_of(path: str, max_bytes: int = MAX_PART_BYTES) -> list[Part]:
@@ -77,23 +79,26 @@ def parts_of(path: str, max_bytes: int = MAX_PART_BYTES) -> list[Part]:
     """
     if max_bytes < 1:
         raise ValueError(f"expected parts of at least a byte, found {max_bytes}")
-    if path == "-" or _is_small(path, max_bytes):
+    if path == "-":
         return [Part(path=path)]
+    stamp = _stamp(path)
+    if stamp[0] * (_MOST_COMPRESSED if path.endswith(".zst") else 1) <= max_bytes:
+        return [Part(path=path, stamp=stamp)]
     found = places(path)
     lost = tuple(f"{path}: {damage}" for damage in found.damage)
     parts = [
-        Part(path=path, range=each, lost=() if position else lost)
+        Part(path=path, range=each, lost=() if position else lost, stamp=stamp)
         for position, each in enumerate(_ranges(found, max_bytes))
     ]
-    return parts or [Part(path=path)]
+    return parts or [Part(path=path, stamp=stamp)]
 
 
-def _is_small(path: str, max_bytes: int) -> bool:
+def _stamp(path: str) -> tuple[int, int]:
     try:
-        size = os.stat(path).st_size
+        found = os.stat(path)
     except OSError as error:
         raise Unreadable(f"{path}: expected a readable cassette: {error.strerror}") from None
-    return size * (_MOST_COMPRESSED if path.endswith(".zst") else 1) <= max_bytes
+    return found.st_size, found.st_mtime_ns
 
 
 def _ranges(found: Places, max_bytes: int) -> Iterator[Range]:

@@ -1,0 +1,120 @@
+"""What of a part comes to one place: a row for each request and stream, and gaps, but no text and no reads.
+
+The guarantee: as long as there are no more gaps than `exact_up_to`, all of them come, and what is computed
+from them is what pandas computes. From then on their counts come (`_sketch`), group by group, and memory no
+longer grows with them. Which of the two it is depends on the cassettes and on nothing else.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pandas.api.types import union_categoricals
+
+from tokentape.analysis import _schema as schema
+from tokentape.analysis._recording import Recording
+from tokentape.analysis._summary import groups
+from tokentape.analysis._tables import empty
+from tokentape.analysis.dask._approximate import GAPS, ApproximateRecording
+from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
+
+if TYPE_CHECKING:
+    from tokentape.analysis._grouping import By
+
+_KEY = list(schema.KEYS)
+_OF_GAPS = {
+    name: schema.EVENTS[name]
+    for name in (*_KEY, "choice", "event", "token_event", "t_ms", "gap_ms", "read_gap_ms")
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Condensed:
+    """Tables of some parts, in order; `events` has none where the gaps of any part became `sketches`."""
+
+    exchanges: list[pd.DataFrame]
+    streams: list[pd.DataFrame]
+    events: list[pd.DataFrame]
+    reads: list[pd.DataFrame]
+    lost: list[str]
+    sketches: dict[Hashable, dict[str, Sketch]] = field(default_factory=dict)
+
+
+def condensed(recording: Recording) -> Condensed:
+    """Return what is kept of a part: of its reads the last of each exchange, of its events those with a gap."""
+    events = recording.events.loc[recording.events["gap_ms"].notna(), list(_OF_GAPS)]
+    return Condensed(
+        exchanges=[recording.exchanges],
+        streams=[recording.streams],
+        events=[events],
+        reads=[recording.reads.drop_duplicates(_KEY, keep="last")],
+        lost=list(recording.lost),
+    )
+
+
+def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | None) -> Condensed:
+    """Return several as one, with sketches if there are more gaps than `exact_up_to` or any has sketches."""
+    gaps = sum(len(events) for part in parts for events in part.events)
+    whole = Condensed(
+        exchanges=[table for part in parts for table in part.exchanges],
+        streams=[table for part in parts for table in part.streams],
+        events=[table for part in parts for table in part.events],
+        reads=[table for part in parts for table in part.reads],
+        lost=[line for part in parts for line in part.lost],
+    )
+    if exact_up_to is not None and (gaps > exact_up_to or any(part.sketches for part in parts)):
+        found: dict[Hashable, list[dict[str, Sketch]]] = {}
+        for part in parts:
+            for name, each in (part.sketches or _sketches(part, by)).items():
+                found.setdefault(name, []).append(each)
+        whole.sketches = {
+            name: {metric: merged(sketch[metric] for sketch in each) for metric in GAPS}
+            for name, each in found.items()
+        }
+        whole.events = []
+    return whole
+
+
+def _sketches(part: Condensed, by: "By | None") -> dict[Hashable, dict[str, Sketch]]:
+    streams = joined(part.streams, schema.STREAMS)
+    return {
+        name: {metric: sketch_of(gaps[metric].dropna().to_numpy("float64")) for metric in GAPS}
+        for name, _, gaps in groups(streams, joined(part.events, _OF_GAPS), by)
+    }
+
+
+def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> Recording:
+    """Return a recording that pandas computes from, where it can."""
+    tables: dict[str, Any] = {
+        "exchanges": joined(found.exchanges, schema.EXCHANGES),
+        "streams": joined(found.streams, schema.STREAMS),
+        "events": joined(found.events, _OF_GAPS),
+        "reads": joined(found.reads, schema.READS),
+        "lost": tuple(found.lost),
+        "definitions": definitions,
+    }
+    if not found.sketches:
+        return Recording(**tables)
+    return ApproximateRecording(**tables, by=by, gaps=found.sketches)
+
+
+def joined(tables: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFrame:
+    """Return tables of these columns one after the other, as one that was made of all rows at once."""
+    if not tables:
+        return empty(types)
+    return pd.DataFrame({name: _joined([table[name] for table in tables], types[name]) for name in types})
+
+
+def _joined(columns: "list[pd.Series[Any]]", dtype: str) -> "pd.Series[Any]":
+    if dtype != schema.CATEGORY:
+        return pd.concat(columns, ignore_index=True)
+    # What has no values has no type of names either, and fits to no other.
+    named = [column for column in columns if len(column.cat.categories)]
+    if not named:
+        return pd.Series([None] * sum(map(len, columns)), dtype=dtype)
+    names = named[0].cat.categories[:0]
+    fitting = [
+        column if len(column.cat.categories) else column.cat.set_categories(names) for column in columns
+    ]
+    return pd.Series(union_categoricals(fitting, sort_categories=True))
