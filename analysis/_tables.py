@@ -23,6 +23,7 @@ Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 Bools: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 Columns: TypeAlias = dict[str, Any]
 
+_TEXT: Any = "str" if pd.__version__ >= "3" else "object"
 _NONE = np.iinfo(np.int64).min  # where a difference has nothing before it
 
 
@@ -308,6 +309,10 @@ def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
             ns = np.array([missing if value is None else value for value in values], np.int64)
             return pd.Series(pd.to_datetime(ns, unit="ns", utc=True)).astype(schema.TIME)
         case schema.TEXT:
-            return pd.Series(values, dtype="str" if pd.__version__ >= "3" else "object")
+            return pd.Series(values, dtype=_TEXT)
+        case schema.CATEGORY:
+            found: pd.Series[Any] = pd.Series(values, dtype=dtype)
+            # Where there is no name, pandas cannot tell that names are text.
+            return found if len(found.cat.categories) else found.cat.set_categories(pd.Index([], dtype=_TEXT))
         case _:
             return pd.Series(values, dtype=dtype)

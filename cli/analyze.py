@@ -5,6 +5,8 @@ from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._json_text import json_text
 from tokentape.cli._lost import said_lost
+from tokentape.cli._many import Many, check_output
+from tokentape.cli._output import overwrite_option
 
 
 @click.command(short_help="Print the latency table of cassettes.")
@@ -37,6 +39,13 @@ from tokentape.cli._lost import said_lost
     "--definitions", metavar="TOOL", help="TTFT, ITL, TPOT and E2E as aiperf, guidellm, vllm or servebench."
 )
 @click.option("--dialect", metavar="NAME", help="Read all answers as this API instead of finding out.")
+@click.option(
+    "-o", "--output", metavar="FOLDER", help="With --format parquet: all four tables, however large they are."
+)
+@overwrite_option
+@click.option(
+    "--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster, such as tcp://10.0.0.7:8786."
+)
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -48,6 +57,9 @@ def command(
     where: tuple[str, ...],
     definitions: str | None,
     dialect: str | None,
+    output: str | None,
+    overwrite: bool,
+    scheduler: str | None,
 ) -> None:
     """Print time to first token, gaps, ITL and tokens of the streams in one or more cassettes.
 
@@ -60,18 +72,23 @@ def command(
     tokentape analyze tapes --where "model=gpt-4o*" --where "status=200"
     tokentape analyze session.tape --slo ttft_ms=500,gap_ms=200 --by model
     tokentape analyze before.tape after.tape --by cassette
+    tokentape analyze tapes --format parquet -o tables
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
     with needs("analysis"):
-        from tokentape.analysis import DIALECTS, GROUPINGS, load
+        from tokentape.analysis import DIALECTS, GROUPINGS
+    check_output(output, form, summarised=by is not None or slo is not None or as_json)
     if by is not None and by not in GROUPINGS and not by.startswith("label."):
         raise click.BadParameter(f"expected one of {', '.join(GROUPINGS)}; found {by!r}", param_hint="--by")
     if dialect is not None and dialect not in DIALECTS:
         raise click.BadParameter(
             f"expected one of {', '.join(DIALECTS)}; found {dialect!r}", param_hint="--dialect"
         )
+    many = Many(files=files, where=where, definitions=definitions, dialect=dialect, scheduler=scheduler)
     try:
-        recording = load(files, where=where, definitions=definitions, dialect=dialect)
+        if output is not None:
+            ctx.exit(3 if said_lost(many.written(output, overwrite=overwrite)) else 0)
+        recording = many.loaded(by, exact=as_json or form in ("json", "parquet"))
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if slo is not None or form not in ("table", "json"):

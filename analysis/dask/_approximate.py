@@ -1,4 +1,4 @@
-"""A recording of more gaps than come to one place: what is of streams is exact, and of gaps says its error."""
+"""A recording of more gaps than come to one place: what is of gaps is approximate, and says its error."""
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
@@ -40,7 +40,12 @@ class ApproximateRecording(Recording):
                 points = sketch.quantiles(percent / 100 for percent in PERCENTS)
                 row |= {f"p{percent}": point for percent, point in zip(PERCENTS, points, strict=True)}
                 row |= {"n": sketch.n, "max": sketch.greatest, "why": None}
-        found = pd.DataFrame(rows, index=table.index, columns=table.columns).astype(table.dtypes.to_dict())
+        found = pd.DataFrame(
+            {
+                name: pd.Series([row[name] for row in rows], dtype=dtype)
+                for name, dtype in table.dtypes.items()
+            }
+        ).set_axis(table.index)
         found.attrs |= {"percentiles": self.exactness, "relative_error": RELATIVE_ERROR}
         return found
 

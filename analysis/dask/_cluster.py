@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from distributed import Client, get_worker
+from distributed import Client, KilledWorker, get_worker
 
 from tokentape.cassette import CassetteError
 
@@ -31,7 +31,20 @@ def connected(address: str, *, timeout_s: float = TIMEOUT_S) -> Iterator[Client]
                 f"expected workers at the Dask scheduler {address}, found none within {timeout_s:g} s; "
                 f"start one with: dask worker {address}"
             ) from None
-        yield client
+        try:
+            yield client
+        except KilledWorker as error:
+            raise ConnectionError(
+                f"expected workers that live, and lost some over the same part of a cassette: {error.task}; "
+                "they may have too little memory: choose smaller parts, or give each worker more"
+            ) from None
+        except RuntimeError as error:
+            if "deserialization" not in str(error):
+                raise
+            raise ConnectionError(
+                f"expected tokentape[dask] in the environment of the Dask cluster at {address}, of the same "
+                f"version: {error.__cause__ or error}"
+            ) from None
 
 
 @contextmanager

@@ -42,7 +42,7 @@ class Condensed:
 
 
 def condensed(recording: Recording) -> Condensed:
-    """Return what is kept of a part: of its reads the last of each exchange, of its events those with a gap."""
+    """Return what is kept of a part: events with a gap, and of the reads the last of each exchange."""
     events = recording.events.loc[recording.events["gap_ms"].notna(), list(_OF_GAPS)]
     return Condensed(
         exchanges=[recording.exchanges],
@@ -107,14 +107,6 @@ def joined(tables: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFram
 
 
 def _joined(columns: "list[pd.Series[Any]]", dtype: str) -> "pd.Series[Any]":
-    if dtype != schema.CATEGORY:
-        return pd.concat(columns, ignore_index=True)
-    # What has no values has no type of names either, and fits to no other.
-    named = [column for column in columns if len(column.cat.categories)]
-    if not named:
-        return pd.Series([None] * sum(map(len, columns)), dtype=dtype)
-    names = named[0].cat.categories[:0]
-    fitting = [
-        column if len(column.cat.categories) else column.cat.set_categories(names) for column in columns
-    ]
-    return pd.Series(union_categoricals(fitting, sort_categories=True))
+    if dtype == schema.CATEGORY:
+        return pd.Series(union_categoricals(columns, sort_categories=True))
+    return pd.concat(columns, ignore_index=True)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from itertools import chain
 
-import dask
+from dask.base import compute
+from dask.delayed import delayed
 
 from tokentape.analysis._parts import MAX_PART_BYTES, Options, Part, parts_of
 from tokentape.analysis._paths import Path, cassettes_at
@@ -11,7 +12,7 @@ from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._recording import DaskRecording, recording_of_parts
 
 EXACT_UP_TO = 10_000_000
-"""Gaps that come to one place: 50 bytes each while they are there, and some times that while they are sorted."""
+"""Gaps that come to one place: 50 bytes each, and some times that while they are sorted."""
 
 
 def load(
@@ -27,8 +28,8 @@ def load(
 
     A partition is a cassette, or a part of one of `max_part_bytes`. Cassettes that are larger than that are
     looked through now, on the workers; nothing else is read before something is computed. The paths are
-    found here, and have to lead to the same files on every worker. `exact_up_to`: from how many gaps on
-    their percentiles are approximate. The other arguments, and what is raised, are those of `load` for pandas.
+    found here, and have to lead to the same files on every worker. `exact_up_to`: with more gaps their
+    percentiles are approximate. The other arguments, and what is raised, are those of `load` for pandas.
     """
     options = Options(
         where=(where,) if isinstance(where, str) else tuple(where or ()),
@@ -38,8 +39,8 @@ def load(
     files = cassettes_at(paths)
     if "-" in files:
         raise ValueError("expected files that all workers can read, found - (standard input)")
-    look = dask.delayed(_looked_through, pure=False)
-    found = dask.compute(*[look(file, max_part_bytes) for file in files])
+    look = delayed(_looked_through, pure=False)
+    found = compute(*[look(file, max_part_bytes) for file in files])
     return recording_of_parts(tuple(chain.from_iterable(found)), options, exact_up_to)
 
 

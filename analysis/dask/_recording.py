@@ -5,14 +5,15 @@ A task has a part as its argument and keeps nothing, so one that is lost with it
 """
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.dataframe as dd
 import pandas as pd
+from dask.base import compute
 from dask.dataframe.utils import clear_known_categories
+from dask.delayed import delayed
 
 from tokentape.analysis import _comparison
 from tokentape.analysis._comparison import Comparison
@@ -24,6 +25,9 @@ from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import empty
 from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._condensed import Condensed, condensed, recording_of, together
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _AT_A_TIME = 16
 """How many results become one in a step on the way to one place."""
@@ -53,7 +57,7 @@ class DaskRecording:
 
     @property
     def lost(self) -> tuple[str, ...]:
-        """A line for everything that could not be read. It is known after a computation, and computed else."""
+        """A line for everything that could not be read, as the last computation found it, or computed."""
         if self._lost is None:
             self.collected(exact=False)
         return self._lost or ()
@@ -93,9 +97,9 @@ class DaskRecording:
         `folder` then has the folders `exchanges.parquet`, `streams.parquet` and so on, as `to_parquet` for
         pandas has files, and workers have to see it under this name. Raises FileExistsError as there.
         """
-        write = dask.delayed(_written, pure=False)
+        write = delayed(_written, pure=False)
         with made_whole(folder, overwrite=overwrite) as into:
-            lines = dask.compute(
+            lines = compute(
                 *[
                     write(part, self.options, into, f"part-{number:06}.parquet")
                     for number, part in enumerate(self.parts)
@@ -106,24 +110,30 @@ class DaskRecording:
         return self._lost
 
     def _computed(self, by: By | None, exact_up_to: int | None) -> Condensed:
-        take, join = (dask.delayed(task, pure=False) for task in (_condensed_part, together))
+        take, join = (delayed(task, pure=False) for task in (_condensed_part, together))
         nodes: Sequence[Any] = [take(part, self.options) for part in self.parts]
         while True:
             starts = range(0, len(nodes), _AT_A_TIME)
             nodes = [join(list(nodes[start : start + _AT_A_TIME]), by, exact_up_to) for start in starts]
             if len(nodes) == 1:
-                (found,) = dask.compute(nodes[0])
+                (found,) = compute(nodes[0])
                 return found  # type: ignore[no-any-return]  # dask has no types
 
 
 def recording_of_parts(parts: tuple[Part, ...], options: Options, exact_up_to: int) -> DaskRecording:
     """Return the recording of which each partition is one of these parts."""
-    tables = {
-        name: dd.from_map(
-            _table, parts, table=name, options=options, meta=clear_known_categories(empty(types)), label=name
-        )
-        for name, types in TABLES.items()
-    }
+    with dask.config.set({"dataframe.convert-string": False}):  # text has its type already
+        tables = {
+            name: dd.from_map(
+                _table,
+                parts,
+                table=name,
+                options=options,
+                meta=clear_known_categories(empty(types)),
+                label=name,
+            )
+            for name, types in TABLES.items()
+        }
     return DaskRecording(**tables, parts=parts, options=options, exact_up_to=exact_up_to)
 
 
@@ -162,8 +172,8 @@ def _check_written(folder: str, parts: int) -> None:
                 os.unlink(os.path.join(path, file))
         if sum(not file.startswith(".") for file in found) != parts:
             raise FileNotFoundError(
-                f"expected {parts} files in {path}, which workers wrote, found {len(found)}: they have to see "
-                "the folder under the name that it has here"
+                f"expected {parts} files in {path}, which the workers wrote, found {len(found)}: "
+                "they have to see the folder under the name that it has here"
             )
 
 

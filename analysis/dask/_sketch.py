@@ -1,13 +1,12 @@
 """Quantiles of more values than are kept, from counts of how many lie about where.
 
-The guarantee: a quantile is within `RELATIVE_ERROR` of the exact one, linearly interpolated as pandas does, and
-so are all that are made by merging; zero is exact, and so are the least and the greatest value. What comes out
-does not depend on how the values were divided or in which order they came, so a part that is counted again
-after a worker was lost changes nothing.
+The guarantee: a quantile of values of one sign is within `RELATIVE_ERROR` of the exact one, linearly
+interpolated as pandas does, however the values were divided and merged; zero, the least and the greatest
+value are exact. Order does not matter: what is counted again after a worker was lost comes out the same.
 
-This is DDSketch (Masson, Rim and Lee, "DDSketch: A fast and fully-mergeable quantile sketch with relative-error
-guarantees", VLDB 2019, section 2) with as many buckets as there are: bucket i holds the values in
-(g^(i-1), g^i], and 2 g^i / (g + 1) stands for all of them. Whole arrays are counted at once.
+This is DDSketch (Masson, Rim and Lee, "DDSketch: A fast and fully-mergeable quantile sketch with
+relative-error guarantees", VLDB 2019, section 2) with as many buckets as there are: bucket i holds the values
+in (g^(i-1), g^i], and 2 g^i / (g + 1) stands for all of them. Whole arrays are counted at once.
 """
 
 from collections.abc import Iterable

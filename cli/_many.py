@@ -1,0 +1,76 @@
+"""Cassettes that are loaded here or by a Dask cluster, into tables to print or into a folder of Parquet."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from tokentape.cli._extras import needs
+
+if TYPE_CHECKING:
+    from tokentape.analysis import Recording
+    from tokentape.analysis.dask import DaskRecording
+
+_CONNECT_S = 5.0
+
+
+def check_output(folder: str | None, form: str, *, summarised: bool) -> None:
+    """Refuse a folder for what is no tables, with a line that says what fits."""
+    if folder is not None and (form != "parquet" or summarised):
+        raise click.UsageError(
+            "expected --format parquet with --output, and no --by, --slo or --json: it has whole tables"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Many:
+    """What `load` is given, and the address of a scheduler if that is to load it."""
+
+    files: tuple[str, ...]
+    where: tuple[str, ...]
+    definitions: str | None
+    dialect: str | None
+    scheduler: str | None
+
+    def loaded(self, by: str | None, *, exact: bool) -> "Recording":
+        """Return a recording; what a scheduler computed is of more gaps than fit here, unless `exact`."""
+        if self.scheduler is None:
+            from tokentape.analysis import load
+
+            return load(self.files, where=self.where, definitions=self.definitions, dialect=self.dialect)
+        with self._distributed() as recording:
+            found = recording.collected(by, exact=exact)
+        from tokentape.analysis.dask import ApproximateRecording
+
+        if isinstance(found, ApproximateRecording):
+            click.echo(found.exactness, err=True)
+        return found
+
+    def written(self, folder: str, *, overwrite: bool) -> tuple[str, ...]:
+        """Write the four tables to a folder, and return what was lost."""
+        try:
+            if self.scheduler is not None:
+                with self._distributed() as recording:
+                    return recording.to_parquet(folder, overwrite=overwrite)
+            from tokentape.analysis import to_parquet
+
+            return to_parquet(
+                self.files,
+                folder,
+                where=self.where,
+                definitions=self.definitions,
+                dialect=self.dialect,
+                overwrite=overwrite,
+            )
+        except FileExistsError as error:
+            hint = "" if overwrite else "; choose another name, or add --overwrite"
+            raise click.ClickException(f"{error}{hint}") from error
+
+    @contextmanager
+    def _distributed(self) -> "Iterator[DaskRecording]":
+        with needs("dask"):
+            from tokentape.analysis.dask import connected, load
+        with connected(self.scheduler or "", timeout_s=_CONNECT_S):
+            yield load(self.files, where=self.where, definitions=self.definitions, dialect=self.dialect)
