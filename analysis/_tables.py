@@ -313,6 +313,8 @@ def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
         case schema.CATEGORY:
             found: pd.Series[Any] = pd.Series(values, dtype=dtype)
             # Where there is no name, pandas cannot tell that names are text.
-            return found if len(found.cat.categories) else found.cat.set_categories(pd.Index([], dtype=_TEXT))
+            if len(found.cat.categories):
+                return found
+            return pd.Series(found.cat.set_categories(pd.Index([], dtype=_TEXT)))
         case _:
             return pd.Series(values, dtype=dtype)

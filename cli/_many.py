@@ -1,19 +1,40 @@
 """Cassettes that are loaded here or by a Dask cluster, into tables to print or into a folder of Parquet."""
 
-from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
 from tokentape.cli._extras import needs
+from tokentape.cli._output import overwrite_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from tokentape.analysis import Recording
     from tokentape.analysis.dask import DaskRecording
 
 _CONNECT_S = 5.0
+_T = TypeVar("_T", bound="Callable[..., object]")
+
+
+def many_options(command: _T) -> _T:
+    """Add --output, --overwrite and --scheduler."""
+    for option in (
+        click.option(
+            "--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster: tcp://10.0.0.7:8786."
+        ),
+        overwrite_option,
+        click.option(
+            "-o",
+            "--output",
+            metavar="FOLDER",
+            help="With --format parquet: all four tables, however large they are.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def check_output(folder: str | None, form: str, *, summarised: bool) -> None:

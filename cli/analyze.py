@@ -5,8 +5,7 @@ from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._json_text import json_text
 from tokentape.cli._lost import said_lost
-from tokentape.cli._many import Many, check_output
-from tokentape.cli._output import overwrite_option
+from tokentape.cli._many import Many, check_output, many_options
 
 
 @click.command(short_help="Print the latency table of cassettes.")
@@ -39,13 +38,7 @@ from tokentape.cli._output import overwrite_option
     "--definitions", metavar="TOOL", help="TTFT, ITL, TPOT and E2E as aiperf, guidellm, vllm or servebench."
 )
 @click.option("--dialect", metavar="NAME", help="Read all answers as this API instead of finding out.")
-@click.option(
-    "-o", "--output", metavar="FOLDER", help="With --format parquet: all four tables, however large they are."
-)
-@overwrite_option
-@click.option(
-    "--scheduler", metavar="ADDRESS", help="Compute on a Dask cluster, such as tcp://10.0.0.7:8786."
-)
+@many_options
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._parquet import TABLES
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._summary import groups
 from tokentape.analysis._tables import empty
@@ -33,10 +34,10 @@ _OF_GAPS = {
 class Condensed:
     """Tables of some parts, in order; `events` has none where the gaps of any part became `sketches`."""
 
-    exchanges: list[pd.DataFrame]
-    streams: list[pd.DataFrame]
-    events: list[pd.DataFrame]
-    reads: list[pd.DataFrame]
+    exchanges: pd.DataFrame
+    streams: pd.DataFrame
+    events: pd.DataFrame
+    reads: pd.DataFrame
     lost: list[str]
     sketches: dict[Hashable, dict[str, Sketch]] = field(default_factory=dict)
 
@@ -45,22 +46,22 @@ def condensed(recording: Recording) -> Condensed:
     """Return what is kept of a part: events with a gap, and of the reads the last of each exchange."""
     events = recording.events.loc[recording.events["gap_ms"].notna(), list(_OF_GAPS)]
     return Condensed(
-        exchanges=[recording.exchanges],
-        streams=[recording.streams],
-        events=[events],
-        reads=[recording.reads.drop_duplicates(_KEY, keep="last")],
+        exchanges=recording.exchanges,
+        streams=recording.streams,
+        events=events,
+        reads=recording.reads.drop_duplicates(_KEY, keep="last"),
         lost=list(recording.lost),
     )
 
 
 def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | None) -> Condensed:
     """Return several as one, with sketches if there are more gaps than `exact_up_to` or any has sketches."""
-    gaps = sum(len(events) for part in parts for events in part.events)
+    gaps = sum(len(part.events) for part in parts)
     whole = Condensed(
-        exchanges=[table for part in parts for table in part.exchanges],
-        streams=[table for part in parts for table in part.streams],
-        events=[table for part in parts for table in part.events],
-        reads=[table for part in parts for table in part.reads],
+        exchanges=joined([part.exchanges for part in parts], schema.EXCHANGES),
+        streams=joined([part.streams for part in parts], schema.STREAMS),
+        events=joined([part.events for part in parts], _OF_GAPS),
+        reads=joined([part.reads for part in parts], schema.READS),
         lost=[line for part in parts for line in part.lost],
     )
     if exact_up_to is not None and (gaps > exact_up_to or any(part.sketches for part in parts)):
@@ -72,25 +73,21 @@ def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | Non
             name: {metric: merged(sketch[metric] for sketch in each) for metric in GAPS}
             for name, each in found.items()
         }
-        whole.events = []
+        whole.events = empty(_OF_GAPS)
     return whole
 
 
 def _sketches(part: Condensed, by: "By | None") -> dict[Hashable, dict[str, Sketch]]:
-    streams = joined(part.streams, schema.STREAMS)
     return {
         name: {metric: sketch_of(gaps[metric].dropna().to_numpy("float64")) for metric in GAPS}
-        for name, _, gaps in groups(streams, joined(part.events, _OF_GAPS), by)
+        for name, _, gaps in groups(part.streams, part.events, by)
     }
 
 
 def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> Recording:
     """Return a recording that pandas computes from, where it can."""
     tables: dict[str, Any] = {
-        "exchanges": joined(found.exchanges, schema.EXCHANGES),
-        "streams": joined(found.streams, schema.STREAMS),
-        "events": joined(found.events, _OF_GAPS),
-        "reads": joined(found.reads, schema.READS),
+        **{name: getattr(found, name) for name in TABLES},
         "lost": tuple(found.lost),
         "definitions": definitions,
     }
@@ -101,8 +98,6 @@ def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> 
 
 def joined(tables: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFrame:
     """Return tables of these columns one after the other, as one that was made of all rows at once."""
-    if not tables:
-        return empty(types)
     return pd.DataFrame({name: _joined([table[name] for table in tables], types[name]) for name in types})
 
 
