@@ -23,7 +23,7 @@ Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 Bools: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 Columns: TypeAlias = dict[str, Any]
 
-_TEXT: Any = "str" if pd.__version__ >= "3" else "object"
+_TEXT = "str" if pd.__version__ >= "3" else "object"
 _NONE = np.iinfo(np.int64).min  # where a difference has nothing before it
 
 
@@ -313,8 +313,8 @@ def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
         case schema.CATEGORY:
             found: pd.Series[Any] = pd.Series(values, dtype=dtype)
             # Where there is no name, pandas cannot tell that names are text.
-            if len(found.cat.categories):
-                return found
-            return pd.Series(found.cat.set_categories(pd.Index([], dtype=_TEXT)))
+            if not len(found.cat.categories):
+                found = pd.Series(values, dtype=pd.CategoricalDtype(pd.Index([], dtype=_TEXT)))
+            return found
         case _:
             return pd.Series(values, dtype=dtype)

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 _KEY = list(schema.KEYS)
 _OF_GAPS = {
-    name: schema.EVENTS[name]
-    for name in (*_KEY, "choice", "event", "token_event", "t_ms", "gap_ms", "read_gap_ms")
+    name: schema.EVENTS[name] for name in (*_KEY, "choice", "token_event", "t_ms", "gap_ms", "read_gap_ms")
 }
 
 
@@ -45,6 +44,7 @@ class Condensed:
 def condensed(recording: Recording) -> Condensed:
     """Return what is kept of a part: events with a gap, and of the reads the last of each exchange."""
     events = recording.events.loc[recording.events["gap_ms"].notna(), list(_OF_GAPS)]
+    events = events.reset_index(drop=True)
     return Condensed(
         exchanges=recording.exchanges,
         streams=recording.streams,

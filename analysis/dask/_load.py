@@ -12,7 +12,7 @@ from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._recording import DaskRecording, recording_of_parts
 
 EXACT_UP_TO = 10_000_000
-"""Gaps that come to one place: 50 bytes each, and some times that while they are sorted."""
+"""Gaps that come to one place: 60 bytes each, and some times that while they are sorted."""
 
 
 def load(

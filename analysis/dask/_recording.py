@@ -84,7 +84,7 @@ class DaskRecording:
         """Return a pandas recording of all exchanges, all streams and all events with a gap, without text.
 
         It answers what any recording answers, except about single events and reads; it takes about a
-        kilobyte for each stream, and 50 bytes for each gap. Unless it is to be `exact`, more than
+        kilobyte for each stream, and 60 bytes for each gap. Unless it is to be `exact`, more than
         `exact_up_to` gaps are not collected: an `ApproximateRecording` has their percentiles, by `by`.
         """
         found: Condensed = self._computed(by, None if exact else self.exact_up_to)
