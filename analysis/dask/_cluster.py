@@ -14,7 +14,8 @@ TIMEOUT_S = 10.0
 def connected(address: str, *, timeout_s: float = TIMEOUT_S) -> Iterator[Client]:
     """Compute on the cluster of the scheduler at this address, such as `tcp://10.0.0.7:8786`.
 
-    Raises ConnectionError if there is none, or it has no worker, within `timeout_s` for each.
+    Raises ConnectionError if there is none, or it has no worker, within `timeout_s` for each, and for what
+    is wrong with the cluster and not with the cassettes: no tokentape there, or workers that die.
     """
     try:
         client = Client(address, timeout=timeout_s)
@@ -38,8 +39,8 @@ def connected(address: str, *, timeout_s: float = TIMEOUT_S) -> Iterator[Client]
                 f"expected workers that live, and lost some over the same part of a cassette: {error.task}; "
                 "they may have too little memory: choose smaller parts, or give each worker more"
             ) from None
-        except RuntimeError as error:
-            if "deserialization" not in str(error):
+        except (ModuleNotFoundError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "deserialization" not in str(error):
                 raise
             raise ConnectionError(
                 f"expected tokentape[dask] in the environment of the Dask cluster at {address}, of the same "

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
-from distributed import Client, LocalCluster
+from distributed import Client, KilledWorker, LocalCluster
 
 from tests.analysis.dask.test_recording import TABLES, tapes
 from tests.analysis.tapes import DONE, records, write
@@ -174,6 +174,24 @@ def test_a_scheduler_without_workers_is_refused():
         connected(empty.scheduler_address, timeout_s=0.2),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (ModuleNotFoundError("No module named 'tokentape'"), "expected tokentape.*No module named"),
+        (RuntimeError("Error during deserialization of the task graph."), "expected tokentape"),
+        (KilledWorker("part-7", "tcp://127.0.0.1:1", 3), "expected workers that live.*part-7"),
+    ],
+)
+def test_what_is_wrong_with_the_cluster_is_said_as_that(cluster, error, says):
+    with pytest.raises(ConnectionError, match=says), connected(cluster.scheduler_address):
+        raise error
+
+
+def test_other_errors_are_not_the_clusters(cluster):
+    with pytest.raises(RuntimeError, match="mine"), connected(cluster.scheduler_address):
+        raise RuntimeError("mine")
 
 
 @pytest.mark.usefixtures("client")
