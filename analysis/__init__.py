@@ -17,6 +17,7 @@ from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
 from tokentape.analysis._objectives import AT_LEAST, OBJECTIVES
+from tokentape.analysis._parquet import to_parquet
 from tokentape.analysis._recording import Recording
 from tokentape.dialects import DIALECTS
 
@@ -32,4 +33,5 @@ __all__ = [
     "compare",
     "fidelity",
     "load",
+    "to_parquet",
 ]

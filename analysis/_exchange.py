@@ -8,14 +8,15 @@ from hashlib import blake2b
 
 from tokentape.analysis._answer import Answer, answer_of
 from tokentape.analysis._columns import Ints, ints
-from tokentape.analysis._definitions import Definitions, redefined
+from tokentape.analysis._definitions import redefined
 from tokentape.analysis._metrics import Around, Measures, measure
+from tokentape.analysis._options import AS_IT_IS, Reading
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream, streams_of
-from tokentape.analysis._tokenizers import Count, recounted
+from tokentape.analysis._tokenizers import recounted
 from tokentape.analysis._tool_tokens import as_seen, has_error_event
 from tokentape.cassette import Exchange, Request
-from tokentape.dialects import Dialect, Outcome, has_no_body, is_damaged, is_success, outcome_of
+from tokentape.dialects import Outcome, has_no_body, is_damaged, is_success, outcome_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,21 +58,15 @@ class MeasuredExchange:
 
 
 def measured(
-    exchange: Exchange,
-    *,
-    cassette: str = "",
-    dialect: Dialect | None = None,
-    file_is_damaged: bool = False,
-    definitions: Definitions | None = None,
-    count: Count | None = None,
+    exchange: Exchange, reading: Reading = AS_IT_IS, *, cassette: str = "", file_is_damaged: bool = False
 ) -> MeasuredExchange:
     """Return the numbers of one exchange; nothing that is in it makes this raise.
 
-    `file_is_damaged`: some of it may be lost. `definitions`: those of another tool, in place of ours.
-    `count`: how many tokens a text has, to count all streams alike.
+    `reading` says how; what it wants of exchanges is not asked here. `file_is_damaged`: some may be lost.
     """
+    definitions, count = reading.definitions, reading.count
     request, response, end = exchange.request, exchange.response, exchange.end
-    answer = answer_of(exchange, dialect)
+    answer = answer_of(exchange, reading.dialect)
     if definitions is not None:
         answer = as_seen(answer, exchange, definitions.is_token)
     damaged = is_damaged(request, response, end, chunks=len(exchange.chunks), file_is_damaged=file_is_damaged)

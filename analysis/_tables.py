@@ -294,6 +294,11 @@ def _nullable(values: Ints, known: Bools) -> "pd.arrays.IntegerArray":
     return pd.arrays.IntegerArray(np.where(known, values, 0), ~known)
 
 
+def empty(types: dict[str, str]) -> pd.DataFrame:
+    """Return a table without rows, with the columns and types of any other."""
+    return _frame({name: [] for name in types}, types)
+
+
 def _frame(columns: Columns, types: dict[str, str]) -> pd.DataFrame:
     # Without a copy, since nobody else holds these columns: that would be the most memory of a load.
     return pd.DataFrame({name: _typed(columns[name], dtype) for name, dtype in types.items()}, copy=False)
@@ -308,5 +313,11 @@ def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
         case schema.TEXT:
             # Through Arrow, since pandas looks at each string of a list twice.
             return pd.Series(pd.array(pa.array(values, pa.large_string()), dtype=_TEXT), copy=False)
+        case schema.CATEGORY:
+            found: pd.Series[Any] = pd.Series(values, dtype=dtype)
+            # Where there is no name, pandas cannot tell that names are text.
+            if not len(found.cat.categories):
+                found = pd.Series(values, dtype=pd.CategoricalDtype(pd.Index([], dtype=_TEXT)))
+            return found
         case _:
             return pd.Series(values, dtype=dtype, copy=False)

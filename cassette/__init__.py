@@ -28,6 +28,7 @@ from tokentape.cassette._exchanges import Exchange, exchanges
 from tokentape.cassette._follower import Follower
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
 from tokentape.cassette._merging import Merge
+from tokentape.cassette._places import Key, Places, Stretch, exchanges_between, places
 from tokentape.cassette._plural import counted
 from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004  (as in gzip and bz2)
 from tokentape.cassette._records import (
@@ -78,12 +79,14 @@ __all__ = [
     "Finding",
     "Follower",
     "Headers",
+    "Key",
     "Known",
     "Merge",
     "NotACassette",
     "NotAppendable",
     "Note",
     "Part",
+    "Places",
     "Reader",
     "Record",
     "RecordTooLarge",
@@ -95,6 +98,7 @@ __all__ = [
     "SectionSurvey",
     "ServerSentEvent",
     "Split",
+    "Stretch",
     "Survey",
     "Times",
     "TornTail",
@@ -114,11 +118,13 @@ __all__ = [
     "events",
     "exchange_at",
     "exchanges",
+    "exchanges_between",
     "filler",
     "header",
     "open",
     "parse_json",
     "placeholder",
+    "places",
     "request_body",
     "same_authority",
     "same_host",

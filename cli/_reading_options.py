@@ -1,12 +1,17 @@
 """The options of verbs that load cassettes into tables: which exchanges, how they are read, and grouped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from tokentape.cli._extras import needs
+
+if TYPE_CHECKING:
+    from tokentape.analysis import Recording
 
 R = TypeVar("R")
 
@@ -17,11 +22,39 @@ _OPTIONS = {
 }
 
 
-def reading_options(command: Callable[..., R]) -> Callable[..., R]:
-    """Add the options to a command, which gets `load`: a function from paths to a `Recording`.
+@dataclass(frozen=True, kw_only=True)
+class Loading:
+    """What the options say of how to load: a function from paths to a `Recording`."""
 
-    What is wrong with an option or a file becomes an error of the command line.
-    """
+    words: dict[str, Any]
+    """The arguments of `load`, and of what else reads cassettes into tables."""
+
+    def __call__(self, paths: Any) -> "Recording":
+        """Return the tables of cassettes."""
+        with self.understood():
+            from tokentape.analysis import load
+
+            return load(paths, **self.words)
+
+    @contextmanager
+    def understood(self) -> Iterator[None]:
+        """Make what is wrong with an option an error of the command line."""
+        with needs("analysis"):
+            from tokentape.analysis import DIALECTS
+        dialect = self.words["dialect"]
+        if dialect is not None and dialect not in DIALECTS:
+            raise click.BadParameter(
+                f"expected one of {', '.join(DIALECTS)}; found {dialect!r}", param_hint="--dialect"
+            )
+        try:
+            with needs("tokenizers"):
+                yield
+        except ValueError as error:
+            raise click.UsageError(str(error)) from error
+
+
+def reading_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Add the options to a command, which gets them as `load`."""
 
     @click.option(
         "--where",
@@ -32,22 +65,7 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
     @wraps(command)
     def with_load(*arguments: Any, **options: Any) -> R:
         words = {name: options.pop(name) for name in ("where", *_OPTIONS)}
-
-        def loaded(paths: Any) -> Any:
-            with needs("analysis"):
-                from tokentape.analysis import DIALECTS, load
-            if words["dialect"] is not None and words["dialect"] not in DIALECTS:
-                raise click.BadParameter(
-                    f"expected one of {', '.join(DIALECTS)}; found {words['dialect']!r}",
-                    param_hint="--dialect",
-                )
-            try:
-                with needs("tokenizers"):
-                    return load(paths, **words)
-            except ValueError as error:
-                raise click.UsageError(str(error)) from error
-
-        return command(*arguments, load=loaded, **options)
+        return command(*arguments, load=Loading(words=words), **options)
 
     for name, (metavar, text) in reversed(_OPTIONS.items()):
         with_load = click.option(f"--{name}", metavar=metavar, help=text)(with_load)

@@ -1,16 +1,10 @@
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from tokentape.cli._analysis_formats import FORMATS, objectives_of, printed
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
-from tokentape.cli._reading_options import grouping, reading_options
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from tokentape.analysis import Recording
+from tokentape.cli._many import Many, check_output, many_options
+from tokentape.cli._reading_options import Loading, grouping, reading_options
 
 
 @click.command(short_help="Print the latency table of cassettes.")
@@ -38,6 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print exchanges, streams and summary as one object.")
 @reading_options
+@many_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -46,7 +41,10 @@ def command(
     slo: dict[str, float] | None,
     form: str,
     as_json: bool,
-    load: "Callable[[Any], Recording]",
+    load: Loading,
+    output: str | None,
+    overwrite: bool,
+    scheduler: str | None,
 ) -> None:
     """Print time to first token, gaps, ITL and tokens of the streams in one or more cassettes.
 
@@ -60,9 +58,14 @@ def command(
     tokentape analyze session.tape --slo ttft_ms=500,gap_ms=200 --by model --by hour
     tokentape analyze session.tape --tokens tiktoken:o200k_base
     tokentape analyze before.tape after.tape --by cassette
+    tokentape analyze tapes --format parquet -o tables
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
-    recording = load(files)
+    check_output(output, form, summarised=by is not None or slo is not None or as_json)
+    many = Many(files=files, load=load, scheduler=scheduler)
+    if output is not None:
+        ctx.exit(3 if said_lost(many.written(output, overwrite=overwrite)) else 0)
+    recording = many.loaded(by, exact=as_json or form in ("json", "parquet"))
     printed(recording, by, slo, "json" if as_json else form)
     if said_lost(recording.lost):
         ctx.exit(3)
