@@ -12,7 +12,7 @@
 
 from tokentape.analysis._comparison import Comparison, compare
 from tokentape.analysis._definitions import DEFINITIONS
-from tokentape.analysis._fidelity import fidelity
+from tokentape.analysis._fidelity import FIDELITY, fidelity
 from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
@@ -22,6 +22,7 @@ from tokentape.dialects import DIALECTS
 __all__ = [
     "DEFINITIONS",
     "DIALECTS",
+    "FIDELITY",
     "GROUPINGS",
     "ITL_DEFINITION",
     "Comparison",

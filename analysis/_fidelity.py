@@ -7,8 +7,17 @@ is when it came in the replay less when it came in the recording, both since the
 import numpy as np
 import pandas as pd
 
-from tokentape.analysis._comparison import EXCHANGE, pairs_of
+from tokentape.analysis._pairs import EXCHANGE, pairs_of
 from tokentape.analysis._recording import Recording
+
+FIDELITY = (
+    "exchanges",
+    "gaps",
+    *(f"{prefix}gap_error_{place}_ms" for prefix in ("", "scaled_") for place in ("p50", "p99", "max")),
+    "scale",
+    "drift_ppm",
+)
+"""What `fidelity` returns."""
 
 
 def fidelity(recording: Recording, replay: Recording) -> "pd.Series[float]":

@@ -8,6 +8,7 @@ import click
 
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._table_formats import csv, plain_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,9 +52,9 @@ def printed(recording: "Recording", by: str | None, slo: dict[str, float] | None
     table = table.reset_index()
     match form:
         case "csv":
-            click.echo(table.to_csv(index=False), nl=False)
+            click.echo(csv(table), nl=False)
         case "json":
-            click.echo(json_text(table.astype("object").where(table.notna(), None).to_dict("records")))
+            click.echo(json_text(plain_rows(table)))
         case _:
             click.echo("\n".join(markdown(table)))
 
