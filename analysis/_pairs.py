@@ -1,7 +1,7 @@
 """Whether a recording is a replay of another, and which exchange of one is which of the other.
 
 The invariant: in a replay every exchange has exactly one partner, with the same request and the same
-answers: as many choices, bytes, events, characters and tokens. Of equal ones the n-th is paired with the n-th.
+answers: as many choices, bytes, events, characters and tokens. The n-th of equal ones is that of the n-th.
 """
 
 from typing import Any
@@ -25,7 +25,8 @@ def pairs_of(a: pd.DataFrame, b: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Seri
 
 def named_exchanges(streams: pd.DataFrame) -> "pd.Series[Any]":
     """Return a name for each exchange that its replay has, too, if it is one."""
-    plain = streams[_SAME].astype("str").agg(" ".join, axis=1) if len(streams) else pd.Series(dtype="str")
+    texts = streams[_SAME].astype("str").fillna("")
+    plain = texts.agg(" ".join, axis=1) if len(streams) else pd.Series(dtype="str")
     exchange = pd.MultiIndex.from_frame(streams[EXCHANGE].astype({"cassette": "str"}))
     whole = plain.groupby(exchange, sort=False).agg("\n".join)
     return whole + "\n" + whole.groupby(whole).cumcount().astype("str")

@@ -248,7 +248,7 @@ def _billed_tokens(
 def _carried_names(carries: Ints) -> "pd.Categorical[str]":
     # Masks are small numbers: to count them finds those that occur without sorting all rows.
     masks = np.flatnonzero(np.bincount(carries))
-    codes = np.zeros(int(masks.max(initial=0)) + 1, np.int16)
+    codes = np.zeros(int(masks[-1]) + 1 if len(masks) else 1, np.int16)
     codes[masks] = np.arange(len(masks))
     names = pd.Index([name_of(mask) for mask in masks.tolist()], dtype="str")
     return pd.Categorical.from_codes(codes[carries], categories=names)

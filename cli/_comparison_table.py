@@ -22,14 +22,13 @@ _WHY = {
 
 def comparison_table(found: "Comparison") -> RenderableType:
     """Return quantiles, effects and failures as tables, with the verdict below them."""
-    by = [name for name in found.failures.index.names if name != "group"]
+    by = [str(name) for name in found.failures.index.names if name != "group"]
     return Group(
         _quantiles(found, by),
         _effects(found, by),
         _failures(found, by),
-        Text(
-            safe_text(found.verdict) + (" Requests are paired: B is a replay of A." if found.paired else "")
-        ),
+        Text(safe_text(found.verdict)),
+        *([Text("Requests are paired: B is a replay of A.")] if found.paired else []),
     )
 
 

@@ -4,7 +4,6 @@ The invariant: a condition of which it cannot be told whether it holds has faile
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from operator import ge, gt, le, lt
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
 
     from tokentape.analysis import Comparison
@@ -64,8 +65,8 @@ def comparison_condition(text: str) -> Condition:
         if (found.unit, found.signed) in (("%", False), ("pp", True)):
             return found
         raise ValueError(
-            f"expected {FAILED} in % of the requests of B ('{FAILED} > 2%') or as a change in percentage points "
-            f"('{FAILED} > +1pp'), found {text!r}"
+            f"expected {FAILED} in % of the requests of B ('{FAILED} > 2%') or as a change in percentage "
+            f"points ('{FAILED} > +1pp'), found {text!r}"
         )
     parts = _QUANTILE.fullmatch(found.name) if found else None
     if found is None or parts is None or parts[1] not in _METRICS:
@@ -90,8 +91,8 @@ def fidelity_condition(text: str) -> Condition:
     name = names.get(found.name.removesuffix("_ms")) if found else None
     if found is None or name is None or found.surely:
         raise ValueError(
-            f"expected a condition such as 'gap_error_p99 > 2ms' or 'drift_ppm > 100' (of {', '.join(names)}), "
-            f"found {text!r}"
+            "expected a condition such as 'gap_error_p99 > 2ms' or 'drift_ppm > 100' "
+            f"(of {', '.join(names)}), found {text!r}"
         )
     if found.signed or found.unit in ("%", "pp") or (found.unit and not name.endswith("_ms")):
         unit = "ms" if name.endswith("_ms") else "no unit"
@@ -139,7 +140,7 @@ def failed_comparison(condition: Condition, found: "Comparison") -> list[str]:
 
 def failed_fidelity(condition: Condition, found: "pd.Series[float]") -> list[str]:
     """Return a line if the condition holds, or cannot be told."""
-    values: Mapping[str, float] = {str(name).removesuffix("_ms"): value for name, value in found.items()}
+    values: "Mapping[str, float]" = {str(name).removesuffix("_ms"): value for name, value in found.items()}
     said = _failing(condition, [values[condition.name.removesuffix("_ms")]], "no events with times")
     return [f"{condition.text}: {said}"] if said else []
 
