@@ -40,9 +40,11 @@ few = settings(thorough, max_examples=max(8, MUTANTS // 8))
 LINES = 60
 """Of a long stream the first and the last half of this."""
 VALUES = (
-    None, True, False, 0, 1, -1, 7, 2**31, 2**63, 2**64, 10**400, -(2**63), 0.5, 1e300, float("nan"), float("inf"),
+    None, True, False, 0, 1, -1, 7, 2**31, 2**63, 2**64, 10**400, -(2**63), 0.5, 1e300,
+    float("nan"), float("inf"),
     "", " ", "3", "null", "stop", "\ud83d", "\udc00a", "\x00\x1b[31m\u2028", "x" * 3000,
-    [], [[]], [None], {}, {"": None}, [{}], ["a", 1], {"error": {}}, {"index": "0"}, {"text": 1}, {"content": []},
+    [], [[]], [None], {}, {"": None}, [{}], ["a", 1], {"error": {}}, {"index": "0"}, {"text": 1},
+    {"content": []},
 )  # fmt: skip
 DEEP = "[" * 3000 + "]" * 3000
 
@@ -188,8 +190,8 @@ def mutants(draw):
 
 
 steps = st.lists(st.sampled_from((0, 0, 1, 999, 1_000_000, 20_000_000, 400_000_000)), min_size=1, max_size=6)
-CONTENT = ["choice", "outcome", "finish_reason", "output_tokens", "tokens_from", "hidden_tokens", "token_events",
-           "text_chars", "events", "model", "dialect", "bytes", "prompt_tokens", "ttft_ms_why"]  # fmt: skip
+CONTENT = ["choice", "outcome", "finish_reason", "output_tokens", "tokens_from", "hidden_tokens",
+           "token_events", "text_chars", "events", "model", "dialect", "bytes", "prompt_tokens", "ttft_ms_why"]  # fmt: skip
 
 
 def contents(recording):
