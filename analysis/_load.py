@@ -117,6 +117,8 @@ def _load_one(
             lost.append(
                 f"{name}: its pieces have {sum(each.read_bytes)} bytes, and its end record says {end.bytes}"
             )
+        if each.clock_goes_back:
+            lost.append(f"{name}: the times of its pieces go back; it is not measured")
         if each.answer.undecodable:
             lost.append(f"{name}: {each.answer.undecodable}")
     return found, lost

