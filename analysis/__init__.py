@@ -16,6 +16,8 @@ from tokentape.analysis._fidelity import FIDELITY, fidelity
 from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
+from tokentape.analysis._otel import otel_dict, otel_summary, otel_table
+from tokentape.analysis._otlp import otlp_metrics, otlp_traces
 from tokentape.analysis._recording import Recording
 from tokentape.dialects import DIALECTS
 
@@ -30,4 +32,9 @@ __all__ = [
     "compare",
     "fidelity",
     "load",
+    "otel_dict",
+    "otel_summary",
+    "otel_table",
+    "otlp_metrics",
+    "otlp_traces",
 ]

@@ -5,6 +5,7 @@ from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._json_text import json_text
 from tokentape.cli._lost import said_lost
+from tokentape.cli._otel_formats import NAMES, OTLP, print_otel
 
 
 @click.command(short_help="Print the latency table of cassettes.")
@@ -21,11 +22,15 @@ from tokentape.cli._lost import said_lost
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice((*FORMATS, *OTLP)),
     default="table",
     show_default=True,
-    help="csv and markdown have the summary, parquet the streams.",
+    help="csv and markdown have the summary, parquet the streams; otlp is for OpenTelemetry.",
 )
+@click.option(
+    "--names", type=click.Choice(NAMES), default="tokentape", show_default=True,
+    help="otel: OpenTelemetry's names and units, where it has them.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print exchanges, streams and summary as one object.")
 @click.option(
     "--where",
@@ -45,6 +50,7 @@ def command(
     as_json: bool,
     slo: dict[str, float] | None,
     form: str,
+    names: str,
     where: tuple[str, ...],
     definitions: str | None,
     dialect: str | None,
@@ -60,6 +66,7 @@ def command(
     tokentape analyze tapes --where "model=gpt-4o*" --where "status=200"
     tokentape analyze session.tape --slo ttft_ms=500,gap_ms=200 --by model
     tokentape analyze before.tape after.tape --by cassette
+    tokentape analyze session.tape --format otlp > metrics.json
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
     with needs("analysis"):
@@ -74,7 +81,9 @@ def command(
         recording = load(files, where=where, definitions=definitions, dialect=dialect)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    if slo is not None or form not in ("table", "json"):
+    if form in OTLP or (names == "otel" and slo is None):
+        print_otel(recording, by, "json" if as_json and form not in OTLP else form)
+    elif slo is not None or form not in ("table", "json"):
         printed(recording, by, slo, "json" if as_json else form)
     elif as_json or form == "json":
         click.echo(json_text(recording.as_dict(by)))
