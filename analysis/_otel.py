@@ -64,7 +64,7 @@ def otel_summary(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def otel_dict(found: Mapping[str, Any], *, grouped: bool) -> dict[str, Any]:
-    """Return what `Recording.as_dict` returns with the conventions' names; `grouped` says that it had `by`."""
+    """Return what `Recording.as_dict` returns with the conventions' names; `grouped`: it was given `by`."""
     summaries = found["summary"]
     return {
         "exchanges": [_row(row) for row in found["exchanges"]],

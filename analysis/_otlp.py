@@ -69,8 +69,8 @@ def otlp_metrics(recording: Recording) -> Json:
 def otlp_traces(recording: Recording) -> Json:
     """Return an ExportTraceServiceRequest with a span for each request of which start and end are known."""
     streams = dict(list(recording.streams.groupby(_KEYS, observed=True, sort=False)))
-    spans = []
-    for row in recording.exchanges.to_dict("records"):
+    spans: list[Json] = []
+    for row in _rows(recording.exchanges):
         dialect = dialect_of(row)
         if dialect is None or row["outcome"] in UNKNOWN_END or pd.isna(row["started_at"]):
             continue
@@ -87,7 +87,7 @@ def _measured(recording: Recording) -> Iterator[tuple[str, dict[str, str], list[
     events = recording.events.drop_duplicates([*_KEYS, "event"])
     gaps = events.assign(gap=events.groupby(_KEYS, observed=True)["t_ms"].diff())
     chunks = dict(list(gaps.groupby(_KEYS, observed=True, sort=False)["gap"]))
-    for row in recording.exchanges.to_dict("records"):
+    for row in _rows(recording.exchanges):
         dialect = dialect_of(row)
         if dialect is None or row["outcome"] in UNKNOWN_END:
             continue
@@ -107,6 +107,11 @@ def _measured(recording: Recording) -> Iterator[tuple[str, dict[str, str], list[
         for kind, column in (("input", "prompt_tokens"), ("output", "output_tokens")):
             if not pd.isna(row[column]):
                 yield otel.TOKEN_USAGE, shared | {"gen_ai.token.type": kind}, [float(row[column])]
+
+
+def _rows(table: pd.DataFrame) -> Iterator[Json]:
+    for row in table.to_dict("records"):
+        yield {str(name): value for name, value in row.items()}
 
 
 def _seconds(values_ms: Iterable[Any]) -> list[float]:
@@ -179,7 +184,7 @@ def _any_value(value: Any) -> Json:
 
 
 def _window(exchanges: pd.DataFrame) -> tuple[int | None, int | None]:
-    """Return when the first request started and the last answer ended, in ns since 1970; None if not known."""
+    """Return when the first request started and the last answer ended, in ns since 1970; None: not known."""
     known = exchanges[exchanges["started_at"].notna()]
     if known.empty:
         return None, None

@@ -12,7 +12,6 @@ from tests.cassette.golden import FOLDER
 from tests.cassette.tapes import raw
 from tests.cli.verbs import run
 from tokentape.analysis import load
-from tokentape.cassette import CassetteError
 
 TOKEN = data(chunk({"content": "a"}))
 END = data(chunk(finish="stop")) + DONE
@@ -25,18 +24,20 @@ def timed(*pieces, first=100, step=20):
 
 DEEP = b'data: {"choices":' + b"[" * 50_000 + b"]" * 50_000 + b"}\n\n"
 LARGE = data(chunk({"content": "x" * 10_000_000}))
+TEXT_USAGE = {"prompt_tokens": "9", "completion_tokens": "3"}
+BYTES = b'data: {"choices":[{"index":0,"delta":{"content":"%s"}}]}\n\n'
 STREAMS = {
     "no-json": ([b"data: hello\n\n", b"data: {broken\n\n", b"data: \xff\xfe\n\n"], "unparsed", 3),
-    "numbers-as-strings": (
-        [TOKEN, data({**usage_chunk(9, 3), "usage": {"prompt_tokens": "9", "completion_tokens": "3"}}), END], None, 0
+    "numbers-as-strings": ([TOKEN, data({**usage_chunk(9, 3), "usage": TEXT_USAGE}), END], None, 0),
+    "lists-for-objects": (
+        [data([1, 2]), data({"choices": [[]]}), data({"choices": [{"delta": []}]})], "unparsed", 1
     ),
-    "lists-for-objects": ([data([1, 2]), data({"choices": [[]]}), data({"choices": [{"delta": []}]})], "unparsed", 1),
     "choices-null": ([data({"choices": None}), TOKEN, data({"choices": None, "usage": None}), END], None, 0),
     "choices-object": ([data({"choices": {}}), data({"choices": 7})], "truncated", 0),
     "deep": ([TOKEN, DEEP, TOKEN, END], None, 1),
     "large": ([LARGE, END], None, 0),
-    "half-a-surrogate": ([b'data: {"choices":[{"index":0,"delta":{"content":"\\ud83d"}}]}\n\n', END], None, 0),
-    "raw-surrogate": ([b'data: {"choices":[{"index":0,"delta":{"content":"\xed\xa0\x80"}}]}\n\n', END], None, 0),
+    "half-a-surrogate": ([BYTES % rb"\ud83d", END], None, 0),
+    "raw-surrogate": ([BYTES % b"\xed\xa0\x80", END], None, 0),
     "huge-index": ([data({"choices": [{"index": 10**30, "delta": {"content": "a"}}]}), END], None, 0),
     "negative-index": ([data({"choices": [{"index": -1, "delta": {"content": "a"}}]}), END], None, 0),
     "index-as-text": ([data({"choices": [{"index": "0", "delta": {"content": "a"}}]}), END], None, 0),
@@ -78,7 +79,8 @@ def test_json_of_wrong_shapes_makes_no_number_that_is_not_so(bad):
 VERBS = [
     ("analyze", *form)
     for form in ((), ("--json",), ("--format", "csv"), ("--format", "markdown"), ("--by", "model"),
-                 ("--slo", "ttft_ms=500"), ("--slo", "ttft_ms=500", "--json"), ("--by", "model", "--format", "csv"))
+                 ("--slo", "ttft_ms=500"), ("--slo", "ttft_ms=500", "--json"), ("--format", "otlp"),
+                 ("--by", "model", "--format", "csv"), ("--names", "otel", "--json"))
 ] + [
     (verb, *form)
     for verb in ("compare", "fidelity")
@@ -176,12 +178,8 @@ def test_parquet_of_a_damaged_cassette_is_what_is_whole(tmp_path):
 @pytest.mark.parametrize(
     "golden", sorted(path.name for path in FOLDER.glob("*.tape*") if path.suffix != ".json")
 )
-def test_every_golden_cassette_is_sound_or_refused_in_one_line(golden):
-    try:
-        recording = load(FOLDER / golden)
-    except CassetteError as error:
-        assert "\n" not in str(error)
-        return
+def test_every_golden_cassette_is_sound(golden):
+    recording = load(FOLDER / golden)
     check(recording)
     codes = (3,) if recording.lost else (0,)
     for verb, *options in FEW:

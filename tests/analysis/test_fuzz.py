@@ -191,7 +191,8 @@ def mutants(draw):
 
 steps = st.lists(st.sampled_from((0, 0, 1, 999, 1_000_000, 20_000_000, 400_000_000)), min_size=1, max_size=6)
 CONTENT = ["choice", "outcome", "finish_reason", "output_tokens", "tokens_from", "hidden_tokens",
-           "token_events", "text_chars", "events", "model", "dialect", "bytes", "prompt_tokens", "ttft_ms_why"]  # fmt: skip
+           "token_events", "text_chars", "events", "model", "dialect", "bytes", "prompt_tokens",
+           "ttft_ms_why"]  # fmt: skip
 
 
 def contents(recording):
