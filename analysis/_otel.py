@@ -63,16 +63,20 @@ def otel_summary(summary: pd.DataFrame) -> pd.DataFrame:
     return renamed
 
 
-def otel_dict(found: Mapping[str, Any], *, grouped: bool) -> dict[str, Any]:
-    """Return what `Recording.as_dict` returns with the conventions' names; `grouped`: it was given `by`."""
-    summaries = found["summary"]
+def otel_dict(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `Recording.as_dict` returns with the conventions' names, with groups and without."""
     return {
         "exchanges": [_row(row) for row in found["exchanges"]],
         "streams": [_row(row) for row in found["streams"]],
-        "summary": {name: _summary(each) for name, each in summaries.items()}
-        if grouped
-        else _summary(summaries),
+        "summary": _summaries(found["summary"]),
     }
+
+
+def _summaries(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a summary, or those of groups, or of groups in groups: a summary says how many streams it has."""
+    if isinstance(found.get("streams"), int):
+        return _summary(found)
+    return {name: _summaries(each) for name, each in found.items()}
 
 
 def _named(columns: Iterable[Hashable]) -> dict[Hashable, str]:

@@ -28,7 +28,7 @@ def print_otel(recording: "Recording", by: object, form: str) -> None:
         case "otlp-traces":
             click.echo(json_text(otlp_traces(recording)))
         case "json":
-            click.echo(json_text(otel_dict(recording.as_dict(grouping), grouped=bool(by))))
+            click.echo(json_text(otel_dict(recording.as_dict(grouping))))
         case "parquet":
             if sys.stdout.isatty():
                 raise click.UsageError("expected a file or a pipe behind --format parquet, found a terminal")
