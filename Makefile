@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 FUZZ   ?= 100000
+# What pytest is given: a worker for each core, and a file's tests in one of them. ARGS="-k word" runs a few without.
+ARGS   ?= -n auto --maxprocesses=4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz lint format bench clean

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from tokentape.analysis._answer import Answer, answer_of
+from tokentape.analysis._columns import Ints, ints
 from tokentape.analysis._definitions import Definitions, redefined
 from tokentape.analysis._metrics import Around, Measures, measure
 from tokentape.analysis._reason import Why
@@ -40,8 +41,8 @@ class MeasuredExchange:
     outcome: Outcome
     unmeasured: Why | None
     zero_ns: int | None
-    read_ns: list[int]
-    read_bytes: list[int]
+    read_ns: Ints
+    read_bytes: Ints
     streams: list[MeasuredStream]
     request_bytes: int | None = None
     clock_goes_back: bool = False
@@ -74,7 +75,7 @@ def measured(
     damaged = damaged or clock_goes_back
     zero = request.t_end if request else None
     start = zero or 0
-    read_ns = [chunk.t - start for chunk in exchange.chunks]
+    read_ns = ints([chunk.t for chunk in exchange.chunks]) - start
     status = response.status if response else None
     streams: list[MeasuredStream] = []
     no_body = has_no_body(request, response, with_bytes=any(chunk.data for chunk in exchange.chunks))
@@ -99,7 +100,7 @@ def measured(
             outcome=outcome,
             unmeasured=unmeasured or _unparsed(answer, stream, outcome),
             headers_ns=response.t - start if response and not damaged else None,
-            first_byte_ns=read_ns[0] if read_ns and not damaged else None,
+            first_byte_ns=int(read_ns[0]) if len(read_ns) and not damaged else None,
             end_ns=end.t - start if end and not damaged else None,
             prompt_tokens=prompt if prompt is not None else stream_prompt,
             times=request.times if request else "all",
@@ -123,7 +124,7 @@ def measured(
         unmeasured=unmeasured,
         zero_ns=None if request is not None and request.times == "none" else zero,
         read_ns=read_ns,
-        read_bytes=[len(chunk.data) for chunk in exchange.chunks],
+        read_bytes=ints([len(chunk.data) for chunk in exchange.chunks]),
         streams=streams,
     )
 

@@ -113,10 +113,10 @@ def _load_one(
             lost.append(f"{name}: {each.lost_chunks} of its pieces {are} missing; it is not measured")
         elif each.lost_chunks < 0:
             lost.append(f"{name}: it has more pieces than its end record says; it is not measured")
-        elif (end := each.exchange.end) is not None and end.chunks and end.bytes != sum(each.read_bytes):
-            lost.append(
-                f"{name}: its pieces have {sum(each.read_bytes)} bytes, and its end record says {end.bytes}"
-            )
+        elif (end := each.exchange.end) is not None and end.chunks:
+            size = int(each.read_bytes.sum())
+            if end.bytes != size:
+                lost.append(f"{name}: its pieces have {size} bytes, and its end record says {end.bytes}")
         if each.clock_goes_back:
             lost.append(f"{name}: the times of its pieces go back; it is not measured")
         if each.answer.undecodable:

@@ -20,6 +20,7 @@ BENCHMARKS = (
     "replay_instant",
     "replay_memory",
     "analysis",
+    "analysis_peers",
 )
 _COLUMNS = ("benchmark", "what", "measured", "limit", "", "beside")
 _WIDTH = 160  # in a file or a pipe
