@@ -73,7 +73,7 @@ def otel_dict(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _summaries(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a summary, or those of groups, or of groups in groups: a summary says how many streams it has."""
+    """Return a summary, or those of groups (in groups); a summary says how many streams it has."""
     if isinstance(found.get("streams"), int):
         return _summary(found)
     return {name: _summaries(each) for name, each in found.items()}

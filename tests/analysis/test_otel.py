@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -229,6 +230,14 @@ def test_damage_is_said_with_otlp_too(path):
     result = run("analyze", path, "--format", "otlp")
     assert result.exit_code == 3
     json.loads(result.stdout)
+
+
+def test_every_command_of_the_document_works(path):
+    lines = [line for line in TEXT.splitlines() if line.startswith("tokentape ")]
+    assert len(lines) == 4
+    for line in lines:
+        words = shlex.split(line.partition(">")[0], comments=True)[1:]
+        assert run(*(path if word == "session.tape" else word for word in words)).exit_code == 0
 
 
 def test_document_has_every_name_and_every_metric():
