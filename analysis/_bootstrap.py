@@ -11,6 +11,7 @@ for gaps of which those of one request are alike; with five, 82% was seen. Inter
 recordings of like size are better, since what each lacks is much the same: 94% or more.
 """
 
+from collections.abc import Iterator
 from statistics import NormalDist
 from typing import Any, TypeAlias
 
@@ -22,7 +23,7 @@ Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 RESAMPLES = 2_000
 MIN_BEYOND = 10
 """Of how many requests values must be on either side of a quantile for its interval to be trusted."""
-_MAX_WORK = 200_000_000
+_MAX_WORK = 40_000_000
 """Draws times values of one metric; where there are more, there are fewer draws, at least 200."""
 _MAX_CELLS = 4_000_000
 
@@ -58,22 +59,36 @@ def drawn_quantiles(values: Floats, cluster: Ints, quantiles: tuple[float, ...],
     found = np.empty((len(counts), len(quantiles)))
     step = max(1, _MAX_CELLS // max(len(values), 1))
     for start in range(0, len(counts), step):
-        cumulated = counts[start : start + step][:, of].cumsum(axis=1)
-        total = cumulated[:, -1]
+        taken = counts[start : start + step].take(of, axis=1)
+        # One sum over all draws: it only grows, so a place in any draw is found by bisection.
+        summed = taken.ravel().cumsum()
+        ends = summed[len(of) - 1 :: len(of)]
+        before = np.concatenate([[0], ends[:-1]])
+        total = ends - before
+        first = np.arange(len(taken)) * len(of)
         for column, quantile in enumerate(quantiles):
             position = (total - 1) * quantile
-            low = np.floor(position)
-            part = position - low
+            low = np.floor(position).astype(np.int64)
             high = np.minimum(low + 1, total - 1)
-            below, above = (ordered[(cumulated > at[:, None]).argmax(axis=1)] for at in (low, high))
-            found[start : start + step, column] = below + (above - below) * part
+            below, above = (
+                ordered[summed.searchsorted(before + at, side="right") - first] for at in (low, high)
+            )
+            found[start : start + step, column] = below + (above - below) * (position - low)
     return found
 
 
 def draws(rng: np.random.Generator, requests: int, times: int) -> Ints:
     """Return how often each of the requests is drawn, `times` over."""
-    counts: Ints = rng.multinomial(requests, np.full(requests, 1 / requests), size=times)
-    return counts
+    drawn = rng.integers(0, requests, (times, requests)) + np.arange(times)[:, None] * requests
+    return np.bincount(drawn.ravel(), minlength=times * requests).reshape(times, requests)
+
+
+def blocks(times: int, requests: int) -> Iterator[int]:
+    """Yield how many draws to make at once, until there are so many, for their counts to fit in memory."""
+    most = max(1, _MAX_CELLS // max(requests, 1))
+    while times > 0:
+        yield min(most, times)
+        times -= most
 
 
 def interval(drawn: Floats, level: float) -> tuple[float, float]:

@@ -14,6 +14,7 @@ from tokentape.analysis._bootstrap import (
     MIN_BEYOND,
     Floats,
     beyond,
+    blocks,
     drawn_quantiles,
     draws,
     interval,
@@ -37,13 +38,16 @@ def changes(
     """Return a row for each quantile: `COLUMNS`, `quantile` and `STRICT_ENDS`, these at `level`."""
     values_a, of_a, values_b, of_b = _numbered(one, other, paired=paired)
     n_a, n_b = (int(of.max()) + 1 if len(of) else 0 for of in (of_a, of_b))
-    drawn_a = drawn_b = None
+    drawn = None
     if min(n_a, n_b) >= 2 * MIN_BEYOND:
-        times = resamples(len(values_a) + len(values_b))
-        counts_a = draws(rng, n_a, times)
-        counts_b = counts_a if paired else draws(rng, n_b, times)
-        drawn_a = drawn_quantiles(values_a, of_a, tuple(QUANTILES.values()), counts_a)
-        drawn_b = drawn_quantiles(values_b, of_b, tuple(QUANTILES.values()), counts_b)
+        found_a, found_b = [], []
+        wanted = tuple(QUANTILES.values())
+        for times in blocks(resamples(len(values_a) + len(values_b)), max(n_a, n_b)):
+            counts_a = draws(rng, n_a, times)
+            counts_b = counts_a if paired else draws(rng, n_b, times)
+            found_a.append(drawn_quantiles(values_a, of_a, wanted, counts_a))
+            found_b.append(drawn_quantiles(values_b, of_b, wanted, counts_b))
+        drawn = np.concatenate(found_a), np.concatenate(found_b)
     rows = []
     for at, (name, quantile) in enumerate(QUANTILES.items()):
         row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"quantile": name, "n_a": n_a, "n_b": n_b}
@@ -55,13 +59,12 @@ def changes(
         if not min(n_a, n_b):
             row["why"] = "no-values"
         elif (
-            drawn_a is None
-            or drawn_b is None
+            drawn is None
             or min(beyond(values_a, of_a, quantile), beyond(values_b, of_b, quantile)) < MIN_BEYOND - 1e-9
         ):
             row["why"] = "too-few"
         else:
-            row |= _ends(drawn_a[:, at], drawn_b[:, at], level)
+            row |= _ends(drawn[0][:, at], drawn[1][:, at], level)
             row["why"] = "zero" if np.isnan(row["low_pct"]) else None
         rows.append(row)
     return rows

@@ -26,7 +26,9 @@ def pairs_of(a: pd.DataFrame, b: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Seri
 def named_exchanges(streams: pd.DataFrame) -> "pd.Series[Any]":
     """Return a name for each exchange that its replay has, too, if it is one."""
     texts = streams[_SAME].astype("str").fillna("")
-    plain = texts.agg(" ".join, axis=1) if len(streams) else pd.Series(dtype="str")
+    plain = texts[_SAME[0]]
+    for name in _SAME[1:]:
+        plain = plain + " " + texts[name]
     exchange = pd.MultiIndex.from_frame(streams[EXCHANGE].astype({"cassette": "str"}))
     whole = plain.groupby(exchange, sort=False).agg("\n".join)
     return whole + "\n" + whole.groupby(whole).cumcount().astype("str")

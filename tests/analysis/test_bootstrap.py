@@ -8,6 +8,7 @@ import pytest
 from tokentape.analysis._bootstrap import (
     MIN_BEYOND,
     beyond,
+    blocks,
     drawn_quantiles,
     draws,
     interval,
@@ -163,5 +164,20 @@ def test_normal_quantiles_are_those_of_the_tables():
     assert normal_quantile(0.975) == pytest.approx(1.959964, abs=1e-6)
 
 
+def test_draws_are_of_as_many_requests_as_there_are_each_as_likely(rng):
+    counts = draws(rng, 7, 3000)
+    assert counts.shape == (3000, 7)
+    assert (counts.sum(axis=1) == 7).all()
+    assert counts.mean(axis=0) == pytest.approx(np.ones(7), abs=0.1)
+    assert counts.var() == pytest.approx(6 / 7, abs=0.05)
+
+
+@pytest.mark.parametrize(("times", "requests"), [(2000, 20), (200, 10**6), (5, 10**9), (2000, 3000)])
+def test_blocks_of_draws_add_up_and_fit(times, requests):
+    found = list(blocks(times, requests))
+    assert sum(found) == times
+    assert max(found) == 1 or max(found) * requests <= 4_000_000
+
+
 def test_there_are_fewer_draws_of_more_values():
-    assert [resamples(values) for values in (0, 100, 200_000, 10**9)] == [2000, 2000, 1000, 200]
+    assert [resamples(values) for values in (0, 100, 40_000, 10**9)] == [2000, 2000, 1000, 200]
