@@ -24,6 +24,7 @@ test: $(VENV)/.ready ## run the tests
 
 fuzz: $(VENV)/.ready ## damaged and hostile cassettes by the hundred thousand, all bodies byte by byte: for the night
 	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/cassette/test_fuzz.py
+	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/analysis/test_fuzz.py
 	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/e2e/clients/test_corpus.py -k split
 
 lint: $(VENV)/.ready build/types ## ruff, formatting, strict types, import direction

@@ -12,11 +12,13 @@
 
 from tokentape.analysis._comparison import Comparison, compare
 from tokentape.analysis._definitions import DEFINITIONS
-from tokentape.analysis._fidelity import fidelity
+from tokentape.analysis._fidelity import FIDELITY, fidelity
 from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
 from tokentape.analysis._objectives import AT_LEAST, OBJECTIVES
+from tokentape.analysis._otel import otel_dict, otel_summary, otel_table
+from tokentape.analysis._otlp import otlp_metrics, otlp_traces
 from tokentape.analysis._parquet import to_parquet
 from tokentape.analysis._recording import Recording
 from tokentape.dialects import DIALECTS
@@ -25,6 +27,7 @@ __all__ = [
     "AT_LEAST",
     "DEFINITIONS",
     "DIALECTS",
+    "FIDELITY",
     "GROUPINGS",
     "ITL_DEFINITION",
     "OBJECTIVES",
@@ -33,5 +36,10 @@ __all__ = [
     "compare",
     "fidelity",
     "load",
+    "otel_dict",
+    "otel_summary",
+    "otel_table",
+    "otlp_metrics",
+    "otlp_traces",
     "to_parquet",
 ]

@@ -48,6 +48,8 @@ class MeasuredExchange:
     read_bytes: Ints
     streams: list[MeasuredStream]
     request_bytes: int | None = None
+    clock_goes_back: bool = False
+    """Whether its pieces have times that no recorder writes: what is between them is not known."""
     request_digest: str | None = None
     """Equal for requests that ask the same: of method, path, query and body."""
 
@@ -70,6 +72,8 @@ def measured(
     if definitions is not None:
         answer = as_seen(answer, exchange, definitions.is_token)
     damaged = is_damaged(request, response, end, chunks=len(exchange.chunks), file_is_damaged=file_is_damaged)
+    clock_goes_back = _clock_goes_back(exchange)
+    damaged = damaged or clock_goes_back
     zero = request.t_end if request else None
     start = zero or 0
     read_ns = ints([chunk.t for chunk in exchange.chunks]) - start
@@ -111,7 +115,8 @@ def measured(
             measures = redefined(measures, definitions, stream=counted, around=around, failed=failed)
         streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measures))
     return MeasuredExchange(
-        cassette=cassette,
+        cassette=cassette.encode("utf-8", "backslashreplace").decode(),  # names of files may be no text
+        clock_goes_back=clock_goes_back,
         exchange=replace(exchange, chunks=[]),
         request_bytes=len(request.body) if request else None,
         request_digest=_digest(request) if request else None,
@@ -124,6 +129,15 @@ def measured(
         read_bytes=ints([len(chunk.data) for chunk in exchange.chunks]),
         streams=streams,
     )
+
+
+def _clock_goes_back(exchange: Exchange) -> bool:
+    if exchange.request is not None and exchange.request.times != "all":
+        return False
+    times = [chunk.t for chunk in exchange.chunks]
+    if exchange.end is not None:
+        times.append(exchange.end.t)
+    return times != sorted(times)
 
 
 def _digest(request: Request) -> str:

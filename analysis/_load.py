@@ -149,6 +149,8 @@ def losses(path: str, found: Iterable[MeasuredExchange]) -> Iterator[str]:
             size = int(each.read_bytes.sum())
             if end.bytes != size:
                 yield f"{name}: its pieces have {size} bytes, and its end record says {end.bytes}"
+        if each.clock_goes_back:
+            yield f"{name}: the times of its pieces go back; it is not measured"
         if each.answer.undecodable:
             yield f"{name}: {each.answer.undecodable}"
 

@@ -162,7 +162,8 @@ class Recording:
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     plain = table.astype("object")
     for name in table.columns[[isinstance(dtype, pd.DatetimeTZDtype) for dtype in table.dtypes]]:
-        plain[name] = [None if value is pd.NaT else value.isoformat() for value in table[name]]
+        times = [None if value is pd.NaT else value.isoformat() for value in table[name]]
+        plain[name] = pd.Series(times, index=table.index, dtype="object")
     return plain.where(table.notna(), None).to_dict("records")  # type: ignore[return-value]
 
 

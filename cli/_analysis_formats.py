@@ -11,6 +11,7 @@ from tokentape.cli._console import print_table
 from tokentape.cli._extras import needs
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._table_formats import csv, plain_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,28 +63,15 @@ def printed(
     table = (recording.summary(by) if slo is None else recording.slo(by=by, **slo)).reset_index()
     match form:
         case "csv":
-            click.echo(table.to_csv(index=False), nl=False)
+            click.echo(csv(table), nl=False)
         case "json":
-            click.echo(json_text(_rows(table)))
+            click.echo(json_text(plain_rows(table)))
         case "markdown":
             click.echo("\n".join(markdown(table)))
         case _:
             from tokentape.cli._objectives_table import objectives_table
 
             print_table(objectives_table(table, slo or {}, by))
-
-
-def _rows(table: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Return the rows as JSON has them: null for what is missing, text for times of day."""
-    plain = {str(name): table[name].astype("object").where(table[name].notna(), None) for name in table}
-    rows = zip(*plain.values(), strict=True)
-    return [
-        {
-            name: value if value is None or isinstance(value, int | float | str) else str(value)
-            for name, value in zip(plain, row, strict=True)
-        }
-        for row in rows
-    ]
 
 
 def _print_parquet(recording: "Recording", slo: dict[str, float] | None) -> None:

@@ -18,6 +18,7 @@ VERBS = (
     "replay",
     "analyze",
     "compare",
+    "fidelity",
     "info",
     "verify",
     "lint",

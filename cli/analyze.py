@@ -4,6 +4,7 @@ from tokentape.cli._analysis_formats import FORMATS, objectives_of, printed
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
 from tokentape.cli._many import Many, check_output, many_options
+from tokentape.cli._otel_formats import NAMES, OTLP, print_otel
 from tokentape.cli._reading_options import Loading, grouping, reading_options
 
 
@@ -25,11 +26,15 @@ from tokentape.cli._reading_options import Loading, grouping, reading_options
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice((*FORMATS, *OTLP)),
     default="table",
     show_default=True,
-    help="csv and markdown have the summary, parquet the streams.",
+    help="csv and markdown have the summary, parquet the streams; otlp is for OpenTelemetry.",
 )
+@click.option(
+    "--names", type=click.Choice(NAMES), default="tokentape", show_default=True,
+    help="otel: OpenTelemetry's names and units, where it has them.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print exchanges, streams and summary as one object.")
 @reading_options
 @many_options
@@ -40,6 +45,7 @@ def command(
     by: tuple[str, ...] | None,
     slo: dict[str, float] | None,
     form: str,
+    names: str,
     as_json: bool,
     load: Loading,
     output: str | None,
@@ -59,6 +65,7 @@ def command(
     tokentape analyze session.tape --tokens tiktoken:o200k_base
     tokentape analyze before.tape after.tape --by cassette
     tokentape analyze tapes --format parquet -o tables
+    tokentape analyze session.tape --format otlp > metrics.json
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
     check_output(output, form, summarised=by is not None or slo is not None or as_json)
@@ -66,6 +73,9 @@ def command(
     if output is not None:
         ctx.exit(3 if said_lost(many.written(output, overwrite=overwrite)) else 0)
     recording = many.loaded(by, exact=as_json or form in ("json", "parquet"))
-    printed(recording, by, slo, "json" if as_json else form)
+    if form in OTLP or (names == "otel" and slo is None):
+        print_otel(recording, by, "json" if as_json and form not in OTLP else form)
+    else:
+        printed(recording, by, slo, "json" if as_json else form)
     if said_lost(recording.lost):
         ctx.exit(3)
