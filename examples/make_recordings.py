@@ -14,7 +14,8 @@ What is true of these recordings:
 - every eighth connection is new and pays for its TLS handshake;
 - in week 2 the first token takes about 8% longer everywhere, and half as long again on the route
   `/v1/agents/chat/completions`;
-- in week 2 the pace between tokens is a tenth faster, but one stream in twelve stalls once, at its 64th token;
+- in week 2 the pace between tokens is a tenth faster, but every sixth stream that is long enough stalls once,
+  at its 64th token;
 - now and then an answer is refused with 429, breaks off, or is given up by its client.
 """
 
@@ -98,8 +99,8 @@ def _exchange(
     busy = 4 / 3 if 13 <= hour < 17 else 1.0
     question = {"role": "user", "content": f"Question {exchange}: why is the sky blue?"}
     yield cassette.Request(
-        exchange=exchange, t=zero - 2 * MS, t_end=zero, method="POST", scheme="https", host="api.example", port=443,
-        path=path, http_version="HTTP/1.1", headers=((b"content-type", b"application/json"),),
+        exchange=exchange, t=zero - 2 * MS, t_end=zero, method="POST", scheme="https", host="api.example",
+        port=443, path=path, http_version="HTTP/1.1", headers=((b"content-type", b"application/json"),),
         body=json.dumps({"model": model, "stream": True, "messages": [question]}).encode(),
         connection=f"c{exchange % 40}",
     )  # fmt: skip
@@ -153,8 +154,12 @@ def _answer(
         else:
             pieces.append((at, data))
     if reason == "complete":
-        usage = {"prompt_tokens": prompt, "completion_tokens": tokens, "total_tokens": prompt + tokens}
-        usage["prompt_tokens_details"] = {"cached_tokens": prompt // 2 if exchange % 3 else 0}  # type: ignore[assignment]
+        usage: dict[str, Any] = {
+            "prompt_tokens": prompt,
+            "completion_tokens": tokens,
+            "total_tokens": prompt + tokens,
+            "prompt_tokens_details": {"cached_tokens": prompt // 2 if exchange % 3 else 0},
+        }
         pieces.append((at + MS, _event(_chunk(model, {}, finish="stop"))))
         pieces.append(
             (at + 3 * MS, _event({"model": model, "choices": [], "usage": usage}) + b"data: [DONE]\n\n")
@@ -162,7 +167,8 @@ def _answer(
     for t, data in pieces:
         yield cassette.Chunk(exchange=exchange, t=t, data=data)
     yield cassette.End(
-        exchange=exchange, t=pieces[-1][0] + MS, reason=reason, chunks=len(pieces), bytes=sum(len(data) for _, data in pieces)
+        exchange=exchange, t=pieces[-1][0] + MS, reason=reason, chunks=len(pieces),
+        bytes=sum(len(data) for _, data in pieces),
     )  # fmt: skip
 
 
