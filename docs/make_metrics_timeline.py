@@ -149,8 +149,9 @@ def strip(events: list[dict[str, Any]]) -> list[str]:
         parts.append(line(x, STRIP, x, STRIP + 30, colour, ' stroke-width="3"'))
     below = STRIP + 45
     for ms, words, colour in (
-        (142, "comment, role", GREY), (360, "reasoning", PURPLE), (640, "content", BLUE), (1_120, "content", BLUE),
-        (1_280, "tool call", GREEN), (1_405, "finish", GREY), (1_566, "usage", GREY), (1_690, "[DONE]", GREY),
+        (142, "comment, role", GREY), (360, "reasoning", PURPLE), (640, "content", BLUE),
+        (1_120, "content", BLUE), (1_280, "tool call", GREEN),
+        (1_405, "finish", GREY), (1_566, "usage", GREY), (1_690, "[DONE]", GREY),
     ):  # fmt: skip
         parts.append(text(at(ms), below, words, anchor="middle", colour=colour))
     return parts
