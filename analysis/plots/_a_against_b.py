@@ -62,6 +62,7 @@ def a_against_b(
         rows=[1.7, 1],
         spacing=0.17,
     )
+    made.update_xaxes(matches=None)
     for side, each in known.items():
         made.add_trace(ecdf(each, metric, name=side, colour=_SIDES[side]), row=1, col=1)
     _label(made, known, metric)
@@ -128,7 +129,6 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
     ends = np.concatenate([low, high, middle, [0.0]])
     reach = float(np.nanmax(np.abs(ends))) * 1.25 or 1.0
     made.update_xaxes(
-        matches=None,
         range=[-reach, reach],
         ticksuffix="%",
         tickformat="+~g",
