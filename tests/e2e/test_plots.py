@@ -1,4 +1,4 @@
-"""Every figure in the browser that readers have: no error, nothing cut off on a phone, no stranger's markup."""
+"""Every figure in the browser that readers have: no error, no text cut off, no stranger's markup."""
 
 import json
 import os
