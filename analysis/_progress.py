@@ -1,4 +1,4 @@
-"""How far a load is: a bar on standard error, for whoever waits there for more than a second.
+"""How far a load, or a report, is: a bar on standard error, for whoever waits there for more than a second.
 
 Nothing is printed where standard error is no terminal, and nothing stays when it is over.
 """
@@ -16,7 +16,7 @@ class _Files(Sized, Iterable[_T_co], Protocol[_T_co]):
     pass
 
 
-def followed(files: _Files[_T_co], *, shown: bool) -> Iterator[_T_co]:
+def followed(files: _Files[_T_co], *, shown: bool, what: str = "reading cassettes") -> Iterator[_T_co]:
     """Yield the files; if `shown`, and it takes longer than a second, with a bar."""
     if not shown or sys.stderr is None or not sys.stderr.isatty():
         yield from files
@@ -27,7 +27,7 @@ def followed(files: _Files[_T_co], *, shown: bool) -> Iterator[_T_co]:
     started = time.monotonic()
     columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
     bar = Progress(*columns, console=Console(stderr=True), transient=True)
-    task = bar.add_task("reading cassettes", total=len(files))
+    task = bar.add_task(what, total=len(files))
     is_shown = False
     try:
         for file in files:

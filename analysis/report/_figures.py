@@ -1,0 +1,98 @@
+"""The plots of a view, and the timelines of single streams, as the JSON that plotly.js draws.
+
+All are `tokentape.analysis.plots`'; what a page adds is said in words around them.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from html import unescape
+from typing import TYPE_CHECKING, Any, Final
+
+from tokentape.analysis import plots
+from tokentape.analysis._comparison import compare
+from tokentape.analysis.report._text import counts
+
+if TYPE_CHECKING:
+    from tokentape.analysis._comparison import Comparison
+    from tokentape.analysis._recording import Recording
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """The place of a plot on the page: its name there, its heading, and how it is to be read."""
+
+    name: str
+    heading: str
+    caption: str
+
+
+OF_ONE = (
+    Plot("ttft", "Time to first token", "The share of streams whose first token had come by then."),
+    Plot("gaps", "Gaps between tokens", "All gaps of all streams, on a logarithmic scale."),
+    Plot("over-time", "Time to first token over the recording", "Percentiles of the streams that began in each interval."),
+    Plot("stalls", "Stalls", "Gaps above 200 ms: which stream, and where in it."),
+    Plot("waterfall", "Requests under way", "A bar for each request, and how many were in flight."),
+)
+OF_TWO = (
+    Plot("ttft", "Time to first token, A and B", "The share of streams whose first token had come by then."),
+    Plot("itl", "Inter-token latency, A and B", "The share of streams whose mean time per token was below."),
+    Plot("e2e", "Time to last token, A and B", "The share of complete streams that had all their tokens by then."),
+)
+
+
+_THEMES: "Final[tuple[plots.Theme, ...]]" = ("light", "dark")
+_TOP = 24
+_COMPARED = {"ttft": "ttft_ms", "itl": "itl_ms", "e2e": "e2e_ms"}
+
+
+def plots_of(
+    recording: "Recording", other: "Recording | None" = None, comparison: "Comparison | None" = None
+) -> dict[str, Any]:
+    """Return the plots of a recording, or of two, by the names of their places.
+
+    `comparison` is that of the two, where it is known. If not, it is made without gaps, which are not drawn.
+    """
+    if other is not None:
+        comparison = comparison or compare(_without_gaps(recording), _without_gaps(other))
+        made = {
+            name: plots.a_against_b(recording, other, metric=metric, comparison=comparison)
+            for name, metric in _COMPARED.items()
+        }
+    else:
+        by = "model" if len(counts(recording.streams["model"])) > 1 else None
+        made = {
+            "ttft": plots.ttft_distribution(recording, by=by),
+            "gaps": plots.gap_distribution(recording, by=by),
+            "over-time": plots.percentiles_over_time(recording, "ttft_ms"),
+            "stalls": plots.stall_map(recording),
+            "waterfall": plots.waterfall(recording),
+        }
+    return {name: plain(figure) for name, figure in made.items()}
+
+
+def _without_gaps(recording: "Recording") -> "Recording":
+    return replace(recording, events=recording.events.iloc[:0])
+
+
+def timeline(recording: "Recording", stream: tuple[str, int, int, int]) -> dict[str, Any]:
+    """Return the timeline of one stream."""
+    return plain(plots.stream_timeline(recording, stream))
+
+
+def templates() -> dict[str, Any]:
+    """Return the templates of both themes, which the figures themselves leave out."""
+    return {theme: json.loads(plots.template(theme).to_json(engine="json")) for theme in _THEMES}
+
+
+def plain(figure: Any) -> dict[str, Any]:
+    """Return a figure without its template, and with its notes beside it instead of in it, as `note`."""
+    found: dict[str, Any] = json.loads(figure.to_json(engine="json"))
+    layout = found["layout"]
+    layout.pop("template", None)
+    title = layout.pop("title", {})
+    margin = layout.get("margin", {})
+    if "t" in margin and "height" in layout:  # the room that the title had
+        layout["height"] -= max(0, margin["t"] - _TOP)
+        margin["t"] = min(_TOP, margin["t"])
+    said = title.get("subtitle", {}).get("text", "")
+    return found | {"note": unescape(said.replace("<br>", " "))}

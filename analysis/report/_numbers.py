@@ -1,0 +1,85 @@
+"""The numbers of a view: a few large ones, and all of them in a table, as text.
+
+The invariant: nothing is computed here; every number is the summary's or a count, and beside each stands
+how many values it is of, and how many streams have none, and why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tokentape.analysis.report._terms import LABELS, UNITS
+from tokentape.analysis.report._text import counts, number
+from tokentape.cassette import counted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tokentape.analysis._recording import Recording
+
+PLACES = ("p50", "p90", "p99", "max")
+_CARDS = ("ttft_ms", "itl_ms", "gap_ms", "e2e_ms", "tokens_per_s")
+_WORST = {"gap_ms": "p99"}
+"""Where the middle says little: a typical gap hides the one that everybody noticed."""
+COUNTED_AS = {"gap_ms": "gap_p50_ms", "read_gap_ms": "read_gap_p50_ms"}
+"""Which column of `streams` says why a stream has none of a metric."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One large number, with its unit, what it is, and of how many."""
+
+    label: str
+    value: str
+    unit: str
+    below: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One metric of one side: n, the percentiles and what is missing."""
+
+    metric: str
+    side: str
+    cells: tuple[str, ...]
+
+
+def cards(recording: "Recording", summary: "pd.DataFrame") -> list[Card]:
+    """Return the numbers that a reader looks for first."""
+    streams = recording.streams
+    complete = int((streams["outcome"] == "complete").sum())
+    share = f"{complete / len(streams):.0%}" if len(streams) else "-"
+    found = [Card(label="Complete", value=share, unit="", below=f"{complete:,} of {counted(len(streams), 'stream', grouped=True)}")]
+    for metric in _CARDS:
+        row: Any = summary.loc[metric]
+        place = _WORST.get(metric, "p50")
+        label = f"{LABELS[metric]}, {'median' if place == 'p50' else place}"
+        other = "p50" if place != "p50" else "p90"
+        below = f"{other} {number(row[other])}; n {row['n']:,}" if row["n"] else f"missing: {row['why']}"
+        found.append(Card(label=label, value=number(row[place]), unit=UNITS.get(metric, "ms"), below=below))
+    return found
+
+
+def rows(sides: "Sequence[tuple[str, Recording, pd.DataFrame]]") -> list[Row]:
+    """Return the table of metrics; `sides` are a name, a recording and its summary each."""
+    return [
+        Row(
+            metric=metric,
+            side=side,
+            cells=(
+                f"{summary.loc[metric, 'n']:,}",
+                *(number(summary.loc[metric, place]) for place in PLACES),
+                missing(recording.streams, metric),
+            ),
+        )
+        for metric in LABELS
+        for side, recording, summary in sides
+    ]
+
+
+def missing(streams: "pd.DataFrame", metric: str) -> str:
+    """Return how many streams have no such number, and for which reasons."""
+    reasons = counts(streams[f"{COUNTED_AS.get(metric, metric)}_why"])
+    if not reasons:
+        return "0"
+    return f"{sum(count for _, count in reasons):,}: {', '.join(f'{count:,} {name}' for name, count in reasons)}"
