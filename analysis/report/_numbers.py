@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tokentape.analysis.report._terms import LABELS, UNITS
-from tokentape.analysis.report._text import counts, number
+from tokentape.analysis.report._text import counts, number, percent
 from tokentape.cassette import counted
 
 if TYPE_CHECKING:
@@ -44,20 +44,43 @@ class Row:
     cells: tuple[str, ...]
 
 
-def cards(recording: "Recording", summary: "pd.DataFrame") -> list[Card]:
-    """Return the numbers that a reader looks for first."""
-    streams = recording.streams
-    complete = int((streams["outcome"] == "complete").sum())
-    share = f"{complete / len(streams):.0%}" if len(streams) else "-"
-    found = [Card(label="Complete", value=share, unit="", below=f"{complete:,} of {counted(len(streams), 'stream', grouped=True)}")]
+def cards(streams: "pd.DataFrame", summary: "pd.DataFrame") -> list[Card]:
+    """Return the numbers of a recording that a reader looks for first."""
+    complete, n = int((streams["outcome"] == "complete").sum()), len(streams)
+    found = [Card(label="Complete", value=f"{complete / n:.0%}", unit="", below=f"{complete:,} of {counted(n, 'stream', grouped=True)}")]
     for metric in _CARDS:
         row: Any = summary.loc[metric]
         place = _WORST.get(metric, "p50")
-        label = f"{LABELS[metric]}, {'median' if place == 'p50' else place}"
         other = "p50" if place != "p50" else "p90"
         below = f"{other} {number(row[other])}; n {row['n']:,}" if row["n"] else f"missing: {row['why']}"
-        found.append(Card(label=label, value=number(row[place]), unit=UNITS.get(metric, "ms"), below=below))
+        found.append(Card(label=_label(metric), value=number(row[place]), unit=_unit(metric), below=below))
     return found
+
+
+def cards_of_two(quantiles: "pd.DataFrame") -> list[Card]:
+    """Return the same of two recordings that were compared: both values and the change."""
+    found = []
+    for metric in _CARDS:
+        row: Any = quantiles.loc[(metric, _WORST.get(metric, "p50"))]
+        interval = f"{percent(row['low_pct'])} to {percent(row['high_pct'])}" if not row["why"] else row["why"]
+        found.append(
+            Card(
+                label=_label(metric),
+                value=f"{number(row['a'])} \N{RIGHTWARDS ARROW} {number(row['b'])}",
+                unit=_unit(metric),
+                below=f"{percent(row['change_pct'])} ({interval})",
+            )
+        )
+    return found
+
+
+def _label(metric: str) -> str:
+    place = _WORST.get(metric, "p50")
+    return f"{LABELS[metric]}, {'median' if place == 'p50' else place}"
+
+
+def _unit(metric: str) -> str:
+    return UNITS.get(metric, "ms")
 
 
 def rows(sides: "Sequence[tuple[str, Recording, pd.DataFrame]]") -> list[Row]:
@@ -82,4 +105,5 @@ def missing(streams: "pd.DataFrame", metric: str) -> str:
     reasons = counts(streams[f"{COUNTED_AS.get(metric, metric)}_why"])
     if not reasons:
         return "0"
-    return f"{sum(count for _, count in reasons):,}: {', '.join(f'{count:,} {name}' for name, count in reasons)}"
+    told = ", ".join(f"{count:,} {name}" for name, count in reasons)
+    return told if len(reasons) == 1 else f"{sum(count for _, count in reasons):,}: {told}"

@@ -16,7 +16,7 @@ from tokentape.analysis.report._compared import changes, effects
 from tokentape.analysis.report._document import document
 from tokentape.analysis.report._figures import OF_ONE, OF_TWO, plots_of, templates, timeline
 from tokentape.analysis.report._left_out import lost_lines, missing, unread
-from tokentape.analysis.report._numbers import PLACES, cards, rows
+from tokentape.analysis.report._numbers import PLACES, cards, cards_of_two, rows
 from tokentape.analysis.report._slowest import DEFAULT_ORDER, OF_A_VIEW, OF_ALL, ORDERS, chosen, only, slow_streams
 from tokentape.analysis.report._text import counts, number
 from tokentape.analysis.report._views import Parts, each_value, facets_of, views_of
@@ -83,7 +83,7 @@ def report(
         changes=compared and changes(compared.quantiles),
         effects=compared and effects(compared.effects),
         by_group=by_group,
-        cards=[(side, cards(each, summary)) for (side, each), summary in zip(sides, whole, strict=True)],
+        cards=cards_of_two(compared.quantiles) if compared else cards(a.streams, whole[0]) if len(a.streams) else [],
         rows=rows([(side, each, summary) for (side, each), summary in zip(sides, whole, strict=True)]),
         number=number,
         places=PLACES,
@@ -111,11 +111,6 @@ def _view(name: str, sides: Sequence[Side], compared: "Comparison | None") -> di
     return {
         "name": name,
         "streams": [len(each.streams) for _, each in sides],
-        "cards": [
-            [card.value, card.unit, card.below]
-            for (_, each), summary in zip(sides, summaries, strict=True)
-            for card in cards(each, summary)
-        ],
         "cells": [
             cell
             for row in rows([(side, each, summary) for (side, each), summary in zip(sides, summaries, strict=True)])

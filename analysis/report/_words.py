@@ -1,5 +1,6 @@
 """What the page says in sentences, from counts and from the summary; nothing is computed here."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,10 @@ _MOST_NAMES = 3
 
 def name_of(recording: "Recording") -> str:
     """Return the files as a name: one of them, two, or how many."""
-    files = [shown(file, 80) for file in recording.exchanges["cassette"].cat.categories]
+    paths = [shown(path) for path in recording.exchanges["cassette"].cat.categories]
+    files = [re.split(r"[/\\]", path)[-1] or path for path in paths]
+    if len(set(files)) < len(files):
+        files = paths
     if len(files) > 2:
         return f"{files[0]} and {len(files) - 1} more cassettes"
     return " and ".join(files) or "an empty recording"
@@ -34,9 +38,9 @@ def headline(recording: "Recording", summary: pd.DataFrame) -> str:
     elif ttft["n"] == 1:
         said.append(f"The first token came after {duration(ttft['p50'])}.")
     else:
-        of = "" if ttft["n"] == len(streams) else f" of the {ttft['n']:,} that sent any"
+        half = "Half" if ttft["n"] == len(streams) else f"Of the {ttft['n']:,} that sent any text, half"
         nine = f", nine in ten within {duration(ttft['p90'])}" if ttft["n"] >= 10 else ""
-        said.append(f"Half{of} had their first token within {duration(ttft['p50'])}{nine}.")
+        said.append(f"{half} had their first token within {duration(ttft['p50'])}{nine}.")
     failed = [(name, count) for name, count in counts(streams["outcome"]) if name != "complete"]
     if failed:
         names = ", ".join(f"{count:,} {name}" for name, count in failed)
@@ -53,7 +57,8 @@ def _models(streams: pd.DataFrame) -> str:
         return ""
     if len(models) > _MOST_NAMES:
         return f" of {len(models)} models"
-    return f" of {' and '.join(shown(name, 60) for name in models)}"
+    names = [shown(name, 60) for name in models]
+    return f" of {', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else f" of {names[0]}"
 
 
 def recorded(recording: "Recording") -> str:

@@ -87,7 +87,7 @@
 
   const show = (number) => {
     view = number;
-    const { name, streams, cards, cells } = data.views[view];
+    const { name, streams, cells } = data.views[view];
     const sum = (counts) => counts.reduce((one, other) => one + other, 0).toLocaleString("en");
     byId("showing").textContent = view
       ? `Showing ${name}: ${sum(streams)} of ${sum(data.views[0].streams)} streams`
@@ -95,8 +95,7 @@
     byId("clear").hidden = !view;
     byId("filter").classList.toggle("on", view > 0);
     for (const chip of all("button.chip")) chip.setAttribute("aria-pressed", String(Number(chip.dataset.view) === view));
-    cards.flat().forEach((text, at) => { all("[data-card]")[at].textContent = text; });
-    cells.forEach((text, at) => { all("[data-cell]")[at].textContent = text; });
+    all("[data-cell]").forEach((cell, at) => { cell.textContent = cells[at]; });
     sortRows();
     drawPlots();
   };
