@@ -16,6 +16,7 @@ from tokentape.analysis._fidelity import fidelity
 from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
+from tokentape.analysis._paths import cassettes_at
 from tokentape.analysis._recording import Recording
 from tokentape.dialects import DIALECTS
 
@@ -26,6 +27,7 @@ __all__ = [
     "ITL_DEFINITION",
     "Comparison",
     "Recording",
+    "cassettes_at",
     "compare",
     "fidelity",
     "load",

@@ -18,6 +18,7 @@ VERBS = (
     "replay",
     "analyze",
     "compare",
+    "report",
     "info",
     "verify",
     "recover",

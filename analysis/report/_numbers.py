@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from tokentape.analysis.report._terms import LABELS, UNITS
 from tokentape.analysis.report._text import counts, number, percent
 from tokentape.cassette import counted
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tokentape.analysis._recording import Recording
 
 PLACES = ("p50", "p90", "p99", "max")
@@ -44,7 +44,7 @@ class Row:
     cells: tuple[str, ...]
 
 
-def cards(streams: "pd.DataFrame", summary: "pd.DataFrame") -> list[Card]:
+def cards(streams: pd.DataFrame, summary: pd.DataFrame) -> list[Card]:
     """Return the numbers of a recording that a reader looks for first."""
     complete, n = int((streams["outcome"] == "complete").sum()), len(streams)
     found = [Card(label="Complete", value=f"{complete / n:.0%}", unit="", below=f"{complete:,} of {counted(n, 'stream', grouped=True)}")]
@@ -57,12 +57,12 @@ def cards(streams: "pd.DataFrame", summary: "pd.DataFrame") -> list[Card]:
     return found
 
 
-def cards_of_two(quantiles: "pd.DataFrame") -> list[Card]:
+def cards_of_two(quantiles: pd.DataFrame) -> list[Card]:
     """Return the same of two recordings that were compared: both values and the change."""
     found = []
     for metric in _CARDS:
         row: Any = quantiles.loc[(metric, _WORST.get(metric, "p50"))]
-        interval = f"{percent(row['low_pct'])} to {percent(row['high_pct'])}" if not row["why"] else row["why"]
+        interval = f"{percent(row['low_pct'])} to {percent(row['high_pct'])}" if pd.isna(row["why"]) else row["why"]
         found.append(
             Card(
                 label=_label(metric),
@@ -100,7 +100,7 @@ def rows(sides: "Sequence[tuple[str, Recording, pd.DataFrame]]") -> list[Row]:
     ]
 
 
-def missing(streams: "pd.DataFrame", metric: str) -> str:
+def missing(streams: pd.DataFrame, metric: str) -> str:
     """Return how many streams have no such number, and for which reasons."""
     reasons = counts(streams[f"{COUNTED_AS.get(metric, metric)}_why"])
     if not reasons:

@@ -1,0 +1,100 @@
+"""Axes that can be read: logarithmic ones with `1 ms`, `10 ms`, `1 s`, and figures that say what is seen."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from tokentape.analysis._bootstrap import Floats
+from tokentape.analysis.plots._text import lines
+from tokentape.analysis.plots._theme import Theme, template
+
+_STEPS = (1, 2, 5)
+
+
+def figure(
+    title: str,
+    notes: Sequence[str] = (),
+    *,
+    theme: Theme,
+    height: int = 360,
+    bottom: int = 48,
+    rows: Sequence[float] = (),
+    spacing: float = 0.06,
+) -> Any:
+    """Return a figure without data: a title, notes below it, and room for both; `rows` share an x axis.
+
+    `height` is the plot's own, without title and legend. `title` and `notes` are plain text.
+    """
+    head, below = lines(title, 42), [line for note in notes if note for line in lines(note)]
+    top = 22 + 19 * len(head) + 16 * len(below)
+    layout = {
+        "template": template(theme),
+        "title": {"text": "<br>".join(head), "subtitle": {"text": "<br>".join(below)}},
+        "margin": {"l": 12, "r": 14, "t": top, "b": bottom},
+        "height": height + top + bottom,
+    }
+    if not rows:
+        return go.Figure(layout=layout)
+    made = make_subplots(
+        rows=len(rows), cols=1, shared_xaxes=True, vertical_spacing=spacing, row_heights=list(rows)
+    )
+    return made.update_layout(layout)
+
+
+def blank(title: str, why: str, *, theme: Theme) -> Any:
+    """Return a figure that says why there is nothing to see."""
+    made = figure(title, theme=theme, height=120, bottom=12)
+    made.update_xaxes(visible=False, range=[0, 1])
+    made.update_yaxes(visible=False, range=[0, 1])
+    return made.add_annotation(
+        text="<br>".join(lines(why)), x=0.5, y=0.5, xref="paper", yref="paper", font={"size": 13}
+    )
+
+
+def log_axis(values: Floats, unit: str) -> dict[str, Any]:
+    """Return the layout of a logarithmic axis over the positive values, its ends on 1, 2 or 5."""
+    positive = values[values > 0]
+    low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
+    ticks = _ticks(low, high)
+    decades = math.log10(ticks[-1] / ticks[0])
+    keep = (1, 2, 5) if decades <= 1.7 else (1, 3) if decades <= 3.2 else (1,)
+    if 3 in keep:
+        ticks = sorted({*ticks, *(tick * 3 for tick in ticks if _digit(tick) == 1 and tick * 3 < ticks[-1])})
+    return {
+        "type": "log",
+        "range": [math.log10(ticks[0]), math.log10(ticks[-1])],
+        "tickmode": "array",
+        "tickvals": ticks,
+        "ticktext": [_tick(tick, unit) if _digit(tick) in keep else "" for tick in ticks],
+    }
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Return all of 1, 2, 5 times a power of ten from the last one below `low` to the first above `high`."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    marks = [float(f"{step}e{power}") for power in range(first, last + 1) for step in _STEPS]
+    begin = max((mark for mark in marks if mark <= low * 1.0000001), default=marks[0])
+    end = min((mark for mark in marks if mark >= high * 0.9999999 and mark > begin), default=marks[-1])
+    return [mark for mark in marks if begin <= mark <= end]
+
+
+def _digit(tick: float) -> int:
+    return int(f"{tick:e}"[0])
+
+
+def _tick(value: float, unit: str) -> str:
+    if unit != "ms":
+        return f"{value:,.12g}"
+    for size, name in ((1_000, "s"), (1, "ms")):
+        if value >= size:
+            return f"{value / size:,.12g} {name}"
+    return f"{value:.12g} ms" if value >= 0.05 else f"{value * 1_000:.12g} µs"
+
+
+def thinned(n: int, at_most: int) -> Any:
+    """Return so many positions of `n` at even distances, the first and the last among them."""
+    return np.arange(n) if n <= at_most else np.unique(np.linspace(0, n - 1, at_most).round().astype(int))

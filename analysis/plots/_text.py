@@ -1,0 +1,108 @@
+"""Text in figures: what strangers wrote is shown and never obeyed, and numbers have units.
+
+Plotly takes some HTML tags and entities in any text, `%{...}` in templates, and `$...$` for mathematics.
+The guarantee: none of them survives `shown`. Its result is never put into a template, only into data.
+"""
+
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from html import escape
+from textwrap import wrap
+
+import pandas as pd
+
+LINE_CHARS = 50
+"""What fits into 360 px."""
+
+
+def shown(text: object, max_chars: int = 60) -> str:
+    """Return a stranger's text as plotly shows it letter by letter, cut in the middle if it is longer."""
+    plain = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
+        for letter in str(text)[: 4 * max_chars]
+    )
+    if len(plain) > max_chars:
+        plain = f"{plain[: max_chars // 2]}…{plain[-(max_chars // 2 - 1) :]}"
+    return escaped(plain)
+
+
+def escaped(text: str) -> str:
+    """Return text in which plotly finds no markup."""
+    return escape(text, quote=False).replace("$", "&#36;").replace("%{", "%&#123;")
+
+
+def lines(text: str, max_chars: int = LINE_CHARS) -> list[str]:
+    """Return plain text in lines that fit into a narrow figure, each without markup."""
+    return [escaped(line) for line in wrap(text, max_chars, break_on_hyphens=False)]
+
+
+def number(value: float, metric: str) -> str:
+    """Return a value of a metric with its unit, in three digits or so."""
+    if metric.endswith("_ms"):
+        return duration(value)
+    plain = f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:.3g}"
+    return f"{plain} {unit(metric)}".rstrip()
+
+
+def duration(ms: float) -> str:
+    """Return milliseconds as one reads them: `0.08 ms`, `312 ms`, `1.24 s`, `3 min 5 s`."""
+    if not math.isfinite(ms):
+        return "-"
+    if abs(ms) >= 120_000:
+        minutes, seconds = divmod(round(ms / 1000), 60)
+        return f"{minutes:,} min {seconds} s" if seconds else f"{minutes:,} min"
+    if abs(ms) >= 1_000:
+        return f"{ms / 1000:.3g} s"
+    return f"{ms:.3g} ms" if abs(ms) < 99.95 else f"{ms:.0f} ms"
+
+
+def unit(metric: str) -> str:
+    """Return the unit of a metric, "" for a plain number."""
+    if metric.endswith("_ms"):
+        return "ms"
+    if metric == "tokens_per_s":
+        return "tokens/s"
+    return "tokens" if metric.endswith("tokens") else ""
+
+
+def count(n: int, thing: str) -> str:
+    """Return `1 stream`, `2,345 streams`."""
+    return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
+
+
+def left_out(missing: Mapping[str, int]) -> str:
+    """Return how many are missing and why, or "" if none is."""
+    if not missing:
+        return ""
+    why = ", ".join(f"{reason} {n:,}" for reason, n in sorted(missing.items(), key=lambda each: -each[1]))
+    return f"Left out: {sum(missing.values()):,} ({why})."
+
+
+def group_name(name: Hashable) -> str:
+    """Return a group's name as plain text; None and NaN are groups of which the name is not known."""
+    if isinstance(name, tuple):
+        return " · ".join(group_name(each) for each in name)
+    if name is None or pd.isna(name):  # type: ignore[call-overload]  # a scalar, whatever its type
+        return "not known"
+    return name.strftime("%Y-%m-%d %H:%M") if isinstance(name, pd.Timestamp) else str(name)
+
+
+def names_of(table: pd.DataFrame) -> list[str]:
+    """Return what a row of `streams`, `exchanges` or `events` is of, ready for a figure."""
+    cassettes = {name: shown(_base(str(name)), 32) for name in table["cassette"].unique()}
+    sections = bool((table["section"] != 0).any())
+    choices: Iterable[object] = table["choice"] if "choice" in table else [0] * len(table)
+    several = "choice" in table and bool((table["choice"].fillna(0) != 0).any())
+    return [
+        f"{cassettes[cassette]}"
+        + (f" · section {section}" if sections else "")
+        + f" · exchange {exchange}"
+        + (f" · choice {choice}" if several else "")
+        for cassette, section, exchange, choice in zip(
+            table["cassette"], table["section"], table["exchange"], choices, strict=True
+        )
+    ]
+
+
+def _base(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2] or path

@@ -1,0 +1,119 @@
+"""What share of streams is as fast as this: the empirical distribution of a metric, a step a stream."""
+
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from tokentape.analysis._bootstrap import Floats
+from tokentape.analysis._recording import Recording
+from tokentape.analysis.plots._axes import blank, figure, log_axis, thinned
+from tokentape.analysis.plots._text import count, escaped, left_out, names_of, number, shown, unit
+from tokentape.analysis.plots._theme import DASHES, SERIES, Theme
+from tokentape.analysis.plots._values import GAPS, Values, all_missing, values_of
+
+MAX_POINTS = 1_000
+"""Of one line; where there are more values these are taken at even ranks, which no eye tells apart."""
+SHARES = (0, 25, 50, 75, 90, 100)
+
+
+def ttft_distribution(
+    recording: Recording, *, metric: str = "ttft_ms", by: str | None = None, theme: Theme = "any"
+) -> Any:
+    """Return the distribution of a metric over streams (ECDF) on a logarithmic axis, a line a group.
+
+    `metric` is one of `streams`, or `gap_ms` or `read_gap_ms` (over all gaps). `by` as in
+    `Recording.summary`. p50, p90 and p99 are marked, and are those of the summary. Raises ValueError for
+    what is no metric and for what streams cannot be grouped by.
+    """
+    found = values_of(recording, metric, by)
+    drawn = [each for each in found if len(each.numbers)]
+    missing = left_out(all_missing(found))
+    title = f"{metric}: share of {'gaps' if metric in GAPS else 'streams'} up to a value"
+    if not drawn:
+        return blank(title, f"Nothing to show: no stream has a value. {missing}", theme=theme)
+    drawn.sort(key=lambda each: each.percentiles[50])
+    pooled = np.concatenate([each.numbers for each in drawn])
+    many = len(drawn) > 1
+    made = figure(
+        title,
+        [f"n = {count(len(pooled), 'gap' if metric in GAPS else 'stream')}.", missing, off_axis(pooled)],
+        theme=theme,
+        bottom=52 + 37 * len(drawn) * many,
+    )
+    for at, each in enumerate(drawn):
+        colour, dash = SERIES[at % len(SERIES)], DASHES[at // len(SERIES) % len(DASHES)]
+        name = shown(each.name, 40) if by is not None else "all"
+        made.add_trace(
+            ecdf(each, metric, name=f"{name}<br>{_told(each, metric)}", colour=colour, dash=dash, legend=many)
+        )
+        made.add_trace(_marks(each, metric, name=name, colour=colour, text=not many))
+    made.update_xaxes(log_axis(pooled, unit(metric)), title_text=axis_title(metric))
+    made.update_yaxes(percent_axis(), title_text="share")
+    return made.update_layout(legend={"orientation": "v", "traceorder": "normal"}, showlegend=many)
+
+
+def ecdf(
+    each: Values, metric: str, *, name: str, colour: str, dash: str = "solid", legend: bool = True
+) -> Any:
+    """Return the line of one group: at each value, the percentage of values that are no greater."""
+    order = np.argsort(each.numbers, kind="stable")
+    at = thinned(len(order), MAX_POINTS)
+    return go.Scatter(
+        x=each.numbers[order][at],
+        y=(at + 1) * (100 / len(order)),
+        name=name,
+        mode="lines+markers" if len(order) <= 60 else "lines",
+        line={"shape": "hv", "color": colour, "dash": dash, "width": 2},
+        marker={"size": 4, "color": colour},
+        text=names_of(each.rows.iloc[order[at]]),
+        customdata=[number(value, metric) for value in each.numbers[order][at]],
+        hovertemplate="%{customdata}: %{y:.4~g}% are no slower<br>%{text}<extra></extra>"
+        if metric.endswith("_ms")
+        else "%{customdata}: %{y:.4~g}% have no more<br>%{text}<extra></extra>",
+        showlegend=legend,
+        legendgroup=name,
+    )
+
+
+def _marks(each: Values, metric: str, *, name: str, colour: str, text: bool) -> Any:
+    points = each.percentiles
+    return go.Scatter(
+        x=list(points.values()),
+        y=list(points),
+        name=f"{name} percentiles",
+        mode="markers+text" if text else "markers",
+        marker={"size": 8, "color": colour, "symbol": "circle-open", "line": {"width": 2}},
+        text=[f"p{percent} {number(value, metric)}" for percent, value in points.items()],
+        textposition="middle left",
+        customdata=[name] * len(points),
+        hovertemplate="%{text}<br>%{customdata}<extra></extra>",
+        showlegend=False,
+        cliponaxis=False,
+    )
+
+
+def _told(each: Values, metric: str) -> str:
+    points = each.percentiles
+    return f"p50 {number(points[50], metric)}, p99 {number(points[99], metric)}, n {len(each.numbers):,}"
+
+
+def off_axis(values: Floats) -> str:
+    """Return what a logarithmic axis cannot show."""
+    n = int((values <= 0).sum())
+    return f"{n:,} at or below 0 lie left of the axis." if n else ""
+
+
+def axis_title(metric: str) -> str:
+    """Return the name of a metric's axis, with its unit where ticks do not say it."""
+    return escaped(metric if metric.endswith("_ms") or not unit(metric) else f"{metric} ({unit(metric)})")
+
+
+def percent_axis() -> dict[str, Any]:
+    """Return the layout of an axis of shares."""
+    return {
+        "range": [0, 102],
+        "tickmode": "array",
+        "tickvals": list(SHARES),
+        "ticktext": [f"{share}%" for share in SHARES],
+    }

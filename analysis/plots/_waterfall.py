@@ -1,0 +1,199 @@
+"""A session: what was asked when, what it waited for, how it ended, and how much was going on at once.
+
+The invariant: a bar's parts end where `exchanges` and `streams` say that headers, first token, last token
+and end were. A moment that is not known ends no part; the next one does.
+"""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from tokentape.analysis._recording import Recording
+from tokentape.analysis.plots._axes import blank, figure
+from tokentape.analysis.plots._text import count, duration, left_out, names_of, shown
+from tokentape.analysis.plots._theme import BLUE, GREY, OUTCOME_COLOURS, OUTCOME_PATTERNS, Theme
+
+PHASES = {"headers_ms": 0.25, "ttft_ms": 0.5, "last_token_ms": 1.0, "end_ms": 0.35}
+"""The moments that end the parts of a bar, with the opacity of the part."""
+PHASE_NAMES = {
+    "headers_ms": "to headers",
+    "ttft_ms": "to first token",
+    "last_token_ms": "to last token",
+    "end_ms": "to end",
+}
+LIMIT = 150
+MAX_STEPS = 4_000
+_TITLE = "Requests and how many were in flight"
+_KEY = ["cassette", "section", "exchange"]
+
+
+def waterfall(recording: Recording, *, limit: int = LIMIT, theme: Theme = "any") -> Any:
+    """Return a bar for each request, in order of start, and below them how many were in flight.
+
+    Where there are more than `limit` requests, those around the busiest moment are drawn, and the title
+    says which. With several choices, the first token is the first of any, and the last the last of any.
+    """
+    if limit < 1:
+        raise ValueError(f"expected at least 1 request to draw, found limit={limit}")
+    bars = _bars(recording)
+    known = bars[bars["started_at"].notna()].sort_values("started_at", kind="stable")
+    missing = Counter({"no time of day": len(bars) - len(known)} if len(known) < len(bars) else {})
+    if known.empty:
+        return blank(
+            _TITLE, f"Nothing to show: no request has a known time. {left_out(missing)}", theme=theme
+        )
+    in_flight = recording.concurrency()
+    first = _first_shown(known, in_flight, limit)
+    drawn = known.iloc[first : first + limit].reset_index(drop=True)
+    notes = [
+        f"{count(len(known), 'request')}, at most {int(in_flight.max()):,} at a time.",
+        f"Drawn: {first + 1:,} to {first + len(drawn):,}, around the busiest moment."
+        if len(drawn) < len(known)
+        else "",
+        left_out(missing),
+    ]
+    height = int(np.clip(14 * len(drawn), 120, 560))
+    made = figure(
+        _TITLE,
+        notes,
+        theme=theme,
+        height=height + 150,
+        bottom=104,
+        rows=[height, 110],
+        spacing=22 / (height + 150),
+    )
+    _draw_bars(made, drawn)
+    _draw_in_flight(made, in_flight, drawn)
+    _lay_out(made, drawn)
+    return made
+
+
+def _bars(recording: Recording) -> pd.DataFrame:
+    """Return the exchanges with their first and last token, whichever choice had it."""
+    choices = recording.streams.groupby(_KEY, observed=True, sort=False).agg(
+        ttft_ms=("ttft_ms", "min"), last_token_ms=("last_token_ms", "max")
+    )
+    exchanges = recording.exchanges[
+        [*_KEY, "started_at", "outcome", "model", "status", "headers_ms", "first_byte_ms", "end_ms"]
+    ]
+    return exchanges.merge(choices.reset_index(), on=_KEY, how="left", validate="m:1")
+
+
+def _first_shown(known: pd.DataFrame, in_flight: "pd.Series[int]", limit: int) -> int:
+    if len(known) <= limit:
+        return 0
+    busiest = int((known["started_at"] <= in_flight.idxmax()).sum())
+    return int(np.clip(busiest - limit // 2, 0, len(known) - limit))
+
+
+def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
+    outcomes = drawn["outcome"].astype("str")
+    colours = [OUTCOME_COLOURS.get(outcome, GREY) for outcome in outcomes]
+    patterns = [OUTCOME_PATTERNS.get(outcome, "") for outcome in outcomes]
+    text = names_of(drawn)
+    hover = [_hover(row) for row in drawn.to_dict("records")]
+    before = np.zeros(len(drawn))
+    for moment, opacity in PHASES.items():
+        at = drawn[moment].to_numpy("float64")
+        until = np.where(np.isnan(at), before, np.maximum(at, before))
+        made.add_trace(
+            go.Bar(
+                base=_dates(drawn["started_at"] + pd.to_timedelta(before, unit="ms")),
+                x=until - before,
+                y=np.arange(len(drawn)),
+                orientation="h",
+                name=PHASE_NAMES[moment],
+                marker={
+                    "color": colours, "opacity": opacity, "line": {"width": 0},
+                    "pattern": {"shape": patterns, "size": 5},
+                },
+                text=text,
+                textposition="none",
+                customdata=hover,
+                hovertemplate="%{text}<br>%{customdata}<extra></extra>",
+                showlegend=False,
+            ),
+            row=1, col=1,
+        )  # fmt: skip
+        before = until
+    for outcome, n in outcomes.value_counts().items():
+        shape = OUTCOME_PATTERNS.get(str(outcome), "")
+        made.add_trace(
+            go.Bar(
+                x=[None], y=[None], name=f"{outcome} {n:,}", orientation="h",
+                marker={
+                    "color": OUTCOME_COLOURS.get(str(outcome), GREY), "pattern": {"shape": shape, "size": 5},
+                },
+            ),
+            row=1, col=1,
+        )  # fmt: skip
+    for moment, opacity in PHASES.items():
+        made.add_trace(
+            go.Bar(
+                x=[None], y=[None], name=PHASE_NAMES[moment], orientation="h",
+                marker={"color": BLUE, "opacity": opacity, "line": {"width": 0}},
+            ),
+            row=1, col=1,
+        )  # fmt: skip
+
+
+def _hover(row: dict[Any, Any]) -> str:
+    parts = [shown(row["model"])] if isinstance(row["model"], str) else []
+    status = "" if pd.isna(row["status"]) else f", status {int(row['status'])}"
+    parts.append(f"{row['outcome']}{status}")
+    parts += [f"{name} {duration(row[name])}" for name in PHASES if pd.notna(row[name])]
+    return "<br>".join(parts)
+
+
+def _draw_in_flight(made: Any, in_flight: "pd.Series[int]", drawn: pd.DataFrame) -> None:
+    if len(in_flight) > MAX_STEPS:
+        index = pd.DatetimeIndex(in_flight.index)
+        begin, end = _window(drawn)
+        first = max(0, int(index.searchsorted(begin, side="right")) - 1)
+        in_flight = in_flight.iloc[first : int(index.searchsorted(end, side="right")) + 1]
+    made.add_trace(
+        go.Scatter(
+            x=_dates(pd.Series(in_flight.index)),
+            y=in_flight.to_numpy(),
+            mode="lines",
+            line={"shape": "hv", "color": GREY, "width": 1.5},
+            fill="tozeroy",
+            fillcolor="rgba(128, 128, 128, 0.25)",
+            hovertemplate="%{y} in flight from %{x|%H:%M:%S.%L} on<extra></extra>",
+            showlegend=False,
+            name="in flight",
+        ),
+        row=2, col=1,
+    )  # fmt: skip
+
+
+def _window(drawn: pd.DataFrame) -> tuple[Any, Any]:
+    last = drawn[["headers_ms", "first_byte_ms", "last_token_ms", "end_ms"]].max(axis=1).fillna(0)
+    ends = drawn["started_at"] + pd.to_timedelta(last, unit="ms")
+    return drawn["started_at"].min(), ends.max()
+
+
+def _lay_out(made: Any, drawn: pd.DataFrame) -> None:
+    begin, end = _window(drawn)
+    pad = max((end - begin) * 0.01, pd.Timedelta(milliseconds=1))
+    made.update_xaxes(type="date", range=_dates(pd.Series([begin - pad, end + pad])), nticks=6)
+    made.update_xaxes(title_text="time of day (UTC)", row=2, col=1)
+    few = len(drawn) <= 24
+    made.update_yaxes(
+        range=[len(drawn) - 0.4, -0.6],
+        showgrid=False,
+        tickmode="array",
+        tickvals=list(range(len(drawn))) if few else [],
+        ticktext=[f"#{exchange}" for exchange in drawn["exchange"]] if few else [],
+        title_text="exchange" if few else "requests, first at the top",
+        row=1, col=1,
+    )  # fmt: skip
+    made.update_yaxes(rangemode="tozero", tickformat=",d", nticks=4, title_text="in flight", row=2, col=1)
+    made.update_layout(barmode="overlay", bargap=0.25, showlegend=True)
+
+
+def _dates(times: "pd.Series[Any]") -> list[str]:
+    return [time.tz_convert(None).isoformat() for time in times]
