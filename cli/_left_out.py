@@ -10,15 +10,14 @@ if TYPE_CHECKING:
     from tokentape.analysis import Recording
 
 
-def left_out(
-    paths: Sequence[str], recordings: "Sequence[Recording]", where: Sequence[str]
-) -> list[str]:
+def left_out(paths: Sequence[str], recordings: "Sequence[Recording]", where: Sequence[str]) -> list[str]:
     """Return which requests are left out, and how many; standard input cannot be counted again."""
     if not where:
         return []
     conditions = " and ".join(where)
     return [
-        f"Only requests with {conditions} are here: {counts}." for counts in [", ".join(_counts(paths, recordings))]
+        f"Only requests with {conditions} are here: {counts}."
+        for counts in [", ".join(_counts(paths, recordings))]
     ]
 
 

@@ -3,7 +3,6 @@
 The invariant: nothing is computed here but where a bar stands, and all bars of a table are on one scale.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +13,7 @@ from tokentape.analysis.report._text import number, percent, shown
 from tokentape.analysis.report._views import NO_VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
 _WIDTH = 160
 _MOST_PCT = 200.0

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokentape.analysis import plots
 from tokentape.analysis._comparison import compare
-from tokentape.analysis.report._text import counts
+from tokentape.analysis._grouping import with_grouping
+from tokentape.analysis.report._sparkline import STALL_MS
 
 if TYPE_CHECKING:
     from tokentape.analysis._comparison import Comparison
@@ -29,14 +30,22 @@ class Plot:
 OF_ONE = (
     Plot("ttft", "Time to first token", "The share of streams whose first token had come by then."),
     Plot("gaps", "Gaps between tokens", "All gaps of all streams, on a logarithmic scale."),
-    Plot("over-time", "Time to first token over the recording", "Percentiles of the streams that began in each interval."),
+    Plot(
+        "over-time",
+        "Time to first token over the recording",
+        "Percentiles of the streams that began in each interval.",
+    ),
     Plot("stalls", "Stalls", "Gaps above 200 ms: which stream, and where in it."),
     Plot("waterfall", "Requests under way", "A bar for each request, and how many were in flight."),
 )
 OF_TWO = (
     Plot("ttft", "Time to first token, A and B", "The share of streams whose first token had come by then."),
     Plot("itl", "Inter-token latency, A and B", "The share of streams whose mean time per token was below."),
-    Plot("e2e", "Time to last token, A and B", "The share of complete streams that had all their tokens by then."),
+    Plot(
+        "e2e",
+        "Time to last token, A and B",
+        "The share of complete streams that had all their tokens by then.",
+    ),
 )
 
 
@@ -45,29 +54,29 @@ _TOP = 24
 _COMPARED = {"ttft": "ttft_ms", "itl": "itl_ms", "e2e": "e2e_ms"}
 
 
-def plots_of(
-    recording: "Recording", other: "Recording | None" = None, comparison: "Comparison | None" = None
-) -> dict[str, Any]:
-    """Return the plots of a recording, or of two, by the names of their places.
+def plots_of(recording: "Recording", by: str) -> dict[str, Any]:
+    """Return the plots of a recording by the names of their places, grouped where `by` has several values."""
+    grouped = with_grouping(recording.streams, by)[by].nunique() > 1
+    made = {
+        "ttft": plots.ttft_distribution(recording, by=by if grouped else None),
+        "gaps": plots.gap_distribution(recording, by=by if grouped else None),
+        "over-time": plots.percentiles_over_time(recording, "ttft_ms"),
+        "stalls": plots.stall_map(recording, STALL_MS),
+        "waterfall": plots.waterfall(recording),
+    }
+    return {name: plain(figure) for name, figure in made.items()}
+
+
+def plots_of_two(a: "Recording", b: "Recording", comparison: "Comparison | None") -> dict[str, Any]:
+    """Return the plots of two recordings by the names of their places.
 
     `comparison` is that of the two, where it is known. If not, it is made without gaps, which are not drawn.
     """
-    if other is not None:
-        comparison = comparison or compare(_without_gaps(recording), _without_gaps(other))
-        made = {
-            name: plots.a_against_b(recording, other, metric=metric, comparison=comparison)
-            for name, metric in _COMPARED.items()
-        }
-    else:
-        by = "model" if len(counts(recording.streams["model"])) > 1 else None
-        made = {
-            "ttft": plots.ttft_distribution(recording, by=by),
-            "gaps": plots.gap_distribution(recording, by=by),
-            "over-time": plots.percentiles_over_time(recording, "ttft_ms"),
-            "stalls": plots.stall_map(recording),
-            "waterfall": plots.waterfall(recording),
-        }
-    return {name: plain(figure) for name, figure in made.items()}
+    comparison = comparison or compare(_without_gaps(a), _without_gaps(b))
+    return {
+        name: plain(plots.a_against_b(a, b, metric=metric, comparison=comparison))
+        for name, metric in _COMPARED.items()
+    }
 
 
 def _without_gaps(recording: "Recording") -> "Recording":
@@ -76,7 +85,7 @@ def _without_gaps(recording: "Recording") -> "Recording":
 
 def timeline(recording: "Recording", stream: tuple[str, int, int, int]) -> dict[str, Any]:
     """Return the timeline of one stream."""
-    return plain(plots.stream_timeline(recording, stream))
+    return plain(plots.stream_timeline(recording, stream, over_ms=STALL_MS))
 
 
 def templates() -> dict[str, Any]:

@@ -1,6 +1,5 @@
-"""What a page does not show: numbers that are missing, pieces that were lost, and what it was told to omit."""
+"""What a page does not show: missing numbers, lost pieces, and what it was told to omit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,8 @@ from tokentape.analysis.report._text import counts
 from tokentape.cassette import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokentape.analysis._recording import Recording
 
 MOST_LINES = 100
@@ -47,10 +48,13 @@ def unread(sides: "Sequence[tuple[str, Recording]]") -> list[str]:
     for side, recording in sides:
         of = f"{side}: " if side else ""
         if unparsed := int(recording.exchanges["unparsed"].sum()):
-            said.append(f"{of}{counted(unparsed, 'event', grouped=True)} could not be read: not the JSON that the API speaks.")
+            events = counted(unparsed, "event", grouped=True)
+            said.append(f"{of}{events} could not be read: not the JSON that the API speaks.")
         if untimed := int((recording.streams["first_byte_ms_why"] == "not-timed").sum()):
-            said.append(f"{of}{counted(untimed, 'stream', grouped=True)} came from a format without such times.")
+            streams = counted(untimed, "stream", grouped=True)
+            said.append(f"{of}{streams} came from a format without such times.")
         undated = int(recording.streams["started_at"].isna().sum())
         if undated and undated < len(recording.streams):
-            said.append(f"{of}Of {counted(undated, 'stream', grouped=True)} the time of day is not known; plots over time leave them out.")
+            streams = counted(undated, "stream", grouped=True)
+            said.append(f"{of}{streams} without a time of day are in no plot over time.")
     return said

@@ -4,7 +4,6 @@ The invariant: nothing is computed here; every number is the summary's or a coun
 how many values it is of, and how many streams have none, and why.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,8 @@ from tokentape.analysis.report._text import counts, number, percent
 from tokentape.cassette import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokentape.analysis._recording import Recording
 
 PLACES = ("p50", "p90", "p99", "max")
@@ -44,10 +45,20 @@ class Row:
     cells: tuple[str, ...]
 
 
-def cards(streams: pd.DataFrame, summary: pd.DataFrame) -> list[Card]:
+def cards(recording: "Recording") -> list[Card]:
     """Return the numbers of a recording that a reader looks for first."""
+    streams, summary = recording.streams, recording.summary()
+    if not len(streams):
+        return []
     complete, n = int((streams["outcome"] == "complete").sum()), len(streams)
-    found = [Card(label="Complete", value=f"{complete / n:.0%}", unit="", below=f"{complete:,} of {counted(n, 'stream', grouped=True)}")]
+    found = [
+        Card(
+            label="Complete",
+            value=f"{complete / n:.0%}",
+            unit="",
+            below=f"{complete:,} of {counted(n, 'stream', grouped=True)}",
+        )
+    ]
     for metric in _CARDS:
         row: Any = summary.loc[metric]
         place = _WORST.get(metric, "p50")
@@ -62,7 +73,9 @@ def cards_of_two(quantiles: pd.DataFrame) -> list[Card]:
     found = []
     for metric in _CARDS:
         row: Any = quantiles.loc[(metric, _WORST.get(metric, "p50"))]
-        interval = f"{percent(row['low_pct'])} to {percent(row['high_pct'])}" if pd.isna(row["why"]) else row["why"]
+        interval = (
+            f"{percent(row['low_pct'])} to {percent(row['high_pct'])}" if pd.isna(row["why"]) else row["why"]
+        )
         found.append(
             Card(
                 label=_label(metric),
@@ -83,21 +96,18 @@ def _unit(metric: str) -> str:
     return UNITS.get(metric, "ms")
 
 
-def rows(sides: "Sequence[tuple[str, Recording, pd.DataFrame]]") -> list[Row]:
-    """Return the table of metrics; `sides` are a name, a recording and its summary each."""
+def rows(sides: "Sequence[tuple[str, Recording]]") -> list[Row]:
+    """Return the table of metrics; `sides` are a name and a recording each."""
+    summaries = [(side, recording.streams, recording.summary()) for side, recording in sides]
     return [
-        Row(
-            metric=metric,
-            side=side,
-            cells=(
-                f"{summary.loc[metric, 'n']:,}",
-                *(number(summary.loc[metric, place]) for place in PLACES),
-                missing(recording.streams, metric),
-            ),
-        )
+        Row(metric=metric, side=side, cells=(*_cells(summary.loc[metric]), missing(streams, metric)))
         for metric in LABELS
-        for side, recording, summary in sides
+        for side, streams, summary in summaries
     ]
+
+
+def _cells(row: Any) -> list[str]:
+    return [f"{row['n']:,}", *(number(row[place]) for place in PLACES)]
 
 
 def missing(streams: pd.DataFrame, metric: str) -> str:

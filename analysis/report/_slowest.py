@@ -12,7 +12,7 @@ import numpy as np
 
 from tokentape.analysis.report._sparkline import sparkline
 from tokentape.analysis.report._text import number, shown
-from tokentape.analysis.report._views import NO_VALUE, Parts
+from tokentape.analysis.report._views import NO_VALUE, Mask, Parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ class SlowStream:
         return {name: "" if value is None else repr(value) for name, value in self.values.items()}
 
 
-def chosen(streams: "pd.DataFrame", masks: "Sequence[np.ndarray[Any, np.dtype[np.bool_]]]") -> list[int]:
+def chosen(streams: "pd.DataFrame", masks: "Sequence[Mask]") -> list[int]:
     """Return the positions of the rows that a page needs, in the order of the streams."""
     orders = [streams[name].to_numpy("float64") for name in ORDERS]
     found: dict[int, None] = {}
@@ -66,7 +66,7 @@ def chosen(streams: "pd.DataFrame", masks: "Sequence[np.ndarray[Any, np.dtype[np
 def slow_streams(
     side: str,
     recording: "Recording",
-    masks: "Sequence[np.ndarray[Any, np.dtype[np.bool_]]]",
+    masks: "Sequence[Mask]",
     at: Sequence[int],
     scale_ms: float,
 ) -> list[SlowStream]:

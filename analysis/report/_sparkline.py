@@ -5,13 +5,16 @@ has numbers and names of our own only, so that it needs no escaping.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 WIDTH = 240
 HEIGHT = 18
 STALL_MS = 200.0
 
 
-def sparkline(tokens: Sequence[tuple[float, bool]], first_ms: float | None, scale_ms: float, words: str) -> str:
+def sparkline(
+    tokens: Sequence[tuple[float, bool]], first_ms: float | None, scale_ms: float, words: str
+) -> str:
     """Return an SVG. `tokens`: when each came, in ms, and whether it was reasoning, in order of time.
 
     `first_ms` is when the wait ended, `scale_ms` the time at the right edge, `words` a text for those who
@@ -27,7 +30,7 @@ def sparkline(tokens: Sequence[tuple[float, bool]], first_ms: float | None, scal
     times = [t for t, _ in tokens]
     stalls = "".join(
         f"M{before * per_ms:.0f} 9H{after * per_ms:.0f}"
-        for before, after in zip(times, times[1:], strict=False)
+        for before, after in pairwise(times)
         if after - before > STALL_MS
     )
     stalled = f'<path class="stall" d="{stalls}"/>' if stalls else ""

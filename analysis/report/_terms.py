@@ -4,8 +4,8 @@ A test holds every text to the document, which is where it is changed first.
 """
 
 ZERO = (
-    "All times are the proxy's, in milliseconds, counted from the moment at which it had the complete request. "
-    "What the client saw adds the way to the proxy and back."
+    "All times are the proxy's, in milliseconds, counted from the moment at which it had the complete "
+    "request. What the client saw adds the way to the proxy and back."
 )
 
 LABELS = {
@@ -20,21 +20,24 @@ LABELS = {
 UNITS = {"output_tokens": "tokens", "tokens_per_s": "tokens/s"}
 """Of the metrics that are not in milliseconds."""
 
+_COALESCED = (
+    "whether it came in the same read as the token event before it, so that the gap of 0 is the network's"
+)
+_N = (
+    "n is output_tokens less hidden_tokens: tokens that were never sent took no time between the first and "
+    "the last"
+)
 METRICS = {
-    "ttft_ms": ("first token: first event that carries generated text of any kind",),
-    "gap_ms": ("time between consecutive token-carrying events of the stream",),
-    "read_gap_ms": (
+    "ttft_ms": ["first token: first event that carries generated text of any kind"],
+    "gap_ms": ["time between consecutive token-carrying events of the stream"],
+    "read_gap_ms": [
         "the same, missing where coalesced",
-        "whether it came in the same read as the token event before it, so that the gap of 0 is the network's",
-    ),
-    "itl_ms": (
-        "(last_token_ms - ttft_ms) / (n - 1), under both its names",
-        "n is output_tokens less hidden_tokens: tokens that were never sent took no time between the first "
-        "and the last",
-    ),
-    "e2e_ms": ("last_token_ms of a complete stream",),
-    "output_tokens": ("tokens, and how they are known",),
-    "tokens_per_s": ("(n - 1) / (last_token_ms - ttft_ms)",),
+        _COALESCED,
+    ],
+    "itl_ms": ["(last_token_ms - ttft_ms) / (n - 1), under both its names", _N],
+    "e2e_ms": ["last_token_ms of a complete stream"],
+    "output_tokens": ["tokens, and how they are known"],
+    "tokens_per_s": ["(n - 1) / (last_token_ms - ttft_ms)"],
 }
 
 OUTCOMES = {

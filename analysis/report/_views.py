@@ -6,7 +6,7 @@ same code as those of everything.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from tokentape.analysis.report._text import counts
 if TYPE_CHECKING:
     from tokentape.analysis._recording import Recording
 
+Mask: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 FACETS = ("model", "outcome", "route")
 MOST_VALUES = 8
 """Of one facet; of others it is said how many there are."""
@@ -39,7 +40,7 @@ class Facet:
     """A column by which the page can be filtered. `more` counts the values that are not listed."""
 
     name: str
-    values: tuple[Value, ...]
+    options: tuple[Value, ...]
     more: int
 
 
@@ -60,16 +61,16 @@ def facets_of(tables: Sequence[pd.DataFrame], by: Sequence[str]) -> tuple[Facet,
             if len(every) > 1:
                 view += 1
             values.append(Value(name=value, streams=streams, view=view if len(every) > 1 else None))
-        found.append(Facet(name=name, values=tuple(values), more=max(0, len(every) - MOST_VALUES)))
+        found.append(Facet(name=name, options=tuple(values), more=max(0, len(every) - MOST_VALUES)))
     return tuple(found)
 
 
-def views_of(streams: pd.DataFrame, facets: Sequence[Facet]) -> "list[np.ndarray[Any, np.dtype[np.bool_]]]":
+def views_of(streams: pd.DataFrame, facets: Sequence[Facet]) -> "list[Mask]":
     """Return which streams each view has, from view 0, which has all."""
     masks = [np.ones(len(streams), bool)]
     for facet in facets:
         names = _values(streams, facet.name)
-        masks += [(names == value.name).to_numpy(bool) for value in facet.values if value.view is not None]
+        masks += [(names == value.name).to_numpy(bool) for value in facet.options if value.view is not None]
     return masks
 
 
@@ -87,7 +88,7 @@ class Parts:
         self._exchange_of = _numbered([streams, *tables], _EXCHANGE)
         self._stream_of = _numbered([streams, recording.events], _STREAM)
 
-    def of(self, mask: "np.ndarray[Any, np.dtype[np.bool_]]") -> "Recording":
+    def of(self, mask: Mask) -> "Recording":
         """Return the recording of the streams in the mask, with their exchanges, events and reads."""
         if mask.all():
             return self._recording
@@ -112,7 +113,8 @@ class Parts:
 def _numbered(tables: Sequence[pd.DataFrame], keys: list[str]) -> "list[np.ndarray[Any, np.dtype[np.int64]]]":
     """Return a number for each row of each table, equal where the keys are."""
     plain = [
-        table[keys].assign(cassette=table["cassette"].astype("str"), **_filled(table, keys)) for table in tables
+        table[keys].assign(cassette=table["cassette"].astype("str"), **_filled(table, keys))
+        for table in tables
     ]
     numbers = pd.concat(plain, ignore_index=True).groupby(keys, sort=False, observed=True).ngroup().to_numpy()
     ends = np.cumsum([len(table) for table in tables])
@@ -126,6 +128,6 @@ def _filled(table: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
 def each_value(facets: Sequence[Facet]) -> Iterator[tuple[Facet, Value]]:
     """Yield the values that have a view, in the order of the views."""
     for facet in facets:
-        for value in facet.values:
+        for value in facet.options:
             if value.view is not None:
                 yield facet, value

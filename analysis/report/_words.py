@@ -1,7 +1,6 @@
 """What the page says in sentences, from counts and from the summary; nothing is computed here."""
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,6 +9,8 @@ from tokentape.analysis.report._text import counts, duration, shown
 from tokentape.cassette import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tokentape.analysis._recording import Recording
 
 _MOST_NAMES = 3
@@ -26,12 +27,12 @@ def name_of(recording: "Recording") -> str:
     return " and ".join(files) or "an empty recording"
 
 
-def headline(recording: "Recording", summary: pd.DataFrame) -> str:
+def headline(recording: "Recording") -> str:
     """Return how many streams there are, when half and nine in ten of them began, and how many failed."""
     streams = recording.streams
     if not len(streams):
         return "There is no request in this recording."
-    ttft: Any = summary.loc["ttft_ms"]
+    ttft: Any = recording.summary().loc["ttft_ms"]
     said = [f"{counted(len(streams), 'stream', grouped=True)}{_models(streams)}."]
     if not ttft["n"]:
         said.append(f"None has a time to first token ({ttft['why']}).")

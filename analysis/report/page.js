@@ -88,7 +88,7 @@
   const show = (number) => {
     view = number;
     const { name, streams, cells } = data.views[view];
-    const sum = (counts) => counts.reduce((one, other) => one + other, 0).toLocaleString("en");
+    const sum = (count) => count.toLocaleString("en");
     byId("showing").textContent = view
       ? `Showing ${name}: ${sum(streams)} of ${sum(data.views[0].streams)} streams`
       : `Showing all ${sum(streams)} streams`;
