@@ -10,9 +10,10 @@ What is true of these recordings:
 
 - prompts of 16,000 tokens and more wait longer for their first token, in both weeks;
 - the service is busier from 13 to 17 h UTC, and then slower by a third;
+- on Wednesday at 15 h a batch job sends 60 requests within 25 seconds;
 - every eighth connection is new and pays for its TLS handshake;
-- in week 2 the first token takes about 8% longer everywhere, and on the route `/v1/agents/chat/completions`
-  half as long again;
+- in week 2 the first token takes about 8% longer everywhere, and half as long again on the route
+  `/v1/agents/chat/completions`;
 - in week 2 the pace between tokens is a tenth faster, but one stream in twelve stalls once, at its 64th token;
 - now and then an answer is refused with 429, breaks off, or is given up by its client.
 """
@@ -32,6 +33,8 @@ MONDAY_NS = 1_788_739_200_000_000_000
 """2026-09-07, 00:00 UTC."""
 WEEKS = {"week-1": "m-2", "week-2": "m-3"}
 CHAT, AGENTS = b"/v1/chat/completions", b"/v1/agents/chat/completions"
+BURST = 60
+REQUESTS_BY_HOUR = [1] * 8 + [6] * 5 + [12] * 4 + [4] * 4 + [1] * 3
 PROMPTS = (400, 700, 1_500, 2_600, 6_000, 9_000, 20_000, 40_000)
 WORDS = (
     "the",
@@ -72,14 +75,17 @@ def _time(record: Any) -> int:
     return int(getattr(record, "t_end", record.t))
 
 
-def _week(model: str, *, is_new: bool, requests: int = 420) -> Iterator[Any]:
-    random = Random(model)
+def _week(model: str, *, is_new: bool, requests: int = 480) -> Iterator[Any]:
+    random = Random(model)  # noqa: S311  (seeded, and no secret)
     for exchange in range(requests):
         day, hour = (
             random.randrange(5),
-            random.choices(range(24), [1] * 8 + [6] * 5 + [12] * 4 + [4] * 4 + [1] * 3)[0],
+            random.choices(range(24), REQUESTS_BY_HOUR)[0],
         )
         zero = day * 24 * HOUR + hour * HOUR + random.randrange(HOUR)
+        if exchange >= requests - BURST:  # a batch job, on Wednesday at 15 h
+            day, hour = 2, 15
+            zero = day * 24 * HOUR + hour * HOUR + random.randrange(25_000) * MS
         yield from _exchange(random, exchange, zero, hour, model, is_new=is_new)
 
 

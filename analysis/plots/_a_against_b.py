@@ -60,7 +60,7 @@ def a_against_b(
         theme=theme,
         height=440,
         rows=[1.7, 1],
-        spacing=0.2,
+        spacing=0.17,
     )
     for side, each in known.items():
         made.add_trace(ecdf(each, metric, name=side, colour=_SIDES[side]), row=1, col=1)
@@ -116,7 +116,8 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
             textposition="top center",
             textfont={"size": 11},
             customdata=[
-                f"A {number(row['a'], metric)}, B {number(row['b'], metric)}" for row in known.to_dict("records")
+                f"A {number(row['a'], metric)}, B {number(row['b'], metric)}"
+                for row in known.to_dict("records")
             ],
             hovertemplate="%{y}: %{customdata}<br>%{text}<extra></extra>",
             cliponaxis=False,
@@ -131,7 +132,7 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
         range=[-reach, reach],
         ticksuffix="%",
         tickformat="+~g",
-        title_text="change from A to B",
+        title_text=_direction(metric),
         row=2,
         col=1,
     )
@@ -146,6 +147,11 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
     for at, name in enumerate(changes.index):
         if name not in known.index:
             made.add_annotation(text=escaped(f"missing: {changes.loc[name, 'why']}"), x=0, y=at, row=2, col=1)
+
+
+def _direction(metric: str) -> str:
+    less, more = ("faster", "slower") if metric.endswith("_ms") else ("less", "more")
+    return f"← B {less}      change      B {more} →"
 
 
 def _told(row: dict[Any, Any]) -> str:

@@ -22,15 +22,17 @@ def figure(
     theme: Theme,
     height: int = 360,
     bottom: int = 48,
+    above: int = 0,
     rows: Sequence[float] = (),
     spacing: float = 0.06,
 ) -> Any:
     """Return a figure without data: a title, notes below it, and room for both; `rows` share an x axis.
 
-    `height` is the plot's own, without title and legend. `title` and `notes` are plain text.
+    `height` is the plot's own, without title, legend, and what is drawn `above` it. `title`
+    and `notes` are plain text.
     """
     head, below = lines(title, 42), [line for note in notes if note for line in lines(note)]
-    top = 22 + 19 * len(head) + 16 * len(below)
+    top = 34 + 19 * len(head) + 16 * len(below) + above
     layout = {
         "template": template(theme),
         "title": {"text": "<br>".join(head), "subtitle": {"text": "<br>".join(below)}},
@@ -59,6 +61,8 @@ def log_axis(values: Floats, unit: str) -> dict[str, Any]:
     """Return the layout of a logarithmic axis over the positive values, its ends on 1, 2 or 5."""
     positive = values[values > 0]
     low, high = (float(positive.min()), float(positive.max())) if len(positive) else (1.0, 10.0)
+    if high < 1.5 * low:  # room for what is written beside a mark
+        low, high = low / 1.5, high * 1.5
     ticks = _ticks(low, high)
     decades = math.log10(ticks[-1] / ticks[0])
     keep = (1, 2, 5) if decades <= 1.7 else (1, 3) if decades <= 3.2 else (1,)

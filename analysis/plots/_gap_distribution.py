@@ -29,7 +29,7 @@ def gap_distribution(recording: Recording, *, by: str | None = None, theme: Them
     """
     found = values_of(recording, "gap_ms", by)
     drawn = [each for each in found if len(each.numbers)]
-    missing = left_out(all_missing(found))
+    missing = left_out(all_missing(found), "stream")
     if not drawn:
         return blank(_TITLE, f"Nothing to show: no stream has two token events. {missing}", theme=theme)
     pooled = np.concatenate([each.numbers for each in drawn])
@@ -40,9 +40,10 @@ def gap_distribution(recording: Recording, *, by: str | None = None, theme: Them
         [
             f"n = {count(len(pooled), 'gap')} of {count(streams, 'stream')}; {BINS_A_DECADE} bins a decade.",
             _coalesced(zero, len(pooled)),
-            missing and f"{missing.removesuffix('.')} streams.",
+            missing,
         ],
         theme=theme,
+        above=18,
         height=260 if len(drawn) == 1 else 130 * len(drawn),
         rows=[1.0] * len(drawn),
         spacing=min(0.1, 0.36 / len(drawn)),
@@ -57,7 +58,8 @@ def gap_distribution(recording: Recording, *, by: str | None = None, theme: Them
         made.add_annotation(
             text=f"{name}p50 {duration(points[50])}, p99 {duration(points[99])}, "
             f"max {duration(float(each.numbers.max()))}",
-            x=0, xref="x domain", xanchor="left", y=1, yref="y domain", yanchor="bottom", yshift=2, row=row, col=1,
+            x=0, xref="x domain", xanchor="left", y=1, yref="y domain", yanchor="bottom", yshift=2,
+            row=row, col=1,
         )  # fmt: skip
     made.update_xaxes(axis)
     made.update_xaxes(title_text="gap_ms", row=len(drawn), col=1)

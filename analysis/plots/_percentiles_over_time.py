@@ -1,7 +1,7 @@
 """Whether it got slower, and when: percentiles of a metric in equal spans of time.
 
-The invariant: a percentile is drawn where a span has values enough for one to lie beyond it (p90: 10 values,
-p99: 100); where there are fewer it would be the maximum under another name.
+The invariant: p90 and p99 are drawn where a span has values enough for one to lie beyond them (10 and 100);
+where there are fewer they would be the maximum under another name.
 """
 
 from typing import Any
@@ -19,6 +19,7 @@ from tokentape.analysis.plots._values import GAPS, PERCENTS, Values, check_metri
 
 SPANS = ("1s", "5s", "15s", "1min", "5min", "15min", "1h", "3h", "6h", "1D", "7D")
 MAX_SPANS = 60
+LEAST = {50: 1, 90: 10, 99: 100}
 _COLOURS = {50: BLUE, 90: ORANGE, 99: VERMILLION}
 _SYMBOLS = {50: "circle", 90: "diamond", 99: "triangle-up"}
 _KEY = ["cassette", "section", "exchange", "choice"]
@@ -53,17 +54,14 @@ def percentiles_over_time(
     every_span = pd.date_range(times.min().floor(length), times.max().floor(length), freq=length)
     sizes = spans.size().reindex(every_span, fill_value=0)
     table = pd.DataFrame(
-        {
-            percent: spans.quantile(percent / 100).where(spans.size() * (100 - percent) >= 100)
-            for percent in PERCENTS
-        }
+        {percent: spans.quantile(percent / 100).where(spans.size() >= LEAST[percent]) for percent in PERCENTS}
     ).reindex(every_span)
     unseen = int((~known).sum())
     made = figure(
         title,
         [
             f"n = {count(len(values), 'gap' if metric in GAPS else 'stream')} in spans of {_said(length)}.",
-            "Drawn where a value lies beyond: p90 from 10 values, p99 from 100.",
+            "p90 is drawn from 10 values on, p99 from 100.",
             left_out(missing),
             f"{unseen:,} without a time of day are left out." if unseen else "",
         ],
@@ -85,11 +83,12 @@ def percentiles_over_time(
         ),
         row=2, col=1,
     )  # fmt: skip
-    made.update_xaxes(type="date", nticks=6)
+    made.update_xaxes(type="date", nticks=5, tickangle=0)
     made.update_xaxes(title_text="start of the request (UTC)", row=2, col=1)
     made.update_yaxes(log_axis(table.to_numpy("float64").ravel(), unit(metric)), row=1, col=1)
     made.update_yaxes(title_text=axis_title(metric), row=1, col=1)
-    made.update_yaxes(title_text="n", rangemode="tozero", nticks=3, tickformat=",d", row=2, col=1)
+    made.update_yaxes(title_text="n", rangemode="tozero", tickformat=",d", row=2, col=1)
+    made.update_yaxes({"dtick": 1} if sizes.max() <= 3 else {"nticks": 3}, row=2, col=1)
     made.update_layout(showlegend=False, margin={"r": 40})
     return made
 

@@ -45,9 +45,7 @@ def stall_map(recording: Recording, over_ms: float = 200, *, theme: Theme = "any
             f"{count(len(stalls), 'stall')} in {hit:,} of {count(len(streams), 'stream')}"
             + (f"; the longest {duration(float(stalls['gap_ms'].max()))}." if len(stalls) else "."),
             f"Drawn: the {MAX_MARKS:,} longest." if len(stalls) > MAX_MARKS else "",
-            missing and f"{missing.removesuffix('.')} streams."
-            if (missing := left_out(found.missing))
-            else "",
+            left_out(found.missing),
         ],
         theme=theme,
         height=int(np.clip(10 * len(streams), 160, 460)),
@@ -97,6 +95,8 @@ def _extents(streams: pd.DataFrame) -> Any:
 
 def _marks(drawn: pd.DataFrame) -> Any:
     gaps = drawn["gap_ms"].to_numpy("float64")
+    # So many that they would cover one another are smaller.
+    widest = float(np.clip(270 / np.sqrt(max(len(gaps), 1)), 5, 22))
     return go.Scatter(
         x=drawn["token_event"].astype("int64").to_numpy(),
         y=drawn["row"].to_numpy(),
@@ -106,7 +106,7 @@ def _marks(drawn: pd.DataFrame) -> Any:
             "opacity": 0.6,
             "size": gaps,
             "sizemode": "area",
-            "sizeref": 2 * float(gaps.max()) / 22**2 if len(gaps) else 1,
+            "sizeref": 2 * float(gaps.max()) / widest**2 if len(gaps) else 1,
             "sizemin": 2,
             "line": {"width": 0},
         },

@@ -21,6 +21,7 @@ StreamName: TypeAlias = tuple[str, int, int, int]
 """Cassette, section, exchange and choice."""
 MAX_MARKS = 1_500
 """In one lane; where there are more, those that would touch are drawn as one."""
+LATE = 0.6
 OTHER = "other events"
 _CLOCK_COLOURS = {
     "ttft_ms": VERMILLION,
@@ -42,7 +43,7 @@ def stream_timeline(
         return blank("One stream", "Nothing to show: the recording has no streams.", theme=theme)
     row = _row(recording.streams, stream)
     (name,) = names_of(row)
-    title = f"One stream: {_plain(row)}"
+    title = "One stream from its request on"
     events, reads = (
         _of_stream(recording.events, row, choice=True),
         _of_stream(recording.reads, row, choice=False),
@@ -57,7 +58,7 @@ def stream_timeline(
     gaps = timed[timed["gap_ms"].notna()]
     stalls = gaps[gaps["gap_ms"] > over_ms]
     span = float(np.nanmax([clocks.max(), reads["t_ms"].max() if len(reads) else np.nan, 1]))
-    notes = [_told(row, len(stalls), over_ms)]
+    notes = [f"{_plain(row)}: {_told(row, len(stalls), over_ms)}"]
     if max((len(lane) for lane in (*lanes.values(), reads)), default=0) > MAX_MARKS:
         notes.append(f"Marks closer than {duration(span / MAX_MARKS)} are drawn as one.")
     heights = [17.0 * len(schema.CLOCKS), 24.0 * (len(lanes) + 1) + 6, 130.0]
@@ -131,7 +132,9 @@ def _told(row: pd.DataFrame, stalls: int, over_ms: float) -> str:
 
 def _draw_clocks(made: Any, clocks: "pd.Series[float]", row: pd.DataFrame, span: float) -> None:
     known = clocks[clocks.notna()]
-    path_x = [x for value in known for x in (0.0, float(value), None)]
+    # Labels of late clocks stand before them, and a line through a label cannot be read.
+    ends = [value - 0.17 * span if value > LATE * span else value for value in known]
+    path_x = [x for end in ends for x in (0.0, float(end), None)]
     path_y = [y for clock in known.index for y in (clock, clock, None)]
     made.add_trace(
         go.Scatter(
@@ -147,7 +150,7 @@ def _draw_clocks(made: Any, clocks: "pd.Series[float]", row: pd.DataFrame, span:
             mode="markers+text",
             marker={"size": 9, "color": [_CLOCK_COLOURS.get(str(clock), GREY) for clock in known.index]},
             text=[duration(value) for value in known],
-            textposition=["middle left" if value > span * 0.6 else "middle right" for value in known],
+            textposition=["middle left" if value > LATE * span else "middle right" for value in known],
             textfont={"size": 11},
             hovertemplate="%{y} = %{x:,.3f}<extra></extra>",
             cliponaxis=False,
@@ -245,16 +248,17 @@ def _stall_marks(stalls: pd.DataFrame, name: str) -> Any:
         text=[duration(gap) if label in longest else "" for label, gap in stalls["gap_ms"].items()],
         textposition="top center",
         textfont={"size": 11},
-        customdata=stalls["token_event"].astype("object").to_numpy(),
-        hovertemplate=f"stall of %{{y:,.3f}} ms before token event %{{customdata}}<br>{name}<extra></extra>",
+        customdata=[[int(token), name] for token in stalls["token_event"]],
+        hovertemplate="stall of %{y:,.3f} ms before token event %{customdata[0]}<br>%{customdata[1]}"
+        "<extra></extra>",
         cliponaxis=False,
         name="stalls",
     )
 
 
 def _lay_out(made: Any, lanes: Sequence[str], span: float, *, has_gaps: bool) -> None:
-    made.update_xaxes(range=[-0.01 * span, 1.03 * span], ticksuffix=" ms", separatethousands=True, nticks=7)
-    made.update_xaxes(title_text="since the request was complete (0)", row=3, col=1)
+    made.update_xaxes(range=[-0.01 * span, 1.03 * span], tickformat=",~f", nticks=6, tickangle=0)
+    made.update_xaxes(title_text="ms since the request was complete", row=3, col=1)
     made.update_yaxes(
         categoryorder="array",
         categoryarray=list(schema.CLOCKS),
@@ -265,7 +269,7 @@ def _lay_out(made: Any, lanes: Sequence[str], span: float, *, has_gaps: bool) ->
     made.update_yaxes(
         categoryorder="array", categoryarray=list(lanes), range=[len(lanes) - 0.4, -0.6], row=2, col=1
     )
-    made.update_yaxes(ticksuffix=" ms", rangemode="tozero", nticks=5, title_text="gap_ms", row=3, col=1)
+    made.update_yaxes(tickformat=",~f", rangemode="tozero", nticks=5, title_text="gap_ms", row=3, col=1)
     for row in (1, 2):
         made.update_yaxes(showgrid=False, row=row, col=1)
     if not has_gaps:

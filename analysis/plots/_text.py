@@ -50,10 +50,14 @@ def duration(ms: float) -> str:
         return "-"
     if abs(ms) >= 120_000:
         minutes, seconds = divmod(round(ms / 1000), 60)
-        return f"{minutes:,} min {seconds} s" if seconds else f"{minutes:,} min"
+        return (
+            f"{minutes:,}\N{NO-BREAK SPACE}min {seconds}\N{NO-BREAK SPACE}s"
+            if seconds
+            else f"{minutes:,}\N{NO-BREAK SPACE}min"
+        )
     if abs(ms) >= 1_000:
-        return f"{ms / 1000:.3g} s"
-    return f"{ms:.3g} ms" if abs(ms) < 99.95 else f"{ms:.0f} ms"
+        return f"{ms / 1000:.3g}\N{NO-BREAK SPACE}s"
+    return f"{ms:.3g}\N{NO-BREAK SPACE}ms" if abs(ms) < 99.95 else f"{ms:.0f}\N{NO-BREAK SPACE}ms"
 
 
 def unit(metric: str) -> str:
@@ -70,12 +74,12 @@ def count(n: int, thing: str) -> str:
     return f"{n:,} {thing}" if n == 1 else f"{n:,} {thing}s"
 
 
-def left_out(missing: Mapping[str, int]) -> str:
+def left_out(missing: Mapping[str, int], thing: str = "stream") -> str:
     """Return how many are missing and why, or "" if none is."""
     if not missing:
         return ""
     why = ", ".join(f"{reason} {n:,}" for reason, n in sorted(missing.items(), key=lambda each: -each[1]))
-    return f"Left out: {sum(missing.values()):,} ({why})."
+    return f"Left out: {count(sum(missing.values()), thing)} ({why})."
 
 
 def group_name(name: Hashable) -> str:

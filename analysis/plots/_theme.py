@@ -4,8 +4,8 @@ The invariant: marks have the same colours in every theme, and whatever differs 
 a page changes the theme of a figure by changing its template. Backgrounds are transparent.
 
 Marks are Okabe and Ito's colours (Color Universal Design, 2008), which people of every colour vision tell
-apart, as far as they have a contrast of 3:1 against white and against near-black (WCAG 2.2, 1.4.11); orange
-is darkened until it has, and black is grey.
+apart, with a contrast of 3:1 at least against white and against near-black (WCAG 2.2, 1.4.11): blue is
+lighter than theirs, orange and purple darker, and black is grey.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Theme: TypeAlias = Literal["any", "light", "dark"]
 THEMES: Final[tuple[Theme, ...]] = get_args(Theme)
 """`any` has text that can be read on either ground, for where it is not known, as in a notebook."""
 
-BLUE: Final = "#0072B2"
+BLUE: Final = "#1A7FC4"
 VERMILLION: Final = "#D55E00"
 GREEN: Final = "#009E73"
 PURPLE: Final = "#C46A9C"
@@ -78,6 +78,12 @@ _GROUNDS: Final[dict[Theme, _Ground]] = {
 }  # fmt: skip
 
 
+def rgba(colour: str, opacity: float) -> str:
+    """Return a colour of the palette, so much of it."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {opacity})"
+
+
 def template(theme: Theme) -> Any:
     """Return the template of a theme, a `plotly.graph_objects.layout.Template`."""
     if theme not in _GROUNDS:
@@ -112,7 +118,7 @@ def template(theme: Theme) -> Any:
                 "font": {"color": ground.hover_text, "size": 12}, "namelength": -1,
             },
             "legend": {
-                "bgcolor": _CLEAR, "orientation": "h", "x": 0, "xanchor": "left", "xref": "container",
+                "bgcolor": _CLEAR, "orientation": "h", "x": 0.01, "xanchor": "left", "xref": "container",
                 "y": 0, "yanchor": "bottom", "yref": "container", "font": {"size": 12},
                 "itemsizing": "constant",
             },

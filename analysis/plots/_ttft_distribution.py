@@ -14,6 +14,7 @@ from tokentape.analysis.plots._values import GAPS, Values, all_missing, values_o
 
 MAX_POINTS = 1_000
 """Of one line; where there are more values these are taken at even ranks, which no eye tells apart."""
+_ONE_BELOW_THE_OTHER = {"entrywidthmode": "fraction", "entrywidth": 1}
 SHARES = (0, 25, 50, 75, 90, 100)
 
 
@@ -43,14 +44,14 @@ def ttft_distribution(
     )
     for at, each in enumerate(drawn):
         colour, dash = SERIES[at % len(SERIES)], DASHES[at // len(SERIES) % len(DASHES)]
-        name = shown(each.name, 40) if by is not None else "all"
+        name = shown(each.name, 32) if by is not None else "all"
         made.add_trace(
             ecdf(each, metric, name=f"{name}<br>{_told(each, metric)}", colour=colour, dash=dash, legend=many)
         )
         made.add_trace(_marks(each, metric, name=name, colour=colour, text=not many))
     made.update_xaxes(log_axis(pooled, unit(metric)), title_text=axis_title(metric))
     made.update_yaxes(percent_axis(), title_text="share")
-    return made.update_layout(legend={"orientation": "v", "traceorder": "normal"}, showlegend=many)
+    return made.update_layout(showlegend=many, legend=_ONE_BELOW_THE_OTHER)
 
 
 def ecdf(

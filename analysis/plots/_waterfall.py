@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.plots._axes import blank, figure
 from tokentape.analysis.plots._text import count, duration, left_out, names_of, shown
-from tokentape.analysis.plots._theme import BLUE, GREY, OUTCOME_COLOURS, OUTCOME_PATTERNS, Theme
+from tokentape.analysis.plots._theme import GREY, OUTCOME_COLOURS, OUTCOME_PATTERNS, Theme, rgba
 
 PHASES = {"headers_ms": 0.25, "ttft_ms": 0.5, "last_token_ms": 1.0, "end_ms": 0.35}
 """The moments that end the parts of a bar, with the opacity of the part."""
@@ -25,6 +25,10 @@ PHASE_NAMES = {
     "end_ms": "to end",
 }
 LIMIT = 150
+FEW = 40
+"""So many are drawn, however far apart they are; of more, those that are close enough to be seen."""
+MAX_SPREAD = 80
+"""How many median durations of a request the drawn ones may take together."""
 MAX_STEPS = 4_000
 _TITLE = "Requests and how many were in flight"
 _KEY = ["cassette", "section", "exchange"]
@@ -43,19 +47,21 @@ def waterfall(recording: Recording, *, limit: int = LIMIT, theme: Theme = "any")
     missing = Counter({"no time of day": len(bars) - len(known)} if len(known) < len(bars) else {})
     if known.empty:
         return blank(
-            _TITLE, f"Nothing to show: no request has a known time. {left_out(missing)}", theme=theme
+            _TITLE,
+            f"Nothing to show: no request has a known time. {left_out(missing, 'request')}",
+            theme=theme,
         )
     in_flight = recording.concurrency()
-    first = _first_shown(known, in_flight, limit)
-    drawn = known.iloc[first : first + limit].reset_index(drop=True)
+    first, last = _drawn(known, in_flight, limit)
+    drawn = known.iloc[first:last].reset_index(drop=True)
     notes = [
         f"{count(len(known), 'request')}, at most {int(in_flight.max()):,} at a time.",
         f"Drawn: {first + 1:,} to {first + len(drawn):,}, around the busiest moment."
         if len(drawn) < len(known)
         else "",
-        left_out(missing),
+        left_out(missing, "request"),
     ]
-    height = int(np.clip(14 * len(drawn), 120, 560))
+    height = int(np.clip(14 * len(drawn), 80, 560))
     made = figure(
         _TITLE,
         notes,
@@ -82,11 +88,19 @@ def _bars(recording: Recording) -> pd.DataFrame:
     return exchanges.merge(choices.reset_index(), on=_KEY, how="left", validate="m:1")
 
 
-def _first_shown(known: pd.DataFrame, in_flight: "pd.Series[int]", limit: int) -> int:
-    if len(known) <= limit:
-        return 0
-    busiest = int((known["started_at"] <= in_flight.idxmax()).sum())
-    return int(np.clip(busiest - limit // 2, 0, len(known) - limit))
+def _drawn(known: pd.DataFrame, in_flight: "pd.Series[int]", limit: int) -> tuple[int, int]:
+    """Return which requests to draw: all, or the nearest to the busiest moment."""
+    starts = known["started_at"].to_numpy("datetime64[ns]").astype("int64")
+    typical = float((_ends(known) - known["started_at"]).median() / pd.Timedelta(nanoseconds=1))
+    first = int((known["started_at"] <= in_flight.idxmax()).sum()) - 1
+    last = first + 1
+    while last - first < min(len(known), limit):
+        before = starts[last - 1] - starts[first - 1] if first else np.inf
+        after = starts[last] - starts[first] if last < len(known) else np.inf
+        if last - first >= FEW and min(before, after) > MAX_SPREAD * typical:
+            break
+        first, last = (first - 1, last) if before < after else (first, last + 1)
+    return first, last
 
 
 def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
@@ -107,8 +121,8 @@ def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
                 orientation="h",
                 name=PHASE_NAMES[moment],
                 marker={
-                    "color": colours, "opacity": opacity, "line": {"width": 0},
-                    "pattern": {"shape": patterns, "size": 5},
+                    "color": [rgba(colour, opacity) for colour in colours], "line": {"width": 0},
+                    "pattern": {"shape": patterns, "size": 5, "solidity": 0.5},
                 },
                 text=text,
                 textposition="none",
@@ -125,7 +139,8 @@ def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
             go.Bar(
                 x=[None], y=[None], name=f"{outcome} {n:,}", orientation="h",
                 marker={
-                    "color": OUTCOME_COLOURS.get(str(outcome), GREY), "pattern": {"shape": shape, "size": 5},
+                    "color": OUTCOME_COLOURS.get(str(outcome), GREY),
+                    "pattern": {"shape": shape, "size": 5, "solidity": 0.5},
                 },
             ),
             row=1, col=1,
@@ -134,7 +149,7 @@ def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
         made.add_trace(
             go.Bar(
                 x=[None], y=[None], name=PHASE_NAMES[moment], orientation="h",
-                marker={"color": BLUE, "opacity": opacity, "line": {"width": 0}},
+                marker={"color": rgba(GREY, opacity), "line": {"width": 0}},
             ),
             row=1, col=1,
         )  # fmt: skip
@@ -168,18 +183,22 @@ def _draw_in_flight(made: Any, in_flight: "pd.Series[int]", drawn: pd.DataFrame)
         ),
         row=2, col=1,
     )  # fmt: skip
+    made.update_yaxes({"dtick": 1} if in_flight.max() <= 4 else {"nticks": 4}, row=2, col=1)
+
+
+def _ends(requests: pd.DataFrame) -> Any:
+    last = requests[["headers_ms", "first_byte_ms", "last_token_ms", "end_ms"]].max(axis=1).fillna(0)
+    return requests["started_at"] + pd.to_timedelta(last, unit="ms")
 
 
 def _window(drawn: pd.DataFrame) -> tuple[Any, Any]:
-    last = drawn[["headers_ms", "first_byte_ms", "last_token_ms", "end_ms"]].max(axis=1).fillna(0)
-    ends = drawn["started_at"] + pd.to_timedelta(last, unit="ms")
-    return drawn["started_at"].min(), ends.max()
+    return drawn["started_at"].min(), _ends(drawn).max()
 
 
 def _lay_out(made: Any, drawn: pd.DataFrame) -> None:
     begin, end = _window(drawn)
     pad = max((end - begin) * 0.01, pd.Timedelta(milliseconds=1))
-    made.update_xaxes(type="date", range=_dates(pd.Series([begin - pad, end + pad])), nticks=6)
+    made.update_xaxes(type="date", range=_dates(pd.Series([begin - pad, end + pad])), nticks=5, tickangle=0)
     made.update_xaxes(title_text="time of day (UTC)", row=2, col=1)
     few = len(drawn) <= 24
     made.update_yaxes(
@@ -191,7 +210,7 @@ def _lay_out(made: Any, drawn: pd.DataFrame) -> None:
         title_text="exchange" if few else "requests, first at the top",
         row=1, col=1,
     )  # fmt: skip
-    made.update_yaxes(rangemode="tozero", tickformat=",d", nticks=4, title_text="in flight", row=2, col=1)
+    made.update_yaxes(rangemode="tozero", tickformat=",d", title_text="in flight", row=2, col=1)
     made.update_layout(barmode="overlay", bargap=0.25, showlegend=True)
 
 
