@@ -117,8 +117,8 @@ def test_shown_text_is_what_it_was():
 
 @pytest.mark.parametrize(
     ("ms", "text"),
-    [(0, "0 ms"), (0.0834, "0.0834 ms"), (20.04, "20 ms"), (312.4, "312 ms"), (1_240, "1.24 s"), (99_900, "99.9 s"),
-     (185_000, "3 min 5 s"), (120_000, "2 min"), (float("nan"), "-")],
+    [(0, "0 ms"), (0.0834, "0.0834 ms"), (20.04, "20 ms"), (312.4, "312 ms"), (1_240, "1.24 s"),
+     (99_900, "99.9 s"), (185_000, "3 min 5 s"), (120_000, "2 min"), (float("nan"), "-")],
 )  # fmt: skip
 def test_durations_are_said_as_one_reads_them(ms, text):
     assert duration(ms).replace("\N{NO-BREAK SPACE}", " ") == text
