@@ -103,5 +103,18 @@ def plain(figure: Any) -> dict[str, Any]:
     if "t" in margin and "height" in layout:  # the room that the title had
         layout["height"] -= max(0, margin["t"] - _TOP)
         margin["t"] = min(_TOP, margin["t"])
+    _match_downwards(layout)
     said = title.get("subtitle", {}).get("text", "")
     return found | {"note": unescape(said.replace("<br>", " "))}
+
+
+def _match_downwards(layout: dict[str, Any]) -> None:
+    """Have lower x axes follow the first one, and none that is of another type.
+
+    plotly.js warns on the console of axes that follow one that comes later.
+    """
+    axes = {name: axis for name, axis in layout.items() if name.startswith("xaxis")}
+    followed = {axis.pop("matches", None) for axis in axes.values()} - {None}
+    if followed and len({axis.get("type") for axis in axes.values()}) == 1:
+        for name in axes.keys() - {"xaxis"}:
+            axes[name]["matches"] = "x"

@@ -26,23 +26,40 @@
   document.head.append(script);
   root.classList.add("script");
 
-  const draw = (place, figure) => {
-    const isDark = dark.matches && !onPaper;
-    const template = isDark ? data.templates.dark : data.templates.light;
+  // A name in a legend that is a value of a facet is a filter, as its chip is.
+  const plain = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent;
+  const chooseFromLegend = (event) => {
+    const name = plain((event.data[event.curveNumber].name || "").split("<br>")[0]);
+    const chip = all("button.chip").find((each) => each.querySelector(".name").textContent === name);
+    if (chip) chip.click();
+    return !chip;
+  };
+
+  const draw = async (place, figure) => {
+    const template = structuredClone(dark.matches && !onPaper ? data.templates.dark : data.templates.light);
     const layout = { ...structuredClone(figure.layout), template, autosize: true };
     if (onPaper) Object.assign(layout, { autosize: false, width: 690 });
     if (window.matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
-    return Plotly.react(place, structuredClone(figure.data), layout, config);
+    try {
+      Plotly.purge(place);
+      const drawn = Plotly.newPlot(place, structuredClone(figure.data), layout, config);
+      place.on("plotly_legendclick", chooseFromLegend);
+      await drawn;
+    } catch (error) { // one plot less is no reason to lose the others
+      place.textContent = `This plot could not be drawn: ${error.message || error}`;
+      place.classList.add("undrawn");
+    }
   };
 
-  const drawPlots = () => {
-    for (const place of all("[data-plot]")) {
+  // All are begun at once, since before printing there is no time to wait.
+  const drawPlots = () => Promise.all([
+    ...all("[data-plot]").map((place) => {
       const figure = data.views[view].plots[place.dataset.plot];
       place.closest("figure").querySelector(".note").textContent = figure.note;
-      draw(place, figure);
-    }
-    for (const place of all(".detail .drawing")) draw(place, data.timelines[place.dataset.timeline]);
-  };
+      return draw(place, figure);
+    }),
+    ...all(".detail .drawing").map((place) => draw(place, data.timelines[place.dataset.timeline])),
+  ]);
 
   const closeTimeline = (row) => {
     const below = row.nextElementSibling;
@@ -97,7 +114,7 @@
     for (const chip of all("button.chip")) chip.setAttribute("aria-pressed", String(Number(chip.dataset.view) === view));
     all("[data-cell]").forEach((cell, at) => { cell.textContent = cells[at]; });
     sortRows();
-    drawPlots();
+    return drawPlots();
   };
 
   for (const chip of all("button.chip"))
@@ -111,30 +128,7 @@
     head.addEventListener("click", () => { order = head.dataset.order; sortRows(); });
   for (const row of rows) row.addEventListener("click", () => openTimeline(row));
 
-  show(0);
-
-  // A name in a legend that is a value of a facet is a filter, and a bar or a point of one stream opens it.
-  const plain = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent;
-  const viewOf = (name) => {
-    const chip = all("button.chip").find((each) => each.querySelector(".name").textContent === name);
-    return chip && Number(chip.dataset.view);
-  };
-  for (const place of all("[data-plot]")) {
-    place.on("plotly_legendclick", (event) => {
-      const trace = event.data[event.curveNumber];
-      const found = viewOf(plain((trace.name || "").split("<br>")[0]));
-      if (!found) return true;
-      show(found === view ? 0 : found);
-      return false;
-    });
-    place.on("plotly_click", (event) => {
-      const key = JSON.stringify(event.points[0].customdata);
-      const row = rows.find((each) => !each.hidden && JSON.stringify(JSON.parse(each.dataset.key)) === key);
-      if (!row) return;
-      if (row.querySelector(".open").getAttribute("aria-expanded") === "false") openTimeline(row);
-      row.scrollIntoView({ block: "center" });
-    });
-  }
+  await show(0);
 
   dark.addEventListener("change", drawPlots);
   const paper = (isPaper) => { if (isPaper !== onPaper) { onPaper = isPaper; drawPlots(); } };
