@@ -51,6 +51,8 @@ OF_TWO = (
 
 _THEMES: "Final[tuple[plots.Theme, ...]]" = ("light", "dark")
 _TOP = 24
+_RIGHT = 28
+"""Half of a label at the end of an axis."""
 _COMPARED = {"ttft": "ttft_ms", "itl": "itl_ms", "e2e": "e2e_ms"}
 
 
@@ -99,10 +101,14 @@ def plain(figure: Any) -> dict[str, Any]:
     layout = found["layout"]
     layout.pop("template", None)
     title = layout.pop("title", {})
-    margin = layout.get("margin", {})
+    margin = layout.setdefault("margin", {})
     if "t" in margin and "height" in layout:  # the room that the title had
         layout["height"] -= max(0, margin["t"] - _TOP)
         margin["t"] = min(_TOP, margin["t"])
+    margin["r"] = max(_RIGHT, margin.get("r", 0))
+    for name in layout:
+        if name.startswith("xaxis"):  # where all labels are hidden, plotly.js places the title at infinity
+            layout[name]["ticklabeloverflow"] = "allow"
     _match_downwards(layout)
     said = title.get("subtitle", {}).get("text", "")
     return found | {"note": unescape(said.replace("<br>", " "))}
