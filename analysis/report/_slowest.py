@@ -24,7 +24,7 @@ DEFAULT_ORDER = "last_token_ms"
 OF_ALL = 20
 OF_A_VIEW = 5
 MOST_ROWS = 60
-"""Views are served in turn, so only the rarest values are left without rows."""
+"""Of one recording. Views are served in turn, so it is the rarest values that are left without rows."""
 
 _STREAM = ("cassette", "section", "exchange", "choice")
 
@@ -58,9 +58,7 @@ def chosen(streams: "pd.DataFrame", masks: "Sequence[Mask]") -> list[int]:
             (at,) = np.nonzero(mask & ~np.isnan(values))
             slowest = at[np.argsort(-values[at], kind="stable")][: OF_A_VIEW if view else OF_ALL]
             found |= dict.fromkeys(slowest.tolist())
-        if len(found) > MOST_ROWS:
-            break
-    return sorted(found)
+    return sorted(list(found)[:MOST_ROWS])
 
 
 def slow_streams(

@@ -10,6 +10,7 @@ from itertools import pairwise
 WIDTH = 240
 HEIGHT = 18
 STALL_MS = 200.0
+_NS = 1e-6
 
 
 def sparkline(
@@ -20,7 +21,7 @@ def sparkline(
     `first_ms` is when the wait ended, `scale_ms` the time at the right edge, `words` a text for those who
     cannot see it, which must need no escaping.
     """
-    per_ms = (WIDTH - 2) / scale_ms if scale_ms > 0 else 0.0
+    per_ms = (WIDTH - 2) / scale_ms if scale_ms >= _NS else 0.0
     wait = "" if first_ms is None else f'<path class="wait" d="M0 9H{first_ms * per_ms:.0f}"/>'
     paths = "".join(
         f'<path class="{kind}" d="{_runs(t * per_ms for t, reasoning in tokens if reasoning is is_kind)}"/>'

@@ -31,7 +31,10 @@ def chromium() -> Iterator[Browser]:
 
 
 class Reader:
-    """A page that was opened from a file. `said` is its console, `asked` all that it wanted to load, `failed` what of that it did not get."""
+    """A page that was opened from a file. `said` is its console, `asked` all that it wanted to load.
+
+    `failed` is what of that it did not get.
+    """
 
     def __init__(self, browser: Browser, path: Path, **context: Any) -> None:
         self.said: list[str] = []
@@ -44,7 +47,7 @@ class Reader:
         self.page.on("pageerror", lambda error: self.said.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.said.append("a dialog"), dialog.dismiss()))
         self.failed: list[Request] = []
-        self._context.on("requestfailed", lambda request: self.failed.append(request))
+        self._context.on("requestfailed", lambda request: self.failed.append(request))  # noqa: PLW0108  (it marks what it is given)
         self._context.on("request", lambda request: self.asked.append(request.url))
         self._context.route(lambda url: not url.startswith("file:"), lambda route: route.abort())
         self.page.goto(path.as_uri())

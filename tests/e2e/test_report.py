@@ -17,32 +17,7 @@ from tokentape.analysis.report import report
 
 Open = Callable[..., Reader]
 PAGES = ("one", "two", "hostile")
-CONTRAST = """() => {
-  const channel = (value) => { value /= 255; return value <= .03928 ? value / 12.92 : ((value + .055) / 1.055) ** 2.4; };
-  const luminance = ([r, g, b]) => .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
-  const parsed = (text) => text.match(/[\\d.]+/g).map(Number);
-  const behind = (element) => {
-    for (let at = element; at; at = at.parentElement) {
-      const bar = at.classList.contains("chip") && at.querySelector(".bar");
-      if (bar) return [parsed(getComputedStyle(bar).backgroundColor), parsed(getComputedStyle(at).backgroundColor)];
-      const colour = parsed(getComputedStyle(at).backgroundColor);
-      if (colour.length < 4 || colour[3] === 1) return [colour];
-    }
-    return [[255, 255, 255]];
-  };
-  const found = [];
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    const element = node.parentElement;
-    if (!node.data.trim() || !element.checkVisibility() || element.closest("script, style, .drawing, .bar")) continue;
-    const colour = luminance(parsed(getComputedStyle(element).color));
-    for (const ground of behind(element).map(luminance)) {
-      const ratio = (Math.max(colour, ground) + .05) / (Math.min(colour, ground) + .05);
-      found.push([ratio, node.data.trim().slice(0, 40), element.className]);
-    }
-  }
-  return found;
-}"""
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +174,8 @@ def test_all_text_can_be_read_in_both_themes_and_plots_follow(opened: Open, name
         reader.page.wait_for_function(
             """is_dark => {
               const text = document.querySelector("[data-plot=ttft] .xtick text");
-              return text && getComputedStyle(text).fill.match(/\\d+/g).every((part) => part > 127 === is_dark);
+              return text && getComputedStyle(text).fill
+                .match(/\\d+/g).every((part) => part > 127 === is_dark);
             }""",
             arg=scheme == "dark",
         )
@@ -217,7 +193,9 @@ def test_on_paper_it_is_light_and_whole_and_has_no_controls(opened: Open, name: 
     assert not page.is_visible("#clear")
     assert not page.is_visible(".hint")
     assert [each for each in page.evaluate(CONTRAST) if each[0] < 4.5] == []
-    cut = "each => each.filter((part) => part.scrollWidth > part.clientWidth + 1).map((part) => part.ariaLabel)"
+    cut = (
+        "each => each.filter((part) => part.scrollWidth > part.clientWidth + 1).map((part) => part.ariaLabel)"
+    )
     assert page.locator(".scroll").evaluate_all(cut) == []
     page.evaluate("""() => addEventListener('beforeprint', () => {
       window.widths = [...document.querySelectorAll('[data-plot] .main-svg')].map((each) => each.clientWidth);
@@ -245,7 +223,9 @@ def test_names_that_strangers_chose_are_shown_and_not_obeyed(opened: Open):
     page = reader.page
     names = page.locator(".chip .name").all_inner_texts()
     for name in HOSTILE:
-        shown = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in name)
+        shown = "".join(
+            each if each.isprintable() else each.encode("unicode_escape").decode() for each in name
+        )
         assert shown in names
     assert page.inner_text("h1") == HOSTILE[0]
     for view in page.locator("button.chip").all()[:3]:
@@ -260,7 +240,9 @@ def test_nothing_can_be_loaded_even_by_a_script_of_the_page(browser: Browser, pa
     refused = reader.page.evaluate(
         """async () => {
           const refused = [];
-          document.addEventListener("securitypolicyviolation", (event) => refused.push(event.effectiveDirective));
+          document.addEventListener(
+            "securitypolicyviolation", (event) => refused.push(event.effectiveDirective)
+          );
           const image = new Image(); image.src = "http://127.0.0.1:9/x.png";
           const script = document.createElement("script"); script.textContent = "window.broken = 1";
           document.body.append(image, script);

@@ -1,9 +1,9 @@
 """Recordings for pages: two models, all that can go wrong, and names that strangers have chosen."""
 
 from pathlib import Path
+from typing import Any
 
 from tests.analysis.tapes import DONE, MS, chunk, data, records, usage_chunk, write
-from tokentape import cassette
 from tokentape.analysis import Recording, load
 
 MODELS = ("model-a", "model-b")
@@ -18,7 +18,9 @@ HOSTILE = (
 )
 
 
-def pieces(model: str, ttft_ms: int, gap_ms: int, tokens: int, *, stall_ms: int = 0) -> list[tuple[int, bytes]]:
+def pieces(
+    model: str, ttft_ms: int, gap_ms: int, tokens: int, *, stall_ms: int = 0
+) -> list[tuple[int, bytes]]:
     """A stream that ends well."""
     found, at = [], ttft_ms
     for token in range(tokens):
@@ -32,7 +34,7 @@ def pieces(model: str, ttft_ms: int, gap_ms: int, tokens: int, *, stall_ms: int 
 
 def tape(path: Path, *, slower: float = 1.0, names: tuple[str, ...] = MODELS, n: int = 26) -> Path:
     """A cassette with `n` requests to these models; every eighth is refused, every ninth cut, one is slow."""
-    exchanges: list[list[cassette.Record]] = []
+    exchanges: list[list[Any]] = []
     for number in range(n):
         model = names[number % len(names)]
         ttft_ms = round((100 + 7 * (number * 5 % 13)) * (1 + number % 2) * slower)
