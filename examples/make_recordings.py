@@ -12,8 +12,8 @@ What is true of these recordings:
 - the service is busier from 13 to 17 h UTC, and then slower by a third;
 - on Wednesday at 15 h a batch job sends 60 requests within 25 seconds;
 - every eighth connection is new and pays for its TLS handshake;
-- in week 2 the first token takes three quarters longer on the route `/v1/agents/chat/completions`, and as long as
-  before on the other;
+- in week 2 the first token takes three quarters longer on the route `/v1/agents/chat/completions`, and as
+  long as before on the other;
 - in week 2 the pace between tokens is a tenth faster, but every sixth stream that is long enough stalls once,
   at its 64th token;
 - now and then an answer is refused with 429, breaks off, or is given up by its client.

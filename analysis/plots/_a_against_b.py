@@ -62,6 +62,7 @@ def a_against_b(
         rows=[1.7, 1],
         spacing=0.17,
     )
+    made.update_xaxes(matches=None)
     for side, each in known.items():
         made.add_trace(ecdf(each, metric, name=side, colour=_SIDES[side]), row=1, col=1)
     _label(made, known, metric)
@@ -102,7 +103,7 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
         go.Scatter(
             x=middle,
             y=list(known.index),
-            mode="markers+text",
+            mode="markers",
             marker={
                 "size": 10,
                 "color": colours,
@@ -113,8 +114,6 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
                 "color": GREY, "thickness": 2, "width": 6,
             },
             text=[_told(row) for row in known.to_dict("records")],
-            textposition="top center",
-            textfont={"size": 11},
             customdata=[
                 f"A {number(row['a'], metric)}, B {number(row['b'], metric)}"
                 for row in known.to_dict("records")
@@ -128,7 +127,6 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
     ends = np.concatenate([low, high, middle, [0.0]])
     reach = float(np.nanmax(np.abs(ends))) * 1.25 or 1.0
     made.update_xaxes(
-        matches=None,
         range=[-reach, reach],
         ticksuffix="%",
         tickformat="+~g",
@@ -144,9 +142,10 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
         col=1,
     )
     made.add_shape(type="line", x0=0, x1=0, y0=0, y1=1, yref="y2 domain", xref="x2")
-    for at, name in enumerate(changes.index):
-        if name not in known.index:
-            made.add_annotation(text=escaped(f"missing: {changes.loc[name, 'why']}"), x=0, y=at, row=2, col=1)
+    for name, row in zip(changes.index, changes.to_dict("records"), strict=True):
+        made.add_annotation(
+            text=_told(row), x=0, xref="x2 domain", xanchor="left", y=name, yref="y2", yshift=13
+        )
 
 
 def _direction(metric: str) -> str:
@@ -155,7 +154,9 @@ def _direction(metric: str) -> str:
 
 
 def _told(row: dict[Any, Any]) -> str:
+    if pd.isna(row["change_pct"]):
+        return escaped(f"missing: {row['why']}")
     change = f"{row['change_pct']:+.1f}%"
     if pd.isna(row["low_pct"]):
         return f"{change}, no interval: {row['why']}"
-    return f"{change} ({row['low_pct']:+.1f} to {row['high_pct']:+.1f})"
+    return f"{change} (95%: {row['low_pct']:+.1f} to {row['high_pct']:+.1f})"

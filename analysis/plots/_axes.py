@@ -36,7 +36,7 @@ def figure(
     layout = {
         "template": template(theme),
         "title": {"text": "<br>".join(head), "subtitle": {"text": "<br>".join(below)}},
-        "margin": {"l": 12, "r": 14, "t": top, "b": bottom},
+        "margin": {"l": 12, "r": 24, "t": top, "b": bottom},
         "height": height + top + bottom,
     }
     if not rows:
@@ -70,7 +70,9 @@ def log_axis(values: Floats, unit: str) -> dict[str, Any]:
         ticks = sorted({*ticks, *(tick * 3 for tick in ticks if _digit(tick) == 1 and tick * 3 < ticks[-1])})
     return {
         "type": "log",
-        "range": [math.log10(ticks[0]), math.log10(ticks[-1])],
+        # A little more, or rounding takes the ticks at the ends away.
+        "range": [math.log10(ticks[0]) - 1e-3, math.log10(ticks[-1]) + 1e-3],
+        "tickangle": 0,
         "tickmode": "array",
         "tickvals": ticks,
         "ticktext": [_tick(tick, unit) if _digit(tick) in keep else "" for tick in ticks],

@@ -77,7 +77,7 @@ def _streams(each: Values) -> int:
 
 
 def _edges(ends: list[float]) -> Floats:
-    low, high = (math.floor(ends[0] * BINS_A_DECADE + 1e-9), math.ceil(ends[1] * BINS_A_DECADE - 1e-9))
+    low, high = math.floor(ends[0] * BINS_A_DECADE), math.ceil(ends[1] * BINS_A_DECADE)
     found: Floats = 10 ** (np.arange(low, high + 1) / BINS_A_DECADE)
     # A value that is an edge stays inside, whatever rounding has made of the edge.
     found[0] *= 1 - 1e-9

@@ -98,6 +98,7 @@ def template(theme: Theme) -> Any:
         "tickfont": {"color": ground.muted, "size": 11},
         "ticks": "outside",
         "ticklen": 4,
+        "ticklabeloverflow": "allow",
         "title": {"font": {"color": ground.muted, "size": 12}, "standoff": 8},
         "zeroline": False,
         "zerolinecolor": ground.line,

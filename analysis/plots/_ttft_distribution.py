@@ -44,7 +44,7 @@ def ttft_distribution(
     )
     for at, each in enumerate(drawn):
         colour, dash = SERIES[at % len(SERIES)], DASHES[at // len(SERIES) % len(DASHES)]
-        name = shown(each.name, 32) if by is not None else "all"
+        name = shown(each.name, 38) if by is not None else "all"
         made.add_trace(
             ecdf(each, metric, name=f"{name}<br>{_told(each, metric)}", colour=colour, dash=dash, legend=many)
         )

@@ -27,7 +27,7 @@ PHASE_NAMES = {
 LIMIT = 150
 FEW = 40
 """So many are drawn, however far apart they are; of more, those that are close enough to be seen."""
-MAX_SPREAD = 80
+MAX_SPREAD = 30
 """How many median durations of a request the drawn ones may take together."""
 MAX_STEPS = 4_000
 _TITLE = "Requests and how many were in flight"
