@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tokentape.analysis.report._terms import LABELS
+from tokentape.analysis.report._terms import COUNTS, LABELS
 from tokentape.analysis.report._text import number, percent, shown
 from tokentape.analysis.report._views import NO_VALUE
 
@@ -63,12 +63,16 @@ def _change(row: "dict[Hashable, Any]", group: "Sequence[Hashable]", scale: floa
         group=" / ".join(names),
         metric=row["metric"],
         quantile=row["quantile"],
-        cells=(number(row["a"]), number(row["b"]), f"{row['n_a']:,} / {row['n_b']:,}"),
+        cells=(_number(row, "a"), _number(row, "b"), f"{row['n_a']:,} / {row['n_b']:,}"),
         change=percent(row["change_pct"]),
         interval=f"{percent(low)} to {percent(high)}" if is_known else f"none: {row['why']}",
         verdict=_shown_by(row["metric"], low, high) if is_known else "",
         bar=_bar(row["change_pct"], low, high, scale) if is_known else "",
     )
+
+
+def _number(row: "dict[Hashable, Any]", side: str) -> str:
+    return number(row[side], is_count=row["metric"] in COUNTS)
 
 
 def _shown_by(metric: str, low: float, high: float) -> str:
@@ -102,7 +106,7 @@ def effects(table: pd.DataFrame) -> list[Effect]:
                 metric=row["metric"],
                 probability=f"{row['prob_b_slower']:.2f}",
                 interval=f"{row['low']:.2f} to {row['high']:.2f}" if is_known else f"none: {row['why']}",
-                delta=f"{row['cliffs_delta']:+.2f}",
+                delta=f"{round(row['cliffs_delta'], 2) + 0.0:+.2f}",
             )
         )
     return found

@@ -50,6 +50,8 @@ OF_TWO = (
 
 
 _THEMES: "Final[tuple[plots.Theme, ...]]" = ("light", "dark")
+_MOST_GROUPS = 5
+"""Where there are more, lines can no longer be told apart, and what is chosen has plots of its own."""
 _TOP = 24
 _RIGHT = 28
 """Half of a label at the end of an axis."""
@@ -57,8 +59,8 @@ _COMPARED = {"ttft": "ttft_ms", "itl": "itl_ms", "e2e": "e2e_ms"}
 
 
 def plots_of(recording: "Recording", by: str) -> dict[str, Any]:
-    """Return the plots of a recording by the names of their places, grouped where `by` has several values."""
-    grouped = with_grouping(recording.streams, by)[by].nunique() > 1
+    """Return the plots of a recording by the names of their places, grouped where `by` has a few values."""
+    grouped = 1 < with_grouping(recording.streams, by)[by].nunique() <= _MOST_GROUPS
     made = {
         "ttft": plots.ttft_distribution(recording, by=by if grouped else None),
         "gaps": plots.gap_distribution(recording, by=by if grouped else None),

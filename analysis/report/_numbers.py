@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tokentape.analysis.report._terms import LABELS, UNITS
+from tokentape.analysis.report._terms import COUNTS, LABELS, UNITS
 from tokentape.analysis.report._text import counts, number, percent
 from tokentape.cassette import counted
 
@@ -100,14 +100,14 @@ def rows(sides: "Sequence[tuple[str, Recording]]") -> list[Row]:
     """Return the table of metrics; `sides` are a name and a recording each."""
     summaries = [(side, recording.streams, recording.summary()) for side, recording in sides]
     return [
-        Row(metric=metric, side=side, cells=(*_cells(summary.loc[metric]), missing(streams, metric)))
+        Row(metric=metric, side=side, cells=(*_cells(metric, summary.loc[metric]), missing(streams, metric)))
         for metric in LABELS
         for side, streams, summary in summaries
     ]
 
 
-def _cells(row: Any) -> list[str]:
-    return [f"{row['n']:,}", *(number(row[place]) for place in PLACES)]
+def _cells(metric: str, row: Any) -> list[str]:
+    return [f"{row['n']:,}", *(number(row[place], is_count=metric in COUNTS) for place in PLACES)]
 
 
 def missing(streams: pd.DataFrame, metric: str) -> str:

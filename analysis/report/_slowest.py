@@ -83,7 +83,7 @@ def slow_streams(
                 model=shown(row["model"] if isinstance(row["model"], str) else NO_VALUE, 60),
                 outcome=str(row["outcome"]),
                 values=values,
-                tokens=number(_float(row["output_tokens"])),
+                tokens=number(_float(row["output_tokens"]), is_count=True),
                 views=tuple(view for view, mask in enumerate(masks) if mask[place]),
                 strip=sparkline(tokens.get(key, []), values["ttft_ms"], scale_ms, words),
             )

@@ -19,6 +19,7 @@ LABELS = {
 }
 UNITS = {"output_tokens": "tokens", "tokens_per_s": "tokens/s"}
 """Of the metrics that are not in milliseconds."""
+COUNTS = ("output_tokens",)
 
 _COALESCED = (
     "whether it came in the same read as the token event before it, so that the gap of 0 is the network's"

@@ -22,12 +22,12 @@ def shown(text: object, most: int | None = None) -> str:
     return plain if most is None or len(plain) <= most else f"{plain[: most - 3]}..."
 
 
-def number(value: Any) -> str:
-    """Return a number with as many places as can matter: 3.14, 361.3, 1,708."""
-    if value is None or pd.isna(value):
+def number(value: Any, *, is_count: bool = False) -> str:
+    """Return a number with as many places as can matter: 3.14, 361.3, 1,708; a whole count has none."""
+    if value is None or pd.isna(value) or not math.isfinite(value):
         return MISSING
-    if isinstance(value, int) or float(value).is_integer():
-        return f"{int(value):,}" if math.isfinite(value) else MISSING
+    if is_count and float(value).is_integer():
+        return f"{int(value):,}"
     size = abs(value)
     return f"{value:,.2f}" if size < 10 else f"{value:,.1f}" if size < 1000 else f"{value:,.0f}"
 
