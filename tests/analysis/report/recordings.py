@@ -32,7 +32,7 @@ def pieces(
     return [*found, ((at + 2) * MS, DONE)]
 
 
-def tape(path: Path, *, slower: float = 1.0, names: tuple[str, ...] = MODELS, n: int = 26) -> Path:
+def tape(path: Path, *, slower: float = 1.0, names: tuple[str, ...] = MODELS, n: int = 18) -> Path:
     """A cassette with `n` requests to these models; every eighth is refused, every ninth cut, one is slow."""
     exchanges: list[list[Any]] = []
     for number in range(n):
