@@ -135,6 +135,7 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
         col=1,
     )
     made.update_yaxes(
+        type="category",
         categoryorder="array",
         categoryarray=list(changes.index),
         range=[len(changes) - 0.5, -0.8],
@@ -142,9 +143,9 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
         col=1,
     )
     made.add_shape(type="line", x0=0, x1=0, y0=0, y1=1, yref="y2 domain", xref="x2")
-    for name, row in zip(changes.index, changes.to_dict("records"), strict=True):
+    for at, row in enumerate(changes.to_dict("records")):
         made.add_annotation(
-            text=_told(row), x=0, xref="x2 domain", xanchor="left", y=name, yref="y2", yshift=13
+            text=_told(row), x=0, xref="x2 domain", xanchor="left", y=at, yref="y2", yshift=13
         )
 
 

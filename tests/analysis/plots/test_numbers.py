@@ -175,6 +175,15 @@ def test_a_waterfalls_bars_end_at_the_clocks(recording):
     assert notes(figure) == f"43 requests, at most {expected.max()} at a time."
 
 
+def test_a_bar_reaches_from_the_first_token_of_any_choice_to_the_last(tmp_path):
+    pieces = [
+        (t * MS, data(chunk({"content": "x"}, index=n))) for t, n in ((100, 1), (200, 0), (300, 1), (500, 0))
+    ]
+    figure = plots.waterfall(load(write(tmp_path / "n2.tape", records(pieces, end_ns=600 * MS))))
+    bars = [trace for trace in figure.data if trace.type == "bar" and trace.base is not None]
+    assert [bar.x.tolist() for bar in bars] == [[30], [70], [400], [100]]
+
+
 def test_of_many_requests_those_around_the_busiest_moment_are_drawn(tmp_path):
     recording = session(tmp_path, 400)
     figure = plots.waterfall(recording, limit=50)
@@ -190,18 +199,25 @@ def test_of_many_requests_those_around_the_busiest_moment_are_drawn(tmp_path):
     assert f"Drawn: {first} to {first + 49}, around the busiest moment." in notes(figure)
 
 
-def test_percentiles_over_time_are_those_of_each_span(tmp_path):
+@pytest.mark.parametrize(("every", "said"), [("15s", "15 seconds"), ("1s", "1 second")])
+def test_percentiles_over_time_are_those_of_each_span(tmp_path, every, said):
     recording = session(tmp_path, 600, every_ns=100 * MS)
-    figure = plots.percentiles_over_time(recording, every="15s")
+    figure = plots.percentiles_over_time(recording, every=every)
     found = traces(figure)
     known = recording.streams.dropna(subset="ttft_ms")
-    spans = known.groupby(known["started_at"].dt.floor("15s"))["ttft_ms"]
+    spans = known.groupby(known["started_at"].dt.floor(every))["ttft_ms"]
     for percent, least in ((50, 1), (90, 10), (99, 100)):
         expected = spans.quantile(percent / 100).where(spans.size() >= least)
-        assert np.array_equal(np.array(found[f"p{percent}"].y, float), expected.to_numpy(), equal_nan=True)
+        if expected.notna().any():
+            assert np.array_equal(
+                np.array(found[f"p{percent}"].y, float), expected.to_numpy(), equal_nan=True
+            )
+        else:
+            assert f"p{percent}" not in found
+    assert ("p90" in found, "p99" in found) == (True, every == "15s")
     assert list(found["n"].y) == spans.size().tolist()
     assert sum(found["n"].y) == len(known)
-    assert "in spans of 15 seconds" in notes(figure)
+    assert f"in spans of {said}." in notes(figure)
 
 
 def test_gaps_over_time_belong_to_the_start_of_their_stream(recording):
