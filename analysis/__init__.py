@@ -20,6 +20,7 @@ from tokentape.analysis._objectives import AT_LEAST, OBJECTIVES
 from tokentape.analysis._otel import otel_dict, otel_summary, otel_table
 from tokentape.analysis._otlp import otlp_metrics, otlp_traces
 from tokentape.analysis._parquet import to_parquet
+from tokentape.analysis._paths import cassettes_at
 from tokentape.analysis._recording import Recording
 from tokentape.dialects import DIALECTS
 
@@ -33,6 +34,7 @@ __all__ = [
     "OBJECTIVES",
     "Comparison",
     "Recording",
+    "cassettes_at",
     "compare",
     "fidelity",
     "load",

@@ -1,4 +1,4 @@
-"""How far a load is: a bar on standard error, for whoever waits there for more than a second.
+"""How far a load, or a report, is: a bar on standard error, for whoever waits there for more than a second.
 
 Nothing is printed where standard error is no terminal, and nothing stays when it is over.
 """

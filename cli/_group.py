@@ -19,6 +19,7 @@ VERBS = (
     "analyze",
     "compare",
     "fidelity",
+    "report",
     "info",
     "verify",
     "lint",

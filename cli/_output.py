@@ -9,11 +9,11 @@ import click
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace what exists.")
 
 
-def check_writable(path: str, inputs: Iterable[str], *, overwrite: bool) -> None:
+def check_writable(path: str, inputs: Iterable[str], *, overwrite: bool, what: str = "a cassette") -> None:
     """Refuse a file that is one of the inputs, exists, or is none, with a line that says what to do."""
     if path == "-":
         if sys.stdout.isatty():
-            raise click.UsageError("expected a pipe behind -: a cassette would not be readable here")
+            raise click.UsageError(f"expected a pipe behind -: {what} would not be readable here")
         return
     for source in inputs:
         if source != "-" and _are_same(source, path):

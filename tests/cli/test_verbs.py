@@ -16,6 +16,7 @@ PACKAGES = {
     "record": "mitmproxy",
     "analyze": "pandas",
     "compare": "pandas",
+    "report": "plotly",
     "convert": "yaml",
     "demo": "mitmproxy",
 }
@@ -23,6 +24,7 @@ ARGUMENTS = {
     "record": ["--upstream", "http://127.0.0.1:1", "-o", "never.tape"],
     "analyze": ["never.tape"],
     "compare": ["never.tape", "other.tape"],
+    "report": ["never.tape", "-o", "never.html"],
     "convert": ["never.yaml", "never.tape"],
     "demo": [],
 }
@@ -78,7 +80,7 @@ def test_a_missing_extra_is_one_line_that_says_how_to_add_it(verb, tmp_path):
     )
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    extra = {"analyze": "analysis", "compare": "analysis"}.get(verb, verb)
+    extra = {"analyze": "analysis", "compare": "analysis", "report": "analysis"}.get(verb, verb)
     assert f"pip install 'tokentape[{extra}]'" in line
     assert PACKAGES[verb] in line
 
@@ -89,6 +91,7 @@ def test_a_missing_extra_is_one_line_that_says_how_to_add_it(verb, tmp_path):
         (["replay", "none.tape"], ["pandas", "mitmproxy", "openai"]),
         (["record", "--proxy", "-o", "none/a.tape", "--listen", "127.0.0.1:0"], ["pandas", "openai"]),
         (["analyze", "none.tape"], ["mitmproxy", "openai"]),
+        (["report", "none.tape", "-o", "none.html"], ["mitmproxy", "openai", "playwright"]),
         (["info", "none.tape"], ["pandas", "mitmproxy", "openai"]),
         (["verify", "none.tape"], ["pandas", "mitmproxy", "openai"]),
         (["recover", "none.tape", "out.tape"], ["pandas", "mitmproxy", "openai"]),

@@ -1,0 +1,112 @@
+"""The comparison of two recordings as rows of text, with each interval as a bar.
+
+The invariant: nothing is computed here but where a bar stands, and all bars of a table are on one scale.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tokentape.analysis.report._terms import COUNTS, LABELS
+from tokentape.analysis.report._text import number, percent, shown
+from tokentape.analysis.report._views import NO_VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+_WIDTH = 160
+_MOST_PCT = 200.0
+"""The scale of bars ends here; what is beyond is cut, and its numbers stand beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One quantile of one metric in both recordings."""
+
+    group: str
+    metric: str
+    quantile: str
+    cells: tuple[str, ...]
+    """A, B, and how many requests each is of."""
+    change: str
+    interval: str
+    verdict: str
+    """`slower`, `faster` or nothing: what the interval of this one number shows by itself."""
+    bar: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """How likely a request of B is slower than one of A."""
+
+    metric: str
+    probability: str
+    interval: str
+    delta: str
+
+
+def changes(quantiles: pd.DataFrame) -> list[Change]:
+    """Return a row for each row of a comparison's quantiles."""
+    table = quantiles.reset_index()
+    group = [name for name in quantiles.index.names if name not in ("metric", "quantile")]
+    ends = table[["low_pct", "high_pct"]].abs().clip(upper=_MOST_PCT).max().max()
+    scale = 10.0 if pd.isna(ends) else max(10.0, float(ends))
+    return [_change(row, group, scale) for row in table.to_dict("records") if row["metric"] in LABELS]
+
+
+def _change(row: "dict[Hashable, Any]", group: "Sequence[Hashable]", scale: float) -> Change:
+    low, high = row["low_pct"], row["high_pct"]
+    is_known = pd.notna(low) and pd.notna(high)
+    names = [NO_VALUE if pd.isna(row[name]) else shown(row[name], 60) for name in group]
+    return Change(
+        group=" / ".join(names),
+        metric=row["metric"],
+        quantile=row["quantile"],
+        cells=(_number(row, "a"), _number(row, "b"), f"{row['n_a']:,} / {row['n_b']:,}"),
+        change=percent(row["change_pct"]),
+        interval=f"{percent(low)} to {percent(high)}" if is_known else f"none: {row['why']}",
+        verdict=_shown_by(row["metric"], low, high) if is_known else "",
+        bar=_bar(row["change_pct"], low, high, scale) if is_known else "",
+    )
+
+
+def _number(row: "dict[Hashable, Any]", side: str) -> str:
+    return number(row[side], is_count=row["metric"] in COUNTS)
+
+
+def _shown_by(metric: str, low: float, high: float) -> str:
+    if metric == "output_tokens" or low <= 0 <= high:
+        return ""
+    is_more = low > 0
+    return "slower" if is_more != (metric == "tokens_per_s") else "faster"
+
+
+def _bar(change: float, low: float, high: float, scale: float) -> str:
+    def place(value: float) -> float:
+        return round(_WIDTH / 2 * (1 + min(1.0, max(-1.0, value / scale))), 1)
+
+    return (
+        f'<svg class="interval" viewBox="0 0 {_WIDTH} 14" aria-hidden="true">'
+        f'<path class="zero" d="M{_WIDTH // 2} 0V14"/>'
+        f'<path class="range" d="M{place(low)} 7H{place(high)}"/>'
+        f'<circle cx="{place(change)}" cy="7" r="3.5"/></svg>'
+    )
+
+
+def effects(table: pd.DataFrame) -> list[Effect]:
+    """Return a row for each metric that both have."""
+    found = []
+    for row in table.reset_index().to_dict("records"):
+        if row["metric"] not in LABELS or pd.isna(row["prob_b_slower"]):
+            continue
+        is_known = pd.notna(row["low"])
+        found.append(
+            Effect(
+                metric=row["metric"],
+                probability=f"{row['prob_b_slower']:.2f}",
+                interval=f"{row['low']:.2f} to {row['high']:.2f}" if is_known else f"none: {row['why']}",
+                delta=f"{round(row['cliffs_delta'], 2) + 0.0:+.2f}",
+            )
+        )
+    return found

@@ -1,0 +1,138 @@
+"use strict";
+// What a click does: one view at a time, of which all texts and plots are in the page already.
+(async () => {
+  const root = document.documentElement;
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+  const byId = (id) => document.getElementById(id);
+  const dark = window.matchMedia("(prefers-color-scheme: dark)");
+  const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"] };
+  let view = 0;
+  let order = byId("slow").querySelector("[aria-sort=descending]").dataset.order;
+  let onPaper = false;
+
+  const unpacked = async (id) => {
+    const bytes = Uint8Array.from(atob(byId(id).textContent), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Response(stream).text();
+  };
+
+  if (typeof DecompressionStream === "undefined") {
+    all(".no-script")[0].textContent = "Plots need a newer browser; all numbers are in the tables.";
+    return;
+  }
+  const data = JSON.parse(await unpacked("data"));
+  const script = document.createElement("script");
+  script.textContent = await unpacked("plotly");
+  document.head.append(script);
+  root.classList.add("script");
+
+  // A name in a legend that is a value of a facet is a filter, as its chip is.
+  const plain = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent;
+  const chooseFromLegend = (event) => {
+    const name = plain((event.data[event.curveNumber].name || "").split("<br>")[0]);
+    const chip = all("button.chip").find((each) => each.querySelector(".name").textContent === name);
+    if (chip) chip.click();
+    return !chip;
+  };
+
+  const draw = async (place, figure) => {
+    const template = structuredClone(dark.matches && !onPaper ? data.templates.dark : data.templates.light);
+    const layout = { ...structuredClone(figure.layout), template, autosize: true };
+    if (onPaper) Object.assign(layout, { autosize: false, width: 690 });
+    if (window.matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
+    try {
+      Plotly.purge(place);
+      const drawn = Plotly.newPlot(place, structuredClone(figure.data), layout, config);
+      place.on("plotly_legendclick", chooseFromLegend);
+      await drawn;
+    } catch (error) { // one plot less is no reason to lose the others
+      place.textContent = `This plot could not be drawn: ${error.message || error}`;
+      place.classList.add("undrawn");
+    }
+  };
+
+  // All are begun at once, since before printing there is no time to wait.
+  const drawPlots = () => Promise.all([
+    ...all("[data-plot]").map((place) => {
+      const figure = data.views[view].plots[place.dataset.plot];
+      place.closest("figure").querySelector(".note").textContent = figure.note;
+      return draw(place, figure);
+    }),
+    ...all(".detail .drawing").map((place) => draw(place, data.timelines[place.dataset.timeline])),
+  ]);
+
+  const closeTimeline = (row) => {
+    const below = row.nextElementSibling;
+    if (!below || !below.classList.contains("detail")) return false;
+    Plotly.purge(below.querySelector(".drawing"));
+    below.remove();
+    row.querySelector(".open").setAttribute("aria-expanded", "false");
+    return true;
+  };
+
+  const openTimeline = (row) => {
+    if (closeTimeline(row)) return;
+    const below = document.createElement("tr");
+    below.className = "detail";
+    const cell = below.insertCell();
+    cell.colSpan = row.cells.length;
+    const place = document.createElement("div");
+    place.className = "drawing";
+    place.dataset.timeline = row.dataset.row;
+    cell.append(place);
+    row.after(below);
+    row.querySelector(".open").setAttribute("aria-expanded", "true");
+    draw(place, data.timelines[row.dataset.row]);
+  };
+
+  const rows = all("tr.stream");
+  const sortRows = () => {
+    rows.forEach(closeTimeline);
+    const value = (row) => Number(row.dataset[order.replace(/_(.)/g, (_, letter) => letter.toUpperCase())] || -1);
+    rows.sort((one, other) => value(other) - value(one));
+    const limit = Number(view ? byId("slow").dataset.ofAView : byId("slow").dataset.ofAll);
+    let count = 0;
+    for (const row of rows) {
+      const isOurs = row.dataset.views.split(" ").includes(String(view)) && value(row) >= 0;
+      row.hidden = !isOurs || ++count > limit;
+      row.parentNode.append(row);
+    }
+    byId("none-slow").hidden = count > 0;
+    for (const head of all("[data-order]"))
+      head.setAttribute("aria-sort", head.dataset.order === order ? "descending" : "none");
+  };
+
+  const show = (number) => {
+    view = number;
+    const { name, streams, cells } = data.views[view];
+    const sum = (count) => count.toLocaleString("en");
+    byId("showing").textContent = view
+      ? `Showing ${name}: ${sum(streams)} of ${sum(data.views[0].streams)} streams`
+      : `Showing all ${sum(streams)} streams`;
+    byId("clear").hidden = !view;
+    byId("filter").classList.toggle("on", view > 0);
+    for (const chip of all("button.chip")) chip.setAttribute("aria-pressed", String(Number(chip.dataset.view) === view));
+    all("[data-cell]").forEach((cell, at) => { cell.textContent = cells[at]; });
+    sortRows();
+    return drawPlots();
+  };
+
+  for (const chip of all("button.chip"))
+    chip.addEventListener("click", () => show(Number(chip.dataset.view) === view ? 0 : Number(chip.dataset.view)));
+  byId("clear").addEventListener("click", () => {
+    const chip = document.querySelector("button.chip[aria-pressed=true]");
+    show(0);
+    if (chip) chip.focus({ preventScroll: true });
+  });
+  for (const head of all("[data-order]"))
+    head.addEventListener("click", () => { order = head.dataset.order; sortRows(); });
+  for (const row of rows) row.addEventListener("click", () => openTimeline(row));
+
+  await show(0);
+
+  dark.addEventListener("change", drawPlots);
+  const paper = (isPaper) => { if (isPaper !== onPaper) { onPaper = isPaper; drawPlots(); } };
+  window.addEventListener("beforeprint", () => paper(true));
+  window.addEventListener("afterprint", () => paper(false));
+  root.dataset.ready = "true";
+})();

@@ -1,0 +1,252 @@
+"""The report as its readers see it: in a browser, on a phone, on paper, in the dark, without JavaScript."""
+
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.analysis.report.recordings import HOSTILE, tape
+from tests.e2e.browser import Browser, Reader, chromium
+from tests.e2e.processes import TOKENTAPE
+from tokentape.analysis import load
+from tokentape.analysis.report import report
+
+Open = Callable[..., Reader]
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("report")
+    a, b = tape(folder / "a.tape"), tape(folder / "b.tape", slower=1.5)
+    hostile = tape(folder / "c.tape", names=HOSTILE)
+    texts = {
+        "one": report(load(a)),
+        "two": report(load(a), load(b), by="outcome"),
+        "hostile": report(load(hostile), title=HOSTILE[0]),
+    }
+    for name, text in texts.items():
+        (folder / f"{name}.html").write_text(text, encoding="utf-8")
+    return {name: folder / f"{name}.html" for name in texts}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def opened(browser: Browser, pages: dict[str, Path]) -> Iterator[Open]:
+    """Open a page; in the end none may have said anything, nor asked for anything but itself."""
+    readers: list[Reader] = []
+
+    def open_page(name: str, **context: Any) -> Reader:
+        readers.append(Reader(browser, pages[name], **context))
+        return readers[-1]
+
+    yield open_page
+    for reader in readers:
+        reader.close()
+        assert reader.said == []
+        assert set(reader.asked) == {reader.path.as_uri()}
+
+
+def rows(reader: Reader) -> list[str]:
+    return reader.page.locator("tr.stream:visible").all_inner_texts()
+
+
+def cells(reader: Reader) -> list[str]:
+    return reader.page.locator("[data-cell]").all_inner_texts()
+
+
+def traces(reader: Reader, name: str) -> int:
+    """How many points a plot has."""
+    return reader.page.evaluate(
+        "name => document.querySelector(`[data-plot=${name}]`)._fullData"
+        ".reduce((sum, trace) => sum + (trace.x ? trace.x.length : 0), 0)",
+        name,
+    )
+
+
+def chip(reader: Reader, name: str) -> Any:
+    return reader.page.locator("button.chip").filter(has=reader.page.get_by_text(name, exact=True))
+
+
+def all_drawn(reader: Reader, plots: int) -> bool:
+    places = reader.page.locator("[data-plot]:has(svg.main-svg):not(.undrawn)")
+    return places.count() == plots and reader.page.locator(".undrawn").count() == 0
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_a_click_on_a_value_filters_numbers_plots_and_streams(opened: Open, name: str):
+    reader = opened(name)
+    assert all_drawn(reader, {"one": 5, "two": 3}[name])
+    before = rows(reader), cells(reader), traces(reader, "ttft")
+    assert any("model-b" in row for row in before[0])
+    chip(reader, "model-a").click()
+    assert rows(reader)
+    assert all_drawn(reader, {"one": 5, "two": 3}[name])
+    assert all("model-a" in row for row in rows(reader))
+    assert cells(reader) != before[1]
+    assert 0 < traces(reader, "ttft") < before[2]
+    assert re.match(r"Showing model model-a: \d+ of \d+ streams", reader.page.inner_text("#showing"))
+    assert chip(reader, "model-a").get_attribute("aria-pressed") == "true"
+    reader.page.click("#clear")
+    assert (rows(reader), cells(reader), traces(reader, "ttft")) == before
+    assert reader.page.locator("button.chip[aria-pressed=true]").count() == 0
+
+
+def test_a_filter_can_be_set_and_cleared_with_the_keyboard(opened: Open):
+    reader = opened("one")
+    before = rows(reader)
+    chip(reader, "complete").focus()
+    reader.page.keyboard.press("Enter")
+    assert all("complete" in row for row in rows(reader))
+    assert reader.page.is_visible("#clear")
+    reader.page.keyboard.press("Space")
+    assert rows(reader) == before
+    assert not reader.page.is_visible("#clear")
+
+
+def test_a_click_on_a_legend_filters(opened: Open):
+    reader = opened("one")
+    reader.page.locator("#figure-ttft .legendtoggle").first.click()
+    reader.page.wait_for_selector("#clear:visible")
+    assert reader.page.locator("button.chip[aria-pressed=true] .name").inner_text() in ("model-a", "model-b")
+
+
+def test_streams_are_sorted_by_the_heading_that_is_clicked(opened: Open):
+    reader = opened("one")
+    for order in ("ttft-ms", "gap-max-ms", "last-token-ms"):
+        head = reader.page.locator(f"[data-order={order.replace('-', '_')}]")
+        head.get_by_role("button").click()
+        assert head.get_attribute("aria-sort") == "descending"
+        assert reader.page.locator("[aria-sort=descending]").count() == 1
+        values = reader.page.locator("tr.stream:visible").evaluate_all(
+            "(rows, name) => rows.map((row) => Number(row.getAttribute(`data-${name}`)))", order
+        )
+        assert values == sorted(values, reverse=True)
+
+
+def test_a_row_opens_the_timeline_of_its_stream_and_closes_it_with_the_keyboard_too(opened: Open):
+    page = opened("one").page
+    button = page.locator("tr.stream:visible .open").nth(2)
+    for act in (button.click, lambda: button.press("Enter")):
+        act()
+        page.wait_for_selector(".detail svg.main-svg")
+        assert button.get_attribute("aria-expanded") == "true"
+        act()
+        assert page.locator(".detail").count() == 0
+        assert button.get_attribute("aria-expanded") == "false"
+
+
+@pytest.mark.parametrize(("name", "width"), [("one", 360), ("two", 768), ("hostile", 360)])
+def test_a_narrow_page_does_not_scroll_sideways(opened: Open, name: str, width: int):
+    reader = opened(name, viewport={"width": width, "height": 740})
+    reader.page.locator("tr.stream:visible .open").first.click()
+    assert all_drawn(reader, 3 if name == "two" else 5)
+    assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_all_text_can_be_read_in_both_themes_and_plots_follow(opened: Open, name: str):
+    reader = opened(name, color_scheme="light")
+    chip(reader, "model-a").click()
+    for scheme in ("light", "dark", "light"):
+        reader.page.emulate_media(color_scheme=scheme)
+        reader.page.wait_for_function(
+            """is_dark => {
+              const text = document.querySelector("[data-plot=ttft] .xtick text");
+              return text && getComputedStyle(text).fill
+                .match(/\\d+/g).every((part) => part > 127 === is_dark);
+            }""",
+            arg=scheme == "dark",
+        )
+        found = reader.page.evaluate(CONTRAST)
+        assert len(found) > 100
+        assert [each for each in found if each[0] < 4.5] == []
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_on_paper_it_is_light_and_whole_and_has_no_controls(opened: Open, name: str, tmp_path: Path):
+    reader = opened(name, color_scheme="dark", viewport={"width": 700, "height": 1000})
+    page = reader.page
+    page.emulate_media(media="print", color_scheme="dark")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.is_visible("#clear")
+    assert not page.is_visible(".hint")
+    assert [each for each in page.evaluate(CONTRAST) if each[0] < 4.5] == []
+    cut = (
+        "each => each.filter((part) => part.scrollWidth > part.clientWidth + 1).map((part) => part.ariaLabel)"
+    )
+    assert page.locator(".scroll").evaluate_all(cut) == []
+    page.evaluate("""() => addEventListener('beforeprint', () => {
+      window.widths = [...document.querySelectorAll('[data-plot] .main-svg')].map((each) => each.clientWidth);
+    })""")
+    page.pdf(path=tmp_path / "page.pdf", format="A4")
+    assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
+    assert set(page.evaluate("window.widths")) == {690}
+
+
+@pytest.mark.parametrize("name", ["two"])
+def test_without_javascript_the_numbers_are_there(opened: Open, name: str):
+    reader = opened(name, java_script_enabled=False, viewport={"width": 360, "height": 740})
+    page = reader.page
+    assert "streams" in page.locator("#summary").inner_text()
+    assert all(re.search(r"\d", text) for text in page.locator("[data-cell]:nth-child(2)").all_inner_texts())
+    assert page.get_by_text("Plots need JavaScript").is_visible()
+    assert page.locator("tr.stream:visible svg.strip").count() > 5
+    assert page.locator("#definitions dt").count() > 6
+    assert not page.locator(".drawing").first.is_visible()
+    assert not page.locator("#filter").is_visible()
+
+
+def test_names_that_strangers_chose_are_shown_and_not_obeyed(opened: Open):
+    reader = opened("hostile")
+    page = reader.page
+    names = page.locator(".chip .name").all_inner_texts()
+    for name in HOSTILE:
+        shown = "".join(
+            each if each.isprintable() else each.encode("unicode_escape").decode() for each in name
+        )
+        assert shown in names
+    assert page.inner_text("h1") == HOSTILE[0]
+    for view in page.locator("button.chip").all()[:3]:
+        view.click()
+    page.locator("tr.stream:visible .open").first.click()
+    assert page.evaluate("window.broken") is None
+    assert page.locator("main a:not([href^='#']), main img, main b:not(.side), iframe, object").count() == 0
+
+
+def test_nothing_can_be_loaded_even_by_a_script_of_the_page(browser: Browser, pages: dict[str, Path]):
+    reader = Reader(browser, pages["one"])
+    refused = reader.page.evaluate(
+        """async () => {
+          const refused = [];
+          document.addEventListener(
+            "securitypolicyviolation", (event) => refused.push(event.effectiveDirective)
+          );
+          const image = new Image(); image.src = "http://127.0.0.1:9/x.png";
+          const script = document.createElement("script"); script.textContent = "window.broken = 1";
+          document.body.append(image, script);
+          try { await fetch("http://127.0.0.1:9/x"); } catch { refused.push("fetch"); }
+          await new Promise((done) => setTimeout(done, 50));
+          return [...new Set(refused)].concat(window.broken ? ["ran"] : []);
+        }"""
+    )
+    assert sorted(refused) == ["connect-src", "fetch", "img-src", "script-src-elem"]
+    assert [request.failure for request in reader.failed] == ["csp"] * len(reader.failed)
+    reader.close()
+
+
+def test_the_page_does_not_depend_on_the_process_that_makes_it(pages: dict[str, Path], tmp_path: Path):
+    again, folder = tmp_path / "again.html", pages["two"].parent
+    command = [*TOKENTAPE, "report", folder / "a.tape", folder / "b.tape", "-o", again, "--by", "outcome"]
+    environment = os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}
+    subprocess.run(command, check=True, timeout=120, env=environment)
+    assert again.read_bytes() == pages["two"].read_bytes()
