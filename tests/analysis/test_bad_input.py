@@ -214,7 +214,7 @@ def test_clock_that_goes_back_is_damage_and_not_a_negative_gap(tmp_path):
 def test_empty_cassette_has_tables_without_rows(tmp_path):
     path = write(tmp_path / "a.tape")
     check(load(path))
-    for verb, *options in VERBS:
+    for verb, *options in FEW:
         ran(verb, *options, files=[path], codes=(1,) if verb == "fidelity" else (0,))
 
 
@@ -254,7 +254,7 @@ def test_name_of_a_file_that_is_no_text_is_shown_all_the_same(tmp_path):
     path = tmp_path / "\udcff\x1b[31m,.tape"
     write(path, records(timed(TOKEN, END)))
     check(load(path))
-    for verb, *options in VERBS:
+    for verb, *options in FEW:
         ran(verb, *options, files=[path])
     for options in (["--by", "cassette"], ["--by", "cassette", "--format", "csv"], ["--format", "parquet"]):
         assert run("analyze", path, *options).exit_code == 0
