@@ -29,7 +29,7 @@ from tests.analysis.tapes import (
 from tokentape import cassette
 from tokentape.analysis import _schema as schema
 from tokentape.analysis import load
-from tokentape.analysis._load import load_one
+from tokentape.analysis.loading._load import load_one
 
 HELLO = [
     (200 * MS, data(chunk({"content": "a"}))),
