@@ -78,8 +78,12 @@ def report(
         _Side(name if b is not None else "", each, Parts(each), views_of(each.streams, facets))
         for name, each in zip("AB", recordings, strict=False)
     ]
-    compared = None if b is None else compare(a, b)
-    by_group = [] if b is None else [(each, changes(compare(a, b, by=each).quantiles)) for each in columns]
+    compared = None if b is None else compare(a, b, progress=progress)
+    by_group = (
+        []
+        if b is None
+        else [(each, changes(compare(a, b, by=each, progress=progress).quantiles)) for each in columns]
+    )
     is_empty = not any(len(each.streams) for each in recordings)
     names = ["all streams", *(f"{facet.name} {value.name}" for facet, value in each_value(facets))]
     views = [
