@@ -16,15 +16,18 @@ from tokentape.analysis._fidelity import fidelity
 from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
+from tokentape.analysis._objectives import AT_LEAST, OBJECTIVES
 from tokentape.analysis._parquet import to_parquet
 from tokentape.analysis._recording import Recording
 from tokentape.dialects import DIALECTS
 
 __all__ = [
+    "AT_LEAST",
     "DEFINITIONS",
     "DIALECTS",
     "GROUPINGS",
     "ITL_DEFINITION",
+    "OBJECTIVES",
     "Comparison",
     "Recording",
     "compare",

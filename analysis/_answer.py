@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain, compress
 
-from tokentape.analysis._cache_hits import cache_hits
 from tokentape.cassette import (
     Exchange,
     Headers,
@@ -57,8 +56,8 @@ class Choice:
 
     finish_reason: str | None = None
     usage: Usage | None = None
-    text_chars: int = 0
-    """Counted here only for an answer that was not streamed."""
+    text: str = ""
+    """Only of an answer that was not streamed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +118,7 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
     for carried in dialect.read_answer(body):
         usage, model, error = carried.usage, carried.model, carried.error
         if carried.choice != NO_CHOICE:
-            choices[carried.choice] = Choice(carried.finish, carried.own_usage, len(carried.text))
+            choices[carried.choice] = Choice(carried.finish, carried.own_usage, carried.text)
     return Answer(
         is_stream=False,
         dialect=dialect if choices else None,
@@ -127,7 +126,7 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
         choices=choices,
         decoded_bytes=[len(piece) for piece in pieces],
         usage=usage,
-        cached_tokens=cache_hits(body) if usage else None,
+        cached_tokens=usage.cached if usage else None,
         model=model,
         error=error,
         undecodable=undecodable,
@@ -174,7 +173,7 @@ def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecod
         decoded_bytes=[len(piece) for piece in pieces],
         usage=carried[bills[-1]].usage if bills else None,
         usage_event=event_of[bills[-1]] if bills else -1,
-        cached_tokens=_cached_tokens([found[event_of[row]].data for row in {*bills[:1], *bills[-1:]}]),
+        cached_tokens=_cached_tokens([carried[row].usage for row in (*bills[:1], *bills[-1:])]),
         model=next((row.model for row in carried if row.model), None),
         error=next((row.error for row in carried if row.error), None) if _any(seen, ERROR) else None,
         ended=_any(seen, DONE),
@@ -182,9 +181,9 @@ def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecod
     )
 
 
-def _cached_tokens(bills: list[bytes]) -> int | None:
+def _cached_tokens(bills: list[Usage | None]) -> int | None:
     """Return the most that the first and the last bill say; providers put it in either."""
-    return max((count for bill in bills if (count := cache_hits(bill)) is not None), default=None)
+    return max((bill.cached for bill in bills if bill and bill.cached is not None), default=None)
 
 
 def _any(masks: set[int], bits: int) -> bool:

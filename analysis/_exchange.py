@@ -11,6 +11,7 @@ from tokentape.analysis._definitions import Definitions, redefined
 from tokentape.analysis._metrics import Around, Measures, measure
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream, streams_of
+from tokentape.analysis._tokenizers import Count, recounted
 from tokentape.cassette import Exchange, Request
 from tokentape.dialects import Dialect, Outcome, has_no_body, is_damaged, is_success, outcome_of
 
@@ -60,10 +61,12 @@ def measured(
     dialect: Dialect | None = None,
     file_is_damaged: bool = False,
     definitions: Definitions | None = None,
+    count: Count | None = None,
 ) -> MeasuredExchange:
     """Return the numbers of one exchange; nothing that is in it makes this raise.
 
     `file_is_damaged`: some of it may be lost. `definitions`: those of another tool, in place of ours.
+    `count`: how many tokens a text has, to count all streams alike.
     """
     request, response, end = exchange.request, exchange.response, exchange.end
     answer = answer_of(exchange, dialect)
@@ -101,6 +104,8 @@ def measured(
             times=request.times if request else "all",
         )
         counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
+        if count is not None and not damaged:
+            counted = recounted(counted, answer, count)
         measures = measure(counted, around)
         if definitions is not None:
             measures = redefined(

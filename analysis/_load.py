@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from tokentape import cassette
 from tokentape.analysis._definitions import Definitions, named_definitions
 from tokentape.analysis._exchange import MeasuredExchange, measured
+from tokentape.analysis._in_flight import with_in_flight
 from tokentape.analysis._paths import Path, cassettes_at
 from tokentape.analysis._progress import followed
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import events_table, exchange_row, exchanges_table, reads_table, streams_table
+from tokentape.analysis._tokenizers import Count, Tokens, tokenizer
 from tokentape.analysis._where import Condition, conditions, holds
 from tokentape.dialects import Dialect, named
 
@@ -21,6 +23,7 @@ def load(
     where: str | Iterable[str] | None = None,
     definitions: str | None = None,
     dialect: str | None = None,
+    tokens: Tokens | None = None,
     progress: bool = True,
 ) -> Recording:
     """Read one cassette or several into tables, rows in the order of files, sections and exchanges.
@@ -37,25 +40,32 @@ def load(
     are computed. `dialect` names the API that all answers are read as (one of `DIALECTS`); without it each
     exchange's path and first events tell. `progress`: show a bar on a terminal after the first second.
 
+    `tokens` counts the tokens of every stream anew from its text, with a tokenizer: `"tiktoken:NAME"`, such
+    as `"tiktoken:o200k_base"`, `"tokenizers:FILE"` with the path of a tokenizer.json, or a function from a
+    text to its number of tokens. Nothing is downloaded. `output_tokens` is then what was streamed, and
+    `tokens_from` is `tokenizer`. Without it bills count, and token events where there is none.
+
     A file that is given twice is read once, under the name that came first: each exchange is one row.
 
     Files are read leniently: what is whole is used, and what is not is listed in `Recording.lost`.
     Raises the `CassetteError`s `Unreadable`, `NotACassette` and `UnsupportedVersion` for files of which
     nothing can be used and for folders and patterns without cassettes, and ValueError for a condition that
-    cannot be understood, a dialect or definitions that do not exist, and "-" twice.
+    cannot be understood, a dialect, definitions or a tokenizer that do not exist, and "-" twice.
+    ModuleNotFoundError says what to install for a tokenizer.
     """
     chosen = named(dialect) if dialect is not None else None
     tool = named_definitions(definitions)
     wanted = conditions(where)
+    count = tokenizer(tokens)
     files = cassettes_at(paths)
     exchanges: list[MeasuredExchange] = []
     lost: list[str] = []
     with collector_paused():
         for path in followed(files, shown=progress):
-            found, missing = load_one(path, chosen, tool, wanted)
+            found, missing = load_one(path, chosen, tool, wanted, count)
             exchanges += found
             lost += missing
-        return tables_of(exchanges, lost, definitions)
+        return with_in_flight(tables_of(exchanges, lost, definitions))
 
 
 def tables_of(
@@ -92,6 +102,7 @@ def load_one(
     dialect: Dialect | None,
     definitions: Definitions | None = None,
     where: Sequence[Condition] = (),
+    count: Count | None = None,
 ) -> tuple[list[MeasuredExchange], list[str]]:
     with cassette.open(path, lenient=True) as tape:
         found = measured_all(
@@ -100,6 +111,7 @@ def load_one(
             dialect,
             definitions,
             where,
+            count,
             is_damaged=lambda: is_damaged(tape.damage),
         )
         lost = [f"{path}: {damage}" for damage in tape.damage]
@@ -117,6 +129,7 @@ def measured_all(
     dialect: Dialect | None,
     definitions: Definitions | None,
     where: Sequence[Condition],
+    count: Count | None,
     *,
     is_damaged: Callable[[], bool],
 ) -> list[MeasuredExchange]:
@@ -130,12 +143,19 @@ def measured_all(
         if exchange.end is None:
             open_ended.append(exchange)
         else:
-            found.append(measured(exchange, cassette=path, dialect=dialect, definitions=definitions))
+            found.append(
+                measured(exchange, cassette=path, dialect=dialect, definitions=definitions, count=count)
+            )
     if open_ended:
         damaged = is_damaged()
         found += [
             measured(
-                exchange, cassette=path, dialect=dialect, file_is_damaged=damaged, definitions=definitions
+                exchange,
+                cassette=path,
+                dialect=dialect,
+                file_is_damaged=damaged,
+                definitions=definitions,
+                count=count,
             )
             for exchange in open_ended
         ]

@@ -15,11 +15,13 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._in_flight_files import fill_in_flight, spans_of
 from tokentape.analysis._parts import MAX_PART_BYTES, Options, load_part, parts_of
 from tokentape.analysis._paths import Path, cassettes_at
 from tokentape.analysis._progress import followed
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import empty
+from tokentape.analysis._tokenizers import Tokens
 
 TABLES = {
     "exchanges": schema.EXCHANGES,
@@ -47,6 +49,7 @@ def to_parquet(
     where: str | Iterable[str] | None = None,
     definitions: str | None = None,
     dialect: str | None = None,
+    tokens: Tokens | None = None,
     max_part_bytes: int = MAX_PART_BYTES,
     overwrite: bool = False,
     progress: bool = True,
@@ -64,6 +67,7 @@ def to_parquet(
         where=(where,) if isinstance(where, str) else tuple(where or ()),
         definitions=definitions,
         dialect=dialect,
+        tokens=tokens,
     )
     files = cassettes_at(paths)
     with made_whole(folder, overwrite=overwrite) as into, ExitStack() as stack:
@@ -78,13 +82,15 @@ def to_parquet(
             )
             for name in TABLES
         }
-        lost: list[str] = []
+        spans = []
         for part in followed(parts, shown=progress, what="writing tables"):
             recording = load_part(part, options)
-            lost += recording.lost
+            spans.append(spans_of(recording))
             for name, writer in writers.items():
                 writer.write_table(arrow_table(recording, name))
-    return tuple(lost)
+        stack.close()
+        fill_in_flight(into, spans)
+    return tuple(line for each in spans for line in each.lost)
 
 
 def arrow_schema(name: str) -> pa.Schema:

@@ -11,6 +11,7 @@ there; of a compressed file, what is before has to be decompressed each time.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +20,7 @@ from tokentape import cassette
 from tokentape.analysis._definitions import named_definitions
 from tokentape.analysis._load import collector_paused, is_damaged, load_one, losses, measured_all, tables_of
 from tokentape.analysis._recording import Recording
+from tokentape.analysis._tokenizers import Tokens, tokenizer
 from tokentape.analysis._where import conditions
 from tokentape.cassette import Key, Places, Stretch, Unreadable, exchanges_between, places
 from tokentape.dialects import named
@@ -36,6 +38,7 @@ class Options:
     where: tuple[str, ...] = ()
     definitions: str | None = None
     dialect: str | None = None
+    tokens: Tokens | None = None
 
     def __post_init__(self) -> None:
         """Raise ValueError for what cannot be understood, before anything is read."""
@@ -43,6 +46,11 @@ class Options:
         named_definitions(self.definitions)
         if self.dialect is not None:
             named(self.dialect)
+        _tokenizer(self.tokens)
+
+
+_tokenizer = lru_cache(maxsize=4)(tokenizer)
+"""To make one takes as long as many parts do."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,13 +150,20 @@ def load_part(part: Part, options: Options) -> Recording:
     tool = named_definitions(options.definitions)
     dialect = named(options.dialect) if options.dialect is not None else None
     wanted = conditions(options.where)
+    count = _tokenizer(options.tokens)
     with collector_paused():
         if part.range is None:
-            found, lost = load_one(part.path, dialect, tool, wanted)
+            found, lost = load_one(part.path, dialect, tool, wanted, count)
             return tables_of(found, lost, options.definitions)
         at = part.range
         found = measured_all(
-            _exchanges(part.path, at), part.path, dialect, tool, wanted, is_damaged=lambda: at.is_damaged
+            _exchanges(part.path, at),
+            part.path,
+            dialect,
+            tool,
+            wanted,
+            count,
+            is_damaged=lambda: at.is_damaged,
         )
         return tables_of(found, [*part.lost, *losses(part.path, found)], options.definitions)
 

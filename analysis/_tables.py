@@ -150,6 +150,7 @@ def exchange_row(each: MeasuredExchange) -> Columns:
         "connection": request.connection if request else None,
         "connection_reused": _is_reused(each),
         "connect_ms": _connect_ms(each),
+        "in_flight": None,  # known once all exchanges are: `_in_flight.py`
         "labels": _labels_text(each),
     }
 

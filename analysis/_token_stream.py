@@ -13,7 +13,7 @@ from tokentape.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKE
 
 _T = TypeVar("_T")
 
-TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "chunks"]
+TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "tokenizer", "chunks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +129,7 @@ def _not_streamed(answer: Answer, number: int, choice: Choice) -> TokenStream:
     return TokenStream(
         choice=number,
         finish_reason=choice.finish_reason,
-        text_chars=choice.text_chars,
+        text_chars=len(choice.text),
         output_tokens=output,
         tokens_from=None if output is None else "usage",
     )

@@ -1,8 +1,8 @@
 """Cassettes that are loaded here or by a Dask cluster, into tables to print or into a folder of Parquet."""
 
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import click
 
@@ -10,13 +10,13 @@ from tokentape.cli._extras import needs
 from tokentape.cli._output import overwrite_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from tokentape.analysis import Recording
-    from tokentape.analysis.dask import DaskRecording
 
 _CONNECT_S = 5.0
-_T = TypeVar("_T", bound="Callable[..., object]")
+_T = TypeVar("_T", bound=Callable[..., object])
+
+Load: TypeAlias = Callable[..., Any]
+"""A function of paths, and of what to load them with (`_reading_options`)."""
 
 
 def many_options(command: _T) -> _T:
@@ -45,53 +45,44 @@ def check_output(folder: str | None, form: str, *, summarised: bool) -> None:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Many:
-    """What `load` is given, and the address of a scheduler if that is to load it."""
-
-    files: tuple[str, ...]
-    where: tuple[str, ...]
-    definitions: str | None
-    dialect: str | None
-    scheduler: str | None
-
-    def loaded(self, by: str | None, *, exact: bool) -> "Recording":
-        """Return a recording; what a scheduler computed is of more gaps than fit here, unless `exact`."""
-        if self.scheduler is None:
-            from tokentape.analysis import load
-
-            return load(self.files, where=self.where, definitions=self.definitions, dialect=self.dialect)
-        with self._distributed() as recording:
-            found = recording.collected(by, exact=exact)
-        from tokentape.analysis.dask import ApproximateRecording
-
-        if isinstance(found, ApproximateRecording):
-            click.echo(found.exactness, err=True)
+def loaded(
+    load: Load, files: tuple[str, ...], scheduler: str | None, by: tuple[str, ...] | None, *, exact: bool
+) -> "Recording":
+    """Return a recording; from a scheduler one without the gaps, if there are very many, unless `exact`."""
+    if scheduler is None:
+        found: Recording = load(files)
         return found
+    with needs("dask"):
+        from tokentape.analysis.dask import ApproximateRecording, connected
+        from tokentape.analysis.dask import load as load_distributed
+    try:
+        with connected(scheduler, timeout_s=_CONNECT_S):
+            found = load(files, using=load_distributed).collected(by, exact=exact)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    if isinstance(found, ApproximateRecording):
+        click.echo(found.exactness, err=True)
+    return found
 
-    def written(self, folder: str, *, overwrite: bool) -> tuple[str, ...]:
-        """Write the four tables to a folder, and return what was lost."""
-        try:
-            if self.scheduler is not None:
-                with self._distributed() as recording:
-                    return recording.to_parquet(folder, overwrite=overwrite)
+
+def written(
+    load: Load, files: tuple[str, ...], folder: str, scheduler: str | None, *, overwrite: bool
+) -> tuple[str, ...]:
+    """Write the four tables to a folder, and return what was lost."""
+    try:
+        if scheduler is not None:
+            with needs("dask"):
+                from tokentape.analysis.dask import connected
+                from tokentape.analysis.dask import load as load_distributed
+            with connected(scheduler, timeout_s=_CONNECT_S):
+                lost: tuple[str, ...] = load(files, using=load_distributed).to_parquet(
+                    folder, overwrite=overwrite
+                )
+                return lost
+        with needs("analysis"):
             from tokentape.analysis import to_parquet
 
-            return to_parquet(
-                self.files,
-                folder,
-                where=self.where,
-                definitions=self.definitions,
-                dialect=self.dialect,
-                overwrite=overwrite,
-            )
-        except FileExistsError as error:
-            hint = "" if overwrite else "; choose another name, or add --overwrite"
-            raise click.ClickException(f"{error}{hint}") from error
-
-    @contextmanager
-    def _distributed(self) -> "Iterator[DaskRecording]":
-        with needs("dask"):
-            from tokentape.analysis.dask import connected, load
-        with connected(self.scheduler or "", timeout_s=_CONNECT_S):
-            yield load(self.files, where=self.where, definitions=self.definitions, dialect=self.dialect)
+        return load(files, using=partial(to_parquet, folder=folder, overwrite=overwrite))  # type: ignore[no-any-return]  # what `using` returns
+    except FileExistsError as error:
+        hint = "" if overwrite else "; choose another name, or add --overwrite"
+        raise click.ClickException(f"{error}{hint}") from error

@@ -51,12 +51,15 @@ def name_of(carries: int) -> str:
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """What was billed so far, in tokens; None where the provider did not say.
 
-    `output` has all reasoning in it, also where the provider counts that apart.
+    `prompt` is the whole prompt: also what came from a cache or went into one, which some bill apart.
+    `output` has all reasoning in it, also where the provider counts that apart. `cached` is the part of
+    the prompt that the provider took from its cache.
     """
 
     prompt: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    cached: int | None = None
 
 
 NO_CHOICE = -1

@@ -61,6 +61,9 @@ class _Usage(msgspec.Struct, gc=False):
     completion_tokens: Any = None
     total_tokens: Any = None
     completion_tokens_details: Any = None
+    prompt_tokens_details: Any = None
+    prompt_cache_hit_tokens: Any = None
+    cached_tokens: Any = None
 
 
 class _Chunk(msgspec.Struct, gc=False):
@@ -162,7 +165,9 @@ def read_chunk(event: ServerSentEvent) -> Sequence[Carried]:
                 and 0 <= prompt < MAX_COUNT
                 and not bill.completion_tokens_details
             ):
-                return (Carried(index, CONTENT | USAGE, text, model, Usage(prompt, output)),)
+                return (
+                    Carried(index, CONTENT | USAGE, text, model, Usage(prompt, output, None, _cached(bill))),
+                )
     return _carried(chunk, is_error=event.event == "error")
 
 
@@ -284,7 +289,18 @@ def _usage(usage: _Usage | None) -> Usage | None:
                 output += reasoning
     if output is None and prompt is None:
         return None
-    return Usage(prompt, output, reasoning)
+    return Usage(prompt, output, reasoning, _cached(usage))
+
+
+def _cached(usage: _Usage) -> int | None:
+    """Return the prompt tokens from a cache, in OpenAI's place for them or DeepSeek's or Moonshot's."""
+    if usage.prompt_tokens_details is not None:
+        found = count_of(dict_of(usage.prompt_tokens_details).get("cached_tokens"))
+        if found is not None:
+            return found
+    if usage.prompt_cache_hit_tokens is not None:
+        return count_of(usage.prompt_cache_hit_tokens)
+    return None if usage.cached_tokens is None else count_of(usage.cached_tokens)
 
 
 def _index(index: object, position: int) -> int | None:

@@ -13,6 +13,8 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._grouping import names_of
+from tokentape.analysis._in_flight import with_in_flight
 from tokentape.analysis._parquet import TABLES
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._summary import groups
@@ -65,6 +67,11 @@ def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | Non
         lost=[line for part in parts for line in part.lost],
     )
     if exact_up_to is not None and (gaps > exact_up_to or any(part.sketches for part in parts)):
+        if unknown := {"in_flight", "concurrency"} & set(names_of(by)):
+            raise ValueError(
+                f"expected at most {exact_up_to} gaps to group by {unknown.pop()}, which no part knows by "
+                "itself, found more; choose a higher exact_up_to"
+            )
         found: dict[Hashable, list[dict[str, Sketch]]] = {}
         for part in parts:
             for name, each in (part.sketches or _sketches(part, by)).items():
@@ -92,8 +99,8 @@ def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> 
         "definitions": definitions,
     }
     if not found.sketches:
-        return Recording(**tables)
-    return ApproximateRecording(**tables, by=by, gaps=found.sketches)
+        return with_in_flight(Recording(**tables))
+    return with_in_flight(ApproximateRecording(**tables, by=by, gaps=found.sketches))
 
 
 def joined(tables: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from dask.delayed import delayed
 
 from tokentape.analysis._parts import MAX_PART_BYTES, Options, Part, parts_of
 from tokentape.analysis._paths import Path, cassettes_at
+from tokentape.analysis._tokenizers import Tokens
 from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._recording import DaskRecording, recording_of_parts
 
@@ -21,6 +22,7 @@ def load(
     where: str | Iterable[str] | None = None,
     definitions: str | None = None,
     dialect: str | None = None,
+    tokens: Tokens | None = None,
     max_part_bytes: int = MAX_PART_BYTES,
     exact_up_to: int = EXACT_UP_TO,
 ) -> DaskRecording:
@@ -35,6 +37,7 @@ def load(
         where=(where,) if isinstance(where, str) else tuple(where or ()),
         definitions=definitions,
         dialect=dialect,
+        tokens=tokens,
     )
     files = cassettes_at(paths)
     if "-" in files:

@@ -6,7 +6,6 @@ import pytest
 from tests.analysis.tapes import DONE, MS, chunk, data, records, usage, usage_chunk, write
 from tokentape import cassette
 from tokentape.analysis import DEFINITIONS, load
-from tokentape.analysis._cache_hits import cache_hits
 
 PIECES = [
     (50 * MS, data(chunk({"role": "assistant", "content": ""}))),
@@ -64,23 +63,6 @@ def test_what_is_missing_has_a_reason_and_nothing_else_has(tmp_path, name, excha
 def test_unknown_definitions_name_those_there_are(tmp_path):
     with pytest.raises(ValueError, match="aiperf, guidellm, servebench, vllm"):
         load(write(tmp_path / "a.tape"), definitions="nope")
-
-
-@pytest.mark.parametrize(
-    ("bill", "count"),
-    [
-        ({"usage": {"prompt_tokens_details": {"cached_tokens": 7}}}, 7),
-        ({"usage": {"prompt_cache_hit_tokens": 0}}, 0),
-        ({"message": {"usage": {"cache_read_input_tokens": 5}}}, 5),
-        ({"usageMetadata": {"cachedContentTokenCount": 3}}, 3),
-        ({"usage": {"prompt_tokens_details": None}}, None),
-        ({"usage": {"cached_tokens": "7"}}, None),
-        ({"usage": {"cached_tokens": True}}, None),
-        ([], None),
-    ],
-)
-def test_cache_hits_are_the_bills(bill, count):
-    assert cache_hits(msgspec.json.encode(bill)) == count
 
 
 def test_sizes_cache_and_connections_are_columns(tmp_path):

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tokentape.analysis import GROUPINGS
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._grouping import OUTPUT_BOUNDS, PROMPT_BOUNDS
 from tokentape.analysis._reason import REASONS
 from tokentape.analysis._summary import COLUMNS, METRICS
 from tokentape.dialects import OUTCOMES
@@ -40,6 +42,38 @@ def test_every_column_of_every_table_is_defined_and_no_other(title, columns):
         name for name in columns if not (name.endswith("_why") and name.removesuffix("_why") in columns)
     ]
     assert sorted(defined(title)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    ("title", "columns"),
+    [
+        ("Exchanges", schema.EXCHANGES),
+        ("Streams", schema.STREAMS),
+        ("Events", schema.EVENTS),
+        ("Reads", schema.READS),
+    ],
+)
+def test_every_column_has_its_type(title, columns):
+    typed = 0
+    for table in re.findall(r"\| column \| type \|.*?(?=\n\n|\Z)", section(title), re.DOTALL):
+        for line in table.splitlines()[2:]:
+            names, kinds = (re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:3])
+            if not kinds:
+                assert "| as there | as in `exchanges` |" in line
+                kinds = [schema.EXCHANGES[name] for name in names]
+            found = [columns[name] for name in names]
+            assert found == (kinds if len(kinds) > 1 else kinds * len(names)), names
+            typed += len(names)
+    # the clocks have one type, said above their table
+    assert len(defined(title)) - typed == (len(schema.CLOCKS) if title == "Streams" else 0)
+    assert all(columns[name] == schema.MS for name in columns if name.endswith("_ms"))
+
+
+def test_everything_to_group_by_is_defined_and_no_more():
+    assert sorted(defined("Groups")) == sorted([*GROUPINGS, "label.NAME"])
+    for bounds in (PROMPT_BOUNDS, OUTPUT_BOUNDS):
+        text = f"from {', '.join(f'{bound:,}' for bound in bounds[:-1])} and {bounds[-1]:,} on"
+        assert text in section("Groups")
 
 
 def test_every_reason_and_outcome_is_defined_and_no_other():
