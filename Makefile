@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 FUZZ   ?= 100000
+# What pytest is given: a worker for each core, and a file's tests in one of them. ARGS="-k word" runs a few without.
+ARGS   ?= -n auto --maxprocesses=4 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz lint format bench clean
@@ -22,6 +24,7 @@ test: $(VENV)/.ready ## run the tests
 
 fuzz: $(VENV)/.ready ## damaged and hostile cassettes by the hundred thousand, all bodies byte by byte: for the night
 	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/cassette/test_fuzz.py
+	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/analysis/test_fuzz.py
 	TOKENTAPE_FUZZ=$(FUZZ) $(BIN)/python -m pytest tests/e2e/clients/test_corpus.py -k split
 
 lint: $(VENV)/.ready build/types ## ruff, formatting, strict types, import direction

@@ -12,23 +12,36 @@
 
 from tokentape.analysis._comparison import Comparison, compare
 from tokentape.analysis._definitions import DEFINITIONS
-from tokentape.analysis._fidelity import fidelity
+from tokentape.analysis._fidelity import FIDELITY, fidelity
 from tokentape.analysis._grouping import GROUPINGS
 from tokentape.analysis._load import load
 from tokentape.analysis._metrics import ITL_DEFINITION
+from tokentape.analysis._objectives import AT_LEAST, OBJECTIVES
+from tokentape.analysis._otel import otel_dict, otel_summary, otel_table
+from tokentape.analysis._otlp import otlp_metrics, otlp_traces
+from tokentape.analysis._parquet import to_parquet
 from tokentape.analysis._paths import cassettes_at
 from tokentape.analysis._recording import Recording
 from tokentape.dialects import DIALECTS
 
 __all__ = [
+    "AT_LEAST",
     "DEFINITIONS",
     "DIALECTS",
+    "FIDELITY",
     "GROUPINGS",
     "ITL_DEFINITION",
+    "OBJECTIVES",
     "Comparison",
     "Recording",
     "cassettes_at",
     "compare",
     "fidelity",
     "load",
+    "otel_dict",
+    "otel_summary",
+    "otel_table",
+    "otlp_metrics",
+    "otlp_traces",
+    "to_parquet",
 ]

@@ -5,19 +5,21 @@ always the arrival of a piece and never something made up later. Rows are kept a
 the tables are made of without another object for each row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, compress
+from functools import reduce
+from itertools import chain, islice, pairwise
+from operator import or_
 
-from tokentape.analysis._cache_hits import cache_hits
-from tokentape.cassette import (
-    Exchange,
-    Headers,
-    decoded,
-    header,
-)
+import numpy as np
+
+from tokentape.analysis._columns import Ints, ints, joined, no_ints, occurring
+from tokentape.analysis._whole_events import whole_events
+from tokentape.cassette import Exchange, Headers, ServerSentEvent, SSEDecoder, decoded, header
 from tokentape.dialects import (
+    CONTENT,
     DONE,
+    END_MARK,
     ERROR,
     FINISH,
     NO_CHOICE,
@@ -26,7 +28,9 @@ from tokentape.dialects import (
     UNPARSED,
     USAGE,
     Carried,
+    Contents,
     Dialect,
+    ReadsLines,
     Usage,
     choose,
     decoder_of,
@@ -36,18 +40,22 @@ from tokentape.dialects import (
 )
 
 NO_COUNT = -1
+_BATCH = 4096
+"""Events that are objects at a time; what is kept of them is in columns."""
+_EDGE = 4
+_INTEGERS = ("event", "read", "choice", "carries", "billed")
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """One row for each event and choice in it; an event without a choice has one with `NO_CHOICE`."""
 
-    event: list[int] = field(default_factory=list)
-    read: list[int] = field(default_factory=list)
-    choice: list[int] = field(default_factory=list)
-    carries: list[int] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
-    billed: list[int] = field(default_factory=list)
+    event: Ints = field(default_factory=no_ints)
+    read: Ints = field(default_factory=no_ints)
+    choice: Ints = field(default_factory=no_ints)
+    carries: Ints = field(default_factory=no_ints)
+    text: Sequence[str] = ()
+    billed: Ints = field(default_factory=no_ints)
     """Output tokens billed so far, as this event says, or `NO_COUNT`."""
 
 
@@ -57,8 +65,8 @@ class Choice:
 
     finish_reason: str | None = None
     usage: Usage | None = None
-    text_chars: int = 0
-    """Counted here only for an answer that was not streamed."""
+    text: str = ""
+    """Only of an answer that was not streamed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +81,7 @@ class Answer:
     comments: int = 0
     unparsed: int = 0
     """How many events were not the JSON that the dialect speaks."""
-    decoded_bytes: list[int]
+    decoded_bytes: Ints
     """How many bytes each read gave once its content-encoding was undone."""
     usage: Usage | None = None
     usage_event: int = -1
@@ -85,6 +93,94 @@ class Answer:
     ended: bool = False
     """Whether the end mark came."""
     undecodable: str | None = None
+
+
+class _Found:
+    """What was found in an answer, put together from one batch of events after another.
+
+    So that an answer of a million events takes the memory of their columns, and not of objects for each.
+    """
+
+    def __init__(self) -> None:
+        self.events = 0
+        self.seen = 0
+        """All masks of `carries`, together."""
+        self.usage: Usage | None = None
+        self.usage_event = -1
+        self.cached: int | None = None
+        """The most that any bill says; providers put cache hits in the first or the last."""
+        self.model: str | None = None
+        self.error: str | None = None
+        self.last_words: list[Carried] = []
+        """The rows that finish a choice or bill it by itself."""
+        self._columns: dict[str, list[Ints]] = {name: [] for name in _INTEGERS}
+        self.text: list[str] = []
+
+    def add(self, carried: list[Sequence[Carried]], read: Ints) -> None:
+        """Add events: what each carries, and the read that completed each."""
+        rows = list(chain.from_iterable(carried))
+        # This is once for each event of a cassette: what can be done for all of them at once is done so, and
+        # what can be found out from a whole column is not asked of each row.
+        if len(rows) == len(carried):  # no event has more than one row, and none has fewer
+            event = np.arange(len(rows))
+        else:
+            event = np.repeat(np.arange(len(carried)), [len(each) for each in carried])
+            read = read[event]
+        carries = ints([row.carries for row in rows])
+        seen = reduce(or_, occurring(carries), 0)
+        if seen & USAGE:
+            bills = np.flatnonzero(carries & USAGE).tolist()
+            self.usage = rows[bills[-1]].usage
+            self.usage_event = self.events + int(event[bills[-1]])
+            usages = [row.usage for row in rows]
+            billed = [
+                NO_COUNT if usage is None or (output := usage.output) is None else output for usage in usages
+            ]
+            hits = [hit for usage in usages if usage is not None and (hit := usage.cached) is not None]
+            if hits:
+                self.cached = max(hits if self.cached is None else (self.cached, *hits))
+        if self.model is None:
+            self.model = next((row.model for row in rows if row.model), None)
+        if self.error is None and seen & ERROR:
+            self.error = next((row.error for row in rows if row.error), None)
+        if seen & (FINISH | OWN_USAGE):
+            self.last_words += [rows[at] for at in np.flatnonzero(carries & (FINISH | OWN_USAGE)).tolist()]
+        self.text += [row.text for row in rows]
+        self._add(
+            event=event + self.events,
+            read=read,
+            choice=ints([row.choice for row in rows]),
+            carries=carries,
+            billed=ints(billed) if seen & USAGE else np.full(len(rows), NO_COUNT),
+        )
+        self.seen |= seen
+        self.events += len(carried)
+
+    def add_contents(self, contents: Contents, read: Ints) -> None:
+        """Add events that are content alone; the rest as in `add`."""
+        size = len(read)
+        carries = CONTENT
+        if contents.usage is not None:
+            carries |= USAGE
+            self.usage, self.usage_event = contents.usage, self.events + size - 1
+        self.text += contents.text
+        self._add(
+            event=np.arange(self.events, self.events + size),
+            read=read,
+            choice=ints(contents.choice),
+            carries=np.full(size, carries),
+            billed=ints(contents.billed) if contents.usage is not None else np.full(size, NO_COUNT),
+        )
+        self.seen |= carries
+        self.events += size
+
+    def _add(self, **columns: Ints) -> None:
+        for name, column in columns.items():
+            self._columns[name].append(column)
+
+    def rows(self) -> Rows:
+        """Return the rows of all events."""
+        return Rows(**{name: joined(parts) for name, parts in self._columns.items()}, text=self.text)
 
 
 def answer_of(exchange: Exchange, dialect: Dialect | None = None) -> Answer:
@@ -119,15 +215,15 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
     for carried in dialect.read_answer(body):
         usage, model, error = carried.usage, carried.model, carried.error
         if carried.choice != NO_CHOICE:
-            choices[carried.choice] = Choice(carried.finish, carried.own_usage, len(carried.text))
+            choices[carried.choice] = Choice(carried.finish, carried.own_usage, carried.text)
     return Answer(
         is_stream=False,
         dialect=dialect if choices else None,
         rows=Rows(),
         choices=choices,
-        decoded_bytes=[len(piece) for piece in pieces],
+        decoded_bytes=ints([len(piece) for piece in pieces]),
         usage=usage,
-        cached_tokens=cache_hits(body) if usage else None,
+        cached_tokens=usage.cached if usage else None,
         model=model,
         error=error,
         undecodable=undecodable,
@@ -136,76 +232,74 @@ def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> An
 
 def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
     decoder = decoder_of(exchange.response.headers if exchange.response else ())
-    # This is once for each event of a cassette: what can be done for all of them at once is done so, and
-    # what can be found out afterwards, from whole columns, is not asked here.
-    found = list(events_of(exchange, pieces, decoder))
-    rows_of = list(map(dialect.reader(), found))
-    carried = list(chain.from_iterable(rows_of))
-    if len(carried) == len(found):  # no event has more than one row, and none has fewer
-        event_of = list(range(len(found)))
-        read_of = [event.piece for event in found]
-    else:
-        event_of = [number for number, rows in enumerate(rows_of) for _ in rows]
-        read_of = [found[number].piece for number in event_of]
-    carries = [row.carries for row in carried]
-    seen = set(carries)
-    rows = Rows(
-        event=event_of,
-        read=read_of,
-        choice=[row.choice for row in carried],
-        carries=carries,
-        text=[row.text for row in carried],
-        billed=[
-            NO_COUNT if (usage := row.usage) is None or (output := usage.output) is None else output
-            for row in carried
-        ]
-        if _any(seen, USAGE)
-        else [NO_COUNT] * len(carried),
-    )
-    bills = list(compress(range(len(carried)), with_any(carries, seen, USAGE)))
+    sizes = ints([len(piece) for piece in pieces])
+    found = _all_at_once(pieces, sizes, dialect) if type(decoder) is SSEDecoder else None
+    if found is None:
+        found = _one_by_one(events_of(exchange, pieces, decoder), dialect)
+    rows = found.rows()
     return Answer(
         is_stream=True,
-        dialect=dialect if found or dialect is not PLAIN_SSE else None,
+        dialect=dialect if found.events or dialect is not PLAIN_SSE else None,
         rows=rows,
-        choices=_choices(rows.choice, carried, carries, seen),
-        events=len(found),
+        choices=_choices(rows.choice, found.last_words),
+        events=found.events,
         comments=decoder.comments,
-        unparsed=sum(with_any(carries, seen, UNPARSED)) if _any(seen, UNPARSED) else 0,
-        decoded_bytes=[len(piece) for piece in pieces],
-        usage=carried[bills[-1]].usage if bills else None,
-        usage_event=event_of[bills[-1]] if bills else -1,
-        cached_tokens=_cached_tokens([found[event_of[row]].data for row in {*bills[:1], *bills[-1:]}]),
-        model=next((row.model for row in carried if row.model), None),
-        error=next((row.error for row in carried if row.error), None) if _any(seen, ERROR) else None,
-        ended=_any(seen, DONE),
+        unparsed=int(np.count_nonzero(rows.carries & UNPARSED)) if found.seen & UNPARSED else 0,
+        decoded_bytes=sizes,
+        usage=found.usage,
+        usage_event=found.usage_event,
+        cached_tokens=found.cached,
+        model=found.model,
+        error=found.error,
+        ended=bool(found.seen & DONE),
         undecodable=undecodable,
     )
 
 
-def _cached_tokens(bills: list[bytes]) -> int | None:
-    """Return the most that the first and the last bill say; providers put it in either."""
-    return max((count for bill in bills if (count := cache_hits(bill)) is not None), default=None)
+def _all_at_once(pieces: list[bytes], sizes: Ints, dialect: Dialect) -> _Found | None:
+    """Return what `_one_by_one` does, in half of its time; None for an answer that has to be read by that."""
+    if not isinstance(dialect, ReadsLines) or (whole := whole_events(pieces, sizes)) is None:
+        return None
+    found = _Found()
+    for first, end in pairwise(_cuts(len(whole))):
+        lines, read = whole.lines(first, end), whole.read[first:end]
+        contents = dialect.read_contents(lines) if found.model is not None else None
+        if contents is not None and len(contents.text) == len(read):
+            found.add_contents(contents, read)
+            continue
+        try:
+            carried = dialect.read_lines(lines)
+        except ValueError:
+            return None
+        if len(carried) != len(read):
+            return None
+        found.add(carried, read)
+    if whole.ended:
+        found.add([END_MARK], whole.read[-1:])
+    return found
 
 
-def _any(masks: set[int], bits: int) -> bool:
-    return any(mask & bits for mask in masks)
+def _cuts(events: int) -> list[int]:
+    """Return where to cut an answer: what is not content alone is most often at its start and its end."""
+    if events <= 4 * _EDGE:
+        return [0, events]
+    return [0, *range(_EDGE, events - _EDGE, _BATCH), events - _EDGE, events]
 
 
-def _choices(
-    numbers: list[int], carried: list[Carried], carries: list[int], seen: set[int]
-) -> dict[int, Choice]:
-    choices = {number: Choice() for number in set(numbers) if number != NO_CHOICE}
-    for row in compress(carried, with_any(carries, seen, FINISH | OWN_USAGE)):
+def _one_by_one(events: Iterator[ServerSentEvent], dialect: Dialect) -> _Found:
+    found = _Found()
+    read = dialect.reader()
+    while batch := list(islice(events, _BATCH)):
+        found.add(list(map(read, batch)), ints([event.piece for event in batch]))
+    return found
+
+
+def _choices(numbers: Ints, last_words: list[Carried]) -> dict[int, Choice]:
+    found = [number + NO_CHOICE for number in occurring(numbers - NO_CHOICE)]
+    choices = {number: Choice() for number in found if number != NO_CHOICE}
+    for row in last_words:
         if row.carries & FINISH and choices[row.choice].finish_reason is None:
             choices[row.choice].finish_reason = row.finish
         if row.carries & OWN_USAGE:
             choices[row.choice].usage = row.own_usage
     return choices
-
-
-def with_any(carries: list[int], seen: set[int], bits: int) -> Iterator[bool]:
-    """Return, for each mask, whether it has any of the bits. `seen` is the set of the masks.
-
-    There are few different masks, and to look one up in a set is the fastest there is.
-    """
-    return map({mask for mask in seen if mask & bits}.__contains__, carries)

@@ -3,8 +3,16 @@
 The percentile bootstrap (Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13) over
 clusters. A draw is a count for each request; its quantiles are exact, by linear interpolation, as though
 each value stood there as often as its request was drawn. The same seed gives the same intervals.
+
+A draw holds no value that was not seen, so far out, where few values are, its quantiles spread too little.
+How many are enough was simulated (`tests/analysis/test_bootstrap.py` holds it): with ten requests beyond a
+quantile, 95% intervals of it hold the truth nine times in ten or more, for lognormal, for heavy tails and
+for gaps of which those of one request are alike; with five, 82% was seen. Intervals of a change between two
+recordings of like size are better, since what each lacks is much the same: 94% or more.
 """
 
+from collections.abc import Iterator
+from statistics import NormalDist
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,7 +21,9 @@ Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 RESAMPLES = 2_000
-_MAX_WORK = 200_000_000
+MIN_BEYOND = 10
+"""Of how many requests values must be on either side of a quantile for its interval to be trusted."""
+_MAX_WORK = 40_000_000
 """Draws times values of one metric; where there are more, there are fewer draws, at least 200."""
 _MAX_CELLS = 4_000_000
 
@@ -21,6 +31,21 @@ _MAX_CELLS = 4_000_000
 def resamples(values: int) -> int:
     """Return how often to draw where there are so many values."""
     return max(200, min(RESAMPLES, _MAX_WORK // max(values, 1)))
+
+
+def beyond(values: Floats, cluster: Ints, quantile: float) -> float:
+    """Return of how many requests there are values on the side of a quantile where there are fewer.
+
+    Values are apportioned by their ranks, so that equal ones do not count as none. A request with many of
+    them does not count as much as many requests: it is Kish's effective number, (sum c)^2 / sum c^2 of how
+    many each has (Survey Sampling, 1965).
+    """
+    order = np.argsort(values, kind="stable")
+    cut = len(values) * min(quantile, 1 - quantile)
+    outer = cluster[order[-round(cut) :] if quantile > 0.5 else order[: round(cut)]]
+    counts = np.bincount(outer).astype("float64")
+    squares = float((counts**2).sum())
+    return float(counts.sum()) ** 2 / squares if cut >= 1 and squares else 0.0
 
 
 def drawn_quantiles(values: Floats, cluster: Ints, quantiles: tuple[float, ...], counts: Ints) -> Floats:
@@ -34,19 +59,57 @@ def drawn_quantiles(values: Floats, cluster: Ints, quantiles: tuple[float, ...],
     found = np.empty((len(counts), len(quantiles)))
     step = max(1, _MAX_CELLS // max(len(values), 1))
     for start in range(0, len(counts), step):
-        cumulated = counts[start : start + step][:, of].cumsum(axis=1)
-        total = cumulated[:, -1]
+        taken = counts[start : start + step].take(of, axis=1)
+        # One sum over all draws: it only grows, so a place in any draw is found by bisection.
+        summed = taken.ravel().cumsum()
+        ends = summed[len(of) - 1 :: len(of)]
+        before = np.concatenate([[0], ends[:-1]])
+        total = ends - before
+        first = np.arange(len(taken)) * len(of)
         for column, quantile in enumerate(quantiles):
             position = (total - 1) * quantile
-            low = np.floor(position)
-            part = position - low
+            low = np.floor(position).astype(np.int64)
             high = np.minimum(low + 1, total - 1)
-            below, above = (ordered[(cumulated > at[:, None]).argmax(axis=1)] for at in (low, high))
-            found[start : start + step, column] = below + (above - below) * part
+            below, above = (
+                ordered[summed.searchsorted(before + at, side="right") - first] for at in (low, high)
+            )
+            found[start : start + step, column] = below + (above - below) * (position - low)
     return found
 
 
 def draws(rng: np.random.Generator, requests: int, times: int) -> Ints:
     """Return how often each of the requests is drawn, `times` over."""
-    counts: Ints = rng.multinomial(requests, np.full(requests, 1 / requests), size=times)
-    return counts
+    drawn = rng.integers(0, requests, (times, requests)) + np.arange(times)[:, None] * requests
+    return np.bincount(drawn.ravel(), minlength=times * requests).reshape(times, requests)
+
+
+def blocks(times: int, requests: int) -> Iterator[int]:
+    """Yield how many draws to make at once, until there are so many, for their counts to fit in memory."""
+    most = max(1, _MAX_CELLS // max(requests, 1))
+    while times > 0:
+        yield min(most, times)
+        times -= most
+
+
+def interval(drawn: Floats, level: float) -> tuple[float, float]:
+    """Return the ends between which all but `level` of the draws are; NaN if one of them is not a number.
+
+    Where `level` asks for ends that the number of draws does not resolve, they are those of a normal
+    distribution with the draws' mean and deviation if these are further out.
+    """
+    if np.isnan(drawn).any():
+        return np.nan, np.nan
+    low, high = np.quantile(drawn, [level / 2, 1 - level / 2])
+    if len(drawn) * level / 2 < _RESOLVED:
+        reach = normal_quantile(1 - level / 2) * float(drawn.std())
+        middle = float(drawn.mean())
+        low, high = min(low, middle - reach), max(high, middle + reach)
+    return float(low), float(high)
+
+
+_RESOLVED = 10
+
+
+def normal_quantile(probability: float) -> float:
+    """Return the quantile of the standard normal distribution."""
+    return NormalDist().inv_cdf(probability)

@@ -1,38 +1,40 @@
-"""TTFT, ITL, TPOT and E2E as other tools define them, from the same events: to reproduce a number of theirs.
+"""TTFT, ITL, TPOT, E2E and throughput as other tools define them, from the same events.
 
-What a tool takes for a token and what it divides by is from its source (aiperf 0.13, guidellm 0.8, vLLM
-0.33, servebench 1.1) and, for vLLM, from running it. The zero stays the proxy's, and choices stay apart,
-which these tools merge: with `n` > 1 their numbers are others. Gaps and `tokens_per_s` stay as they are.
-What a tool does not define is missing, because `not-defined`.
+So that a number of theirs can be reproduced: what a tool takes for a token, which streams it counts, what it
+divides by, and how it comes to its percentiles are from its source (aiperf 0.13, guidellm 0.8.1, servebench
+1.1.3, vLLM 0.33), and from running them (of vLLM, its client). The zero stays the proxy's, and
+choices stay apart, which these tools merge: with `n` > 1 their numbers are others. What a tool does not
+define is missing, because `not-defined`; what it counts as failed is missing because of its outcome.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
-import msgspec
-
-from tokentape.analysis._answer import Answer
+from tokentape.analysis import _tool_tokens
 from tokentape.analysis._metrics import NS_PER_MS, Around, Measures
-from tokentape.analysis._token_stream import TokenStream
-from tokentape.cassette import Exchange, decoded, events
-from tokentape.dialects import CONTENT, NO_CHOICE, REASONING
+from tokentape.analysis._tool_tokens import IsToken
 
 if TYPE_CHECKING:
     from tokentape.analysis._reason import Why
+    from tokentape.analysis._token_stream import TokenStream
 
-_Times = Sequence[int]
-_Formula = Callable[["_Seen"], float | None]
+_NS_PER_S = 1_000_000_000
+Quantiles: TypeAlias = Literal["linear", "inverted_cdf"]
+"""numpy's names: interpolated, or the least value that so much of the weight does not exceed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
     """What a tool sees of a stream; times in ns since the request was complete."""
 
-    tokens: _Times
+    tokens: Sequence[int]
     n: int | None
     end: int | None
     done: int | None
+
+
+_Formula: TypeAlias = Callable[[_Seen], float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,15 +43,33 @@ class Definitions:
 
     name: str
     itl_text: str
+    is_token: IsToken
     itl: _Formula
-    tpot: _Formula
+    tpot: _Formula | None
     e2e: _Formula
-    is_token: int | Callable[[Any], bool] | None = None
-    """A mask of `carries`, or a function of a chunk's delta; None for what is a token to us."""
+    tokens_per_s: _Formula | None = None
+    """Of one stream."""
+    counted: frozenset[str]
+    """The outcomes that are successes to it; all others have no numbers."""
+    pools_gaps: bool = False
+    """Whether its ITL over many streams is that of all gaps, and not of one value for each stream."""
+    weights: tuple[tuple[str, int], ...] = ()
+    """Metrics of which a stream's value weighs as much as it has output tokens, and so many fewer."""
+    quantiles: Quantiles = "linear"
+    ends_with: Literal["e2e_ms", "end_ms"] = "end_ms"
+    """What ends the window of its throughput, which the first request begins."""
 
 
 def _last(seen: _Seen) -> float | None:
     return seen.tokens[-1]
+
+
+def _end(seen: _Seen) -> float | None:
+    return seen.end
+
+
+def _done_or_end(seen: _Seen) -> float | None:
+    return seen.end if seen.done is None else seen.done
 
 
 def _per_step(end: _Formula) -> _Formula:
@@ -71,24 +91,13 @@ def _mean_gap(seen: _Seen) -> float | None:
     return (seen.tokens[-1] - seen.tokens[0]) / steps if steps > 0 else None
 
 
-def _end(seen: _Seen) -> float | None:
-    return seen.end
+def _rate_after_first(seen: _Seen) -> float | None:
+    itl = _per_step(_last)(seen)
+    return _NS_PER_S / itl if itl else None
 
 
-def _done(seen: _Seen) -> float | None:
-    return seen.done
-
-
-def _none(_: _Seen) -> float | None:
-    return None
-
-
-def _is_vllm_output(delta: Any) -> bool:
-    if not isinstance(delta, dict):
-        return False
-    if delta.get("content") or delta.get("reasoning") or delta.get("tool_calls"):
-        return True
-    return delta.get("content") == "" and not delta.get("role")
+def _rate_to_end(seen: _Seen) -> float | None:
+    return seen.n * _NS_PER_S / seen.end if seen.n and seen.end else None
 
 
 DEFINITIONS = {
@@ -97,32 +106,46 @@ DEFINITIONS = {
         Definitions(
             name="aiperf",
             itl_text="aiperf: (last content event - first token) / (output tokens - 1)",
+            is_token=_tool_tokens.aiperf,
             itl=_per_step(_last),
-            tpot=_none,
+            tpot=None,
             e2e=_last,
+            tokens_per_s=_rate_after_first,
+            counted=frozenset({"complete", "truncated", "error-in-stream"}),
+            ends_with="e2e_ms",
         ),
         Definitions(
             name="guidellm",
-            itl_text="guidellm: (last token - first token) / (output tokens - 1); its TPOT has TTFT in it",
+            itl_text="guidellm: (last token - first token) / (output tokens - 1), weighed with these; "
+            "its TPOT has TTFT in it",
+            is_token=_tool_tokens.guidellm,
             itl=_per_step(_last),
             tpot=_per_token,
             e2e=_end,
+            tokens_per_s=_rate_to_end,
+            counted=frozenset({"complete", "truncated"}),
+            weights=(("itl_ms", 1), ("tpot_ms", 0)),
+            quantiles="inverted_cdf",
         ),
         Definitions(
             name="servebench",
-            itl_text="servebench: gaps between content events, here their mean per stream",
+            itl_text="servebench: gaps between content events, pooled; in a row of streams their mean",
+            is_token=_tool_tokens.servebench,
             itl=_mean_gap,
-            tpot=_per_step(_done),
-            e2e=_done,
-            is_token=CONTENT | REASONING,
+            tpot=_per_step(_done_or_end),
+            e2e=_done_or_end,
+            counted=frozenset({"complete"}),
+            pools_gaps=True,
         ),
         Definitions(
             name="vllm",
-            itl_text="vLLM: gaps between events with output, here their mean per stream",
+            itl_text="vLLM: gaps between events with output, pooled; in a row of streams their mean",
+            is_token=_tool_tokens.vllm,
             itl=_mean_gap,
             tpot=_per_step(_last),
             e2e=_last,
-            is_token=_is_vllm_output,
+            counted=frozenset({"complete", "truncated", "error-in-stream"}),
+            pools_gaps=True,
         ),
     )
 }
@@ -136,71 +159,42 @@ def named_definitions(name: str | None) -> Definitions | None:
 
 
 def redefined(
-    measures: Measures,
-    definitions: Definitions,
-    *,
-    exchange: Exchange,
-    answer: Answer,
-    stream: TokenStream,
-    around: Around,
+    measures: Measures, definitions: Definitions, *, stream: "TokenStream", around: Around, failed: bool
 ) -> Measures:
-    """Return the measures with TTFT, ITL, TPOT and E2E as another tool would have them.
+    """Return the measures with TTFT, ITL, TPOT, E2E and rate as another tool would have them.
 
-    Where ours cannot be known for a reason that is not the tool's choice of tokens, neither can these.
+    `stream` and `measures` are of the answer as that tool sees it (`as_seen`). `failed`: it had an error that
+    every tool sees.
     """
-    numbers, why = dict(measures.numbers), dict(measures.why)
-    tokens = _token_ns(definitions, exchange, answer, stream, around)
-    reason: Why = measures.why["ttft_ms"] or "role-only"
-    if around.times != "all" and tokens:
-        reason, tokens = "not-timed", ()
+    tokens = () if around.unmeasured is not None else stream.token_ns
     seen = _Seen(tokens=tokens, n=stream.output_tokens, end=around.end_ns, done=stream.done_ns)
-    cut = None if around.outcome == "complete" else around.outcome
-    found: dict[str, tuple[float | None, Why]] = {
-        "ttft_ms": (tokens[0] if tokens else None, reason),
-        "itl_ms": (definitions.itl(seen) if tokens else None, "single-token" if tokens else reason),
-        "tpot_ms": (definitions.tpot(seen) if tokens else None, "single-token" if tokens else reason),
-        "e2e_ms": (
-            definitions.e2e(seen) if tokens and not cut else None,
-            cut or ("no-end-mark" if tokens else reason),
-        ),
+    reason: Why | None = None
+    if around.outcome not in definitions.counted or failed:
+        reason = around.outcome
+    elif not tokens:
+        reason = measures.why["ttft_ms"] or "role-only"
+    elif around.times != "all":
+        reason = "not-timed"
+    single: Why = "single-token"
+    formulas: dict[str, tuple[_Formula | None, Why]] = {
+        "ttft_ms": (_first, "role-only"),
+        "itl_ms": (definitions.itl, single),
+        "tpot_ms": (definitions.tpot, single if (seen.n or 0) < 2 else "recorder-stopped"),
+        "e2e_ms": (definitions.e2e, "recorder-stopped"),
     }
-    if definitions.tpot is _none:
-        found["tpot_ms"] = (None, "not-defined")
-    elif tokens and definitions.name == "servebench" and stream.done_ns is None:
-        found["tpot_ms"] = (None, cut or "no-end-mark")
-    for name, (value, because) in found.items():
+    numbers, why = dict(measures.numbers), dict(measures.why)
+    for name, (formula, otherwise) in formulas.items():
+        value = None if reason or formula is None else formula(seen)
         numbers[name] = None if value is None else value / NS_PER_MS
-        why[name] = because if value is None else None
+        why[name] = (
+            None if value is not None else (reason or ("not-defined" if formula is None else otherwise))
+        )
+    rate = definitions.tokens_per_s
+    numbers["tokens_per_s"] = value = None if reason or rate is None else rate(seen)
+    missing: Why = "not-defined" if rate is None else single if (seen.n or 0) < 2 else "single-read"
+    why["tokens_per_s"] = None if value is not None else (reason or missing)
     return Measures(numbers, why)
 
 
-def _token_ns(
-    definitions: Definitions, exchange: Exchange, answer: Answer, stream: TokenStream, around: Around
-) -> _Times:
-    kind = definitions.is_token
-    if kind is None or not stream.token_ns or around.unmeasured is not None:
-        return stream.token_ns
-    zero = exchange.request.t_end if exchange.request else 0
-    if callable(kind):
-        reads = _reads_of_deltas(exchange, stream.choice, kind)
-    else:
-        rows = answer.rows
-        reads = (
-            read
-            for read, choice, carries in zip(rows.read, rows.choice, rows.carries, strict=True)
-            if choice in (stream.choice, NO_CHOICE) and carries & kind
-        )
-    return [exchange.chunks[read].t - zero for read in reads]
-
-
-def _reads_of_deltas(exchange: Exchange, choice: int, is_token: Callable[[Any], bool]) -> Iterator[int]:
-    pieces, _ = decoded(exchange)
-    for event in events(pieces):
-        try:
-            chunk = msgspec.json.decode(event.data)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            continue
-        choices = chunk.get("choices") if isinstance(chunk, dict) else None
-        for each in choices if isinstance(choices, list) else ():
-            if isinstance(each, dict) and each.get("index", 0) == choice and is_token(each.get("delta")):
-                yield event.piece
+def _first(seen: _Seen) -> float | None:
+    return seen.tokens[0]

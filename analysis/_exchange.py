@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 
 from tokentape.analysis._answer import Answer, answer_of
-from tokentape.analysis._definitions import Definitions, redefined
+from tokentape.analysis._columns import Ints, ints
+from tokentape.analysis._definitions import redefined
 from tokentape.analysis._metrics import Around, Measures, measure
+from tokentape.analysis._options import AS_IT_IS, Reading
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream, streams_of
+from tokentape.analysis._tokenizers import recounted
+from tokentape.analysis._tool_tokens import as_seen, has_error_event
 from tokentape.cassette import Exchange, Request
-from tokentape.dialects import Dialect, Outcome, has_no_body, is_damaged, is_success, outcome_of
+from tokentape.dialects import Outcome, has_no_body, is_damaged, is_success, outcome_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +44,12 @@ class MeasuredExchange:
     outcome: Outcome
     unmeasured: Why | None
     zero_ns: int | None
-    read_ns: list[int]
-    read_bytes: list[int]
+    read_ns: Ints
+    read_bytes: Ints
     streams: list[MeasuredStream]
     request_bytes: int | None = None
+    clock_goes_back: bool = False
+    """Whether its pieces have times that no recorder writes: what is between them is not known."""
     request_digest: str | None = None
     """Equal for requests that ask the same: of method, path, query and body."""
 
@@ -54,23 +60,23 @@ class MeasuredExchange:
 
 
 def measured(
-    exchange: Exchange,
-    *,
-    cassette: str = "",
-    dialect: Dialect | None = None,
-    file_is_damaged: bool = False,
-    definitions: Definitions | None = None,
+    exchange: Exchange, reading: Reading = AS_IT_IS, *, cassette: str = "", file_is_damaged: bool = False
 ) -> MeasuredExchange:
     """Return the numbers of one exchange; nothing that is in it makes this raise.
 
-    `file_is_damaged`: some of it may be lost. `definitions`: those of another tool, in place of ours.
+    `reading` says how; what it wants of exchanges is not asked here. `file_is_damaged`: some may be lost.
     """
+    definitions, count = reading.definitions, reading.count
     request, response, end = exchange.request, exchange.response, exchange.end
-    answer = answer_of(exchange, dialect)
+    answer = answer_of(exchange, reading.dialect)
+    if definitions is not None:
+        answer = as_seen(answer, exchange, definitions.is_token)
     damaged = is_damaged(request, response, end, chunks=len(exchange.chunks), file_is_damaged=file_is_damaged)
+    clock_goes_back = _clock_goes_back(exchange)
+    damaged = damaged or clock_goes_back
     zero = request.t_end if request else None
     start = zero or 0
-    read_ns = [chunk.t - start for chunk in exchange.chunks]
+    read_ns = ints([chunk.t for chunk in exchange.chunks]) - start
     status = response.status if response else None
     streams: list[MeasuredStream] = []
     no_body = has_no_body(request, response, with_bytes=any(chunk.data for chunk in exchange.chunks))
@@ -95,20 +101,22 @@ def measured(
             outcome=outcome,
             unmeasured=unmeasured or _unparsed(answer, stream, outcome),
             headers_ns=response.t - start if response and not damaged else None,
-            first_byte_ns=read_ns[0] if read_ns and not damaged else None,
+            first_byte_ns=int(read_ns[0]) if len(read_ns) and not damaged else None,
             end_ns=end.t - start if end and not damaged else None,
             prompt_tokens=prompt if prompt is not None else stream_prompt,
             times=request.times if request else "all",
         )
         counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
+        if count is not None and not damaged:
+            counted = recounted(counted, answer, count)
         measures = measure(counted, around)
         if definitions is not None:
-            measures = redefined(
-                measures, definitions, exchange=exchange, answer=answer, stream=counted, around=around
-            )
+            failed = answer.error is not None and has_error_event(exchange)
+            measures = redefined(measures, definitions, stream=counted, around=around, failed=failed)
         streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measures))
     return MeasuredExchange(
-        cassette=cassette,
+        cassette=cassette.encode("utf-8", "backslashreplace").decode(),  # names of files may be no text
+        clock_goes_back=clock_goes_back,
         exchange=replace(exchange, chunks=[]),
         request_bytes=len(request.body) if request else None,
         request_digest=_digest(request) if request else None,
@@ -118,9 +126,18 @@ def measured(
         unmeasured=unmeasured,
         zero_ns=None if request is not None and request.times == "none" else zero,
         read_ns=read_ns,
-        read_bytes=[len(chunk.data) for chunk in exchange.chunks],
+        read_bytes=ints([len(chunk.data) for chunk in exchange.chunks]),
         streams=streams,
     )
+
+
+def _clock_goes_back(exchange: Exchange) -> bool:
+    if exchange.request is not None and exchange.request.times != "all":
+        return False
+    times = [chunk.t for chunk in exchange.chunks]
+    if exchange.end is not None:
+        times.append(exchange.end.t)
+    return times != sorted(times)
 
 
 def _digest(request: Request) -> str:

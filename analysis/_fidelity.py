@@ -7,24 +7,37 @@ is when it came in the replay less when it came in the recording, both since the
 import numpy as np
 import pandas as pd
 
-from tokentape.analysis._comparison import EXCHANGE, pairs_of
+from tokentape.analysis._pairs import EXCHANGE, named_exchanges, pairs_of
 from tokentape.analysis._recording import Recording
 
+FIDELITY = (
+    "exchanges",
+    "gaps",
+    *(f"{prefix}gap_error_{place}_ms" for prefix in ("", "scaled_") for place in ("p50", "p99", "max")),
+    "scale",
+    "drift_ppm",
+)
+"""What `fidelity` returns."""
 
-def fidelity(recording: Recording, replay: Recording) -> "pd.Series[float]":
+
+def fidelity(recording: Recording, replay: Recording, *, speed: float = 1) -> "pd.Series[float]":
     """Return how far a replay's gaps between events are from the recording's, in ms.
 
     `gap_error_p50_ms`, `gap_error_p99_ms`, `gap_error_max_ms`: of |replayed gap - recorded gap|, exact, by
     linear interpolation. `scale`: the slope of replayed over recorded times by least squares, about 1 at
     original speed and 0.5 at twice that. `scaled_gap_error_...`: the same errors with recorded gaps times
-    `scale`. `drift_ppm`: (`scale` - 1) * 10**6, to be read at original speed. `gaps`, `exchanges`: over how
-    many. Gaps are between all events of an answer, the first one's from the moment the request was complete.
+    `scale`. `drift_ppm`: (`scale` * `speed` - 1) * 10**6, by how much the replay was slower than the speed
+    that it was meant to have. `gaps`, `exchanges`: over how many. Gaps are between all events of an answer,
+    the first one's from the moment the request was complete. Where no event has a time, numbers are NaN.
 
-    Raises ValueError if `replay` does not have the requests and the answers of `recording`.
+    Raises ValueError if `replay` does not have the requests and the answers of `recording`, and for a speed
+    that is not above 0.
     """
+    if not speed > 0:
+        raise ValueError(f"expected a speed above 0, found {speed}")
     pairs = pairs_of(recording.streams, replay.streams)
     if pairs is None:
-        raise ValueError("expected a replay with the requests and answers of the recording; found others")
+        raise ValueError(_no_replay(recording, replay))
     before, after = (
         _times(each.events, names) for each, names in zip((recording, replay), pairs, strict=True)
     )
@@ -37,8 +50,26 @@ def fidelity(recording: Recording, replay: Recording) -> "pd.Series[float]":
     for prefix, found in (("gap_error", errors), ("scaled_gap_error", scaled)):
         row |= {f"{prefix}_p{percent}_ms": float(found.quantile(percent / 100)) for percent in (50, 99)}
         row[f"{prefix}_max_ms"] = float(found.max())
-    row |= {"scale": scale, "drift_ppm": (scale - 1) * 1e6}
-    return pd.Series(row, name="fidelity")
+    row |= {"scale": scale, "drift_ppm": (scale * speed - 1) * 1e6}
+    return pd.Series({name: row[name] for name in FIDELITY}, name="fidelity")
+
+
+def _no_replay(recording: Recording, replay: Recording) -> str:
+    """Return how the two differ, in one line."""
+    expected = "expected a replay with the requests and answers of the recording"
+    one, other = named_exchanges(recording.streams), named_exchanges(replay.streams)
+    if not len(one) and not len(other):
+        return f"{expected}; found no exchange in either"
+    missing, more = one[~one.isin(set(other))], other[~other.isin(set(one))]
+    said = []
+    for alone, size, name in ((missing, len(one), "the recording"), (more, len(other), "the replay")):
+        if len(alone):
+            cassette, section, exchange = alone.index[0]
+            said.append(
+                f"{len(alone)} of the {size} in {name} have no equal in the other, "
+                f"the first of them exchange {exchange} of section {section} in {cassette}"
+            )
+    return f"{expected}; {'; '.join(said) or 'found some exchanges twice'}"
 
 
 def _times(events: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:

@@ -11,8 +11,10 @@ between them to divide, so both are missing and not 0 and infinite.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import sub
 
+import numpy as np
+
+from tokentape.analysis._columns import plain
 from tokentape.analysis._reason import Why
 from tokentape.analysis._token_stream import TokenStream
 from tokentape.cassette import Times
@@ -100,14 +102,12 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     put_ns("e2e_ms", None if cut else last, no_token)
 
     no_gap: Why = "single-event" if tokens else no_token
-    gaps = sorted(map(sub, tokens[1:], tokens))
+    gaps = _sorted_gaps(tokens)
     for percent in (50, 90, 99):
         put_ns(f"gap_p{percent}_ms", percentile(gaps, percent) if gaps else None, no_gap)
     put_ns("gap_max_ms", gaps[-1] if gaps else None, no_gap)
-    if len(stream.read_ns) == len(tokens):
-        read_gaps = gaps  # no read had two of the stream's events
-    else:
-        read_gaps = sorted(map(sub, stream.read_ns[1:], stream.read_ns))
+    # They are the same where no read had two of the stream's events.
+    read_gaps = gaps if len(stream.read_ns) == len(tokens) else _sorted_gaps(stream.read_ns)
     not_timed = around.times != "all" and len(tokens) > 1
     no_gap = ("not-timed" if not_timed else "single-read") if tokens else no_token
     put_ns("read_gap_p50_ms", percentile(read_gaps, 50) if read_gaps else None, no_gap)
@@ -116,6 +116,10 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     put("output_tokens", stream.output_tokens, _no_usage(around) if not_a_stream else no_token)
     put("prompt_tokens", around.prompt_tokens, _no_usage(around))
     return Measures(values, why)
+
+
+def _sorted_gaps(times_ns: Sequence[int]) -> Sequence[int]:
+    return plain(np.sort(np.diff(np.asarray(times_ns, np.int64))))
 
 
 def _put_rates(

@@ -5,8 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from tokentape.analysis._objectives import attainment, in_flight, missed_deadlines
+from tokentape.analysis._grouping import By, names_of
+from tokentape.analysis._in_flight import concurrency
+from tokentape.analysis._objectives import attainment, missed_deadlines
+from tokentape.analysis._sql import query as sql_query
 from tokentape.analysis._summary import count_outcomes, groups, metrics_of, outcomes_of, summarise
+from tokentape.analysis._throughput import throughput_of, throughputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,54 +33,74 @@ class Recording:
     lost: tuple[str, ...] = ()
     definitions: str | None = None
 
-    def summary(self, by: str | None = None) -> pd.DataFrame:
+    def summary(self, by: By | None = None) -> pd.DataFrame:
         """Return exact percentiles (linear interpolation): a row for each metric.
 
         ::
 
+            recording.summary().loc["ttft_ms", "p50"]
             print(recording.summary(by="model").round(1))
-        recording.summary().loc["ttft_ms", "p50"]
             recording.summary(by="model").loc[("gpt-4o", "ttft_ms"), "p50"]
+            recording.summary(by=["model", "host"]).loc[("gpt-4o", "api.openai.com", "ttft_ms"), "p50"]
 
         The rows are `ttft_ms`, `gap_ms`, `read_gap_ms`, `itl_ms`, `e2e_ms`, `output_tokens` and
         `tokens_per_s`; the columns `n` (how many values), `p50`, `p90`, `p99`, `max` and, where there is
-        no value, the commonest reason in `why`. With `by`, a column of `streams`, each group has all
-        rows, and is the outer level of the index.
+        no value, the commonest reason in `why`. Where tokens of one row are known in several ways, `why`
+        has these, such as `chunks+usage`. With `by`, one or several of `GROUPINGS` and `label.NAME`, each
+        group has all rows, and its names are the outer levels of the index.
 
         Gaps are pooled over all token events of a group. `read_gap_ms` leaves out the gaps of 0 between
-        events of one read, which `gap_ms` has.
+        events of one read, which `gap_ms` has. With the definitions of another tool there is a row
+        `tpot_ms`, too, and many streams are put together as that tool does.
 
         Raises ValueError if streams cannot be grouped by that column; it names those that can.
         """
-        return summarise(self.streams, self.events, by)
+        return summarise(self.streams, self.events, by, self.definitions)
 
-    def outcomes(self, by: str | None = None) -> pd.DataFrame:
+    def throughput(self, by: By | None = None) -> pd.DataFrame:
+        """Return requests and tokens a second: a row for each group, or one called `all`.
+
+        The columns are `requests` (completed), `output_tokens` (of all streams of which they are known),
+        `window_s` (first request to last end, of the group), and `requests_per_s` and `output_tokens_per_s`,
+        which are these divided. With the definitions of another tool, what counts and what ends the window
+        are that tool's. `by` as in `summary`.
+        """
+        found = [(name, streams) for name, streams, _ in groups(self.streams, self.events, by)]
+        return throughputs(found, by, self.definitions)
+
+    def outcomes(self, by: By | None = None) -> pd.DataFrame:
         """Return how streams ended: a row for each outcome, the column `streams` with how many had it.
 
         All outcomes are there, also those that no stream had. `by` as in `summary`.
         """
         return count_outcomes(self.streams, self.events, by)
 
-    def as_dict(self, by: str | None = None) -> dict[str, Any]:
+    def as_dict(self, by: By | None = None) -> dict[str, Any]:
         """Return `{"exchanges": [...], "streams": [...], "summary": {...}}`, ready to be JSON.
 
         Rows are objects under the tables' column names; a missing value is None, with its reason beside
-        it. `summary` has `streams` (how many), `outcomes` (how many of each) and, for each metric, an
-        object of `n`, `p50`, `p90`, `p99`, `max` and `why`. With `by` it is an object of these by the
-        group's name, "" for streams without one. Tokens that are whole numbers are integers.
-        Times of day are ISO 8601 in UTC, to the nanosecond.
+        it. `summary` has `streams` (how many), `outcomes` (how many of each), `throughput` (an object of
+        its columns) and, for each metric, an object of `n`, `p50`, `p90`, `p99`, `max` and `why`. With `by`
+        it is an object of these by the group's name, "" for streams without one; by several, an object of
+        such objects, the first name outermost. Tokens that are whole numbers are integers. Times of day are
+        ISO 8601 in UTC, to the nanosecond.
         """
-        found = {
-            "" if name is None else str(name): _summary_of(streams, gaps)
-            for name, streams, gaps in groups(self.streams, self.events, by)
-        }
+        summary: dict[str, Any] = {}
+        levels = len(names_of(by))
+        for name, streams, gaps in groups(self.streams, self.events, by):
+            around = summary
+            path: Any = name if levels > 1 else (name,)
+            *outer, last = ["" if each is None else str(each) for each in path]
+            for each in outer:
+                around = around.setdefault(each, {})
+            around[last] = _summary_of(streams, gaps, self.definitions)
         return {
             "exchanges": _rows(self.exchanges),
             "streams": _rows(self.streams),
-            "summary": found["all"] if by is None else found,
+            "summary": summary if levels else summary["all"],
         }
 
-    def slo(self, by: str | None = None, **objectives: float) -> pd.DataFrame:
+    def slo(self, by: By | None = None, **objectives: float) -> pd.DataFrame:
         """Return how many streams met all objectives: a row for each group, or one called `all`.
 
         ::
@@ -92,22 +116,38 @@ class Recording:
         """
         return attainment(self.streams, objectives, by)
 
-    def deadline_miss_rate(self, tbt_ms: float) -> "pd.Series[float]":
+    def deadline_miss_rate(self, tbt_ms: float, ttft_ms: float | None = None) -> "pd.Series[float]":
         """Return the share of token deadlines missed for each stream with gaps; fluidity is 1 - that.
 
-        Etalon's: a token is due `tbt_ms` after the one before it, what it does not use of this is slack
-        for those after it, and a late one misses (gap - slack) // `tbt_ms` deadlines and resets the
-        slack. The index names the stream.
+        Etalon's (arXiv 2407.07000): a token is due `tbt_ms` after the one before it, what it does not use of
+        this is slack for those after it, and a late one misses (gap - slack) // `tbt_ms` deadlines and
+        resets the slack. The rate is misses / (misses + tokens in time). The first token has a deadline
+        only if `ttft_ms` is given; then a stream of one token has a rate, too, and what the first token
+        does not use is slack. The index names the stream. Times are compared in whole nanoseconds.
         """
-        return missed_deadlines(self.events, tbt_ms)
+        return missed_deadlines(self.events, self.streams, tbt_ms, ttft_ms)
 
     def concurrency(self) -> "pd.Series[int]":
         """Return how many requests were in flight from each moment on at which that changed.
 
         The index has the moments, UTC. Requests of which the time of day is not known are left out; one
-        without an end counts until the last moment that `exchanges` knows of it.
+        without a recorded end counts until its last read or, if it has none, its response.
         """
-        return in_flight(self.exchanges)
+        return concurrency(self.exchanges, self.reads)
+
+    def sql(self, query: str) -> pd.DataFrame:
+        """Return what a query finds in the tables `exchanges`, `streams`, `events` and `reads`, by DuckDB.
+
+        ::
+
+            recording.sql("select model, median(ttft_ms) from streams group by model")
+
+        What is missing is NULL, times of day are UTC. A query reaches no file, no network and no variable.
+        Raises ValueError for one that DuckDB refuses, with its words, and ModuleNotFoundError where it is not
+        installed (`pip install 'tokentape[sql]'`).
+        """
+        tables = {name: getattr(self, name) for name in ("exchanges", "streams", "events", "reads")}
+        return sql_query(query, tables)
 
     def stalls(self, over_ms: float) -> pd.DataFrame:
         """Return the token events that came more than `over_ms` after the one before, the longest first.
@@ -122,14 +162,21 @@ class Recording:
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     plain = table.astype("object")
     for name in table.columns[[isinstance(dtype, pd.DatetimeTZDtype) for dtype in table.dtypes]]:
-        plain[name] = [None if value is pd.NaT else value.isoformat() for value in table[name]]
+        times = [None if value is pd.NaT else value.isoformat() for value in table[name]]
+        plain[name] = pd.Series(times, index=table.index, dtype="object")
     return plain.where(table.notna(), None).to_dict("records")  # type: ignore[return-value]
 
 
-def _summary_of(streams: pd.DataFrame, gaps: pd.DataFrame) -> dict[str, Any]:
-    metrics = metrics_of(streams, gaps)
+def _summary_of(streams: pd.DataFrame, gaps: pd.DataFrame, definitions: str | None) -> dict[str, Any]:
+    metrics = metrics_of(streams, gaps, definitions)
     metrics["output_tokens"] = {name: _whole(value) for name, value in metrics["output_tokens"].items()}
-    return {"streams": len(streams), "outcomes": outcomes_of(streams), **metrics}
+    rates = throughput_of(streams, definitions)
+    return {
+        "streams": len(streams),
+        "outcomes": outcomes_of(streams),
+        "throughput": {name: None if pd.isna(value) else value for name, value in rates.items()},
+        **metrics,
+    }
 
 
 def _whole(value: Any) -> Any:

@@ -88,6 +88,7 @@ EXCHANGES = {
     "connection": CATEGORY,
     "connection_reused": MAYBE,
     "connect_ms": MS,
+    "in_flight": COUNT,
     "labels": CATEGORY,
 }
 
@@ -121,6 +122,7 @@ STREAMS = {
     "connection": CATEGORY,
     "connection_reused": MAYBE,
     "connect_ms": MS,
+    "in_flight": COUNT,
     "labels": CATEGORY,
 }
 

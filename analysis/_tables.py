@@ -11,18 +11,20 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._answer import NO_COUNT
+from tokentape.analysis._columns import Bools, Ints, joined, occurring
 from tokentape.analysis._exchange import MeasuredExchange
 from tokentape.analysis._metrics import NS_PER_MS
 from tokentape.cassette import header
 from tokentape.dialects import NO_CHOICE, TOKEN, name_of, path_of, requested_model
 
-Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
-Bools: TypeAlias = "np.ndarray[Any, np.dtype[np.bool_]]"
 Columns: TypeAlias = dict[str, Any]
 
+# What pandas 3 calls "str"; there is none like it before, and this one has NA for what is missing.
+_TEXT = pd.StringDtype("pyarrow", na_value=np.nan) if pd.__version__ >= "3" else pd.StringDtype("pyarrow")
 _NONE = np.iinfo(np.int64).min  # where a difference has nothing before it
 
 
@@ -45,7 +47,7 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     read = _ints(each.read for each in rows)
     choice = _ints(each.choice for each in rows)
     carries = _ints(each.carries for each in rows)
-    t_ns = _ints([each.read_ns[number] for number in each.answer.rows.read] for each in measured)
+    t_ns = _ints(each.read_ns[each.answer.rows.read] for each in measured)
     is_token = (carries & TOKEN) != 0
 
     # A stream's token rows stand together in `order`, by time; what is computed there goes back to `at`.
@@ -137,7 +139,7 @@ def exchange_row(each: MeasuredExchange) -> Columns:
         "comments": answer.comments,
         "unparsed": answer.unparsed,
         "reads": len(each.read_ns),
-        "bytes": sum(each.read_bytes),
+        "bytes": int(each.read_bytes.sum()),
         "lost_chunks": each.lost_chunks,
         "prompt_tokens": answer.usage.prompt if answer.usage else None,
         "output_tokens": answer.usage.output if answer.usage else None,
@@ -149,6 +151,7 @@ def exchange_row(each: MeasuredExchange) -> Columns:
         "connection": request.connection if request else None,
         "connection_reused": _is_reused(each),
         "connect_ms": _connect_ms(each),
+        "in_flight": None,  # known once all exchanges are: `_in_flight.py`
         "labels": _labels_text(each),
     }
 
@@ -246,16 +249,15 @@ def _billed_tokens(
 
 
 def _carried_names(carries: Ints) -> "pd.Categorical[str]":
-    # Masks are small numbers: to count them finds those that occur without sorting all rows.
-    masks = np.flatnonzero(np.bincount(carries))
-    codes = np.zeros(int(masks.max(initial=0)) + 1, np.int16)
+    masks = occurring(carries)
+    codes = np.zeros(max(masks, default=0) + 1, np.int16)
     codes[masks] = np.arange(len(masks))
-    names = pd.Index([name_of(mask) for mask in masks.tolist()], dtype="str")
+    names = pd.Index([name_of(mask) for mask in masks], dtype="str")
     return pd.Categorical.from_codes(codes[carries], categories=names)
 
 
-def _ints(columns: Iterable[Sequence[int]]) -> Ints:
-    return np.fromiter(chain.from_iterable(columns), np.int64)
+def _ints(columns: Iterable[Ints]) -> Ints:
+    return joined(list(columns))
 
 
 def _same_as_before(*columns: Ints) -> Bools:
@@ -292,8 +294,14 @@ def _nullable(values: Ints, known: Bools) -> "pd.arrays.IntegerArray":
     return pd.arrays.IntegerArray(np.where(known, values, 0), ~known)
 
 
+def empty(types: dict[str, str]) -> pd.DataFrame:
+    """Return a table without rows, with the columns and types of any other."""
+    return _frame({name: [] for name in types}, types)
+
+
 def _frame(columns: Columns, types: dict[str, str]) -> pd.DataFrame:
-    return pd.DataFrame({name: _typed(columns[name], dtype) for name, dtype in types.items()})
+    # Without a copy, since nobody else holds these columns: that would be the most memory of a load.
+    return pd.DataFrame({name: _typed(columns[name], dtype) for name, dtype in types.items()}, copy=False)
 
 
 def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
@@ -303,6 +311,13 @@ def _typed(values: Any, dtype: str) -> "pd.Series[Any]":
             ns = np.array([missing if value is None else value for value in values], np.int64)
             return pd.Series(pd.to_datetime(ns, unit="ns", utc=True)).astype(schema.TIME)
         case schema.TEXT:
-            return pd.Series(values, dtype="str" if pd.__version__ >= "3" else "object")
+            # Through Arrow, since pandas looks at each string of a list twice.
+            return pd.Series(pd.array(pa.array(values, pa.large_string()), dtype=_TEXT), copy=False)
+        case schema.CATEGORY:
+            found: pd.Series[Any] = pd.Series(values, dtype=dtype)
+            # Where there is no name, pandas cannot tell that names are text.
+            if not len(found.cat.categories):
+                found = pd.Series(values, dtype=pd.CategoricalDtype(pd.Index([], dtype=_TEXT)))
+            return found
         case _:
-            return pd.Series(values, dtype=dtype)
+            return pd.Series(values, dtype=dtype, copy=False)

@@ -5,15 +5,17 @@ Times are integer nanoseconds since the request was complete. A moment that neve
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
-from typing import Literal, TypeAlias, TypeVar
+from functools import reduce
+from operator import or_
+from typing import Literal, TypeAlias
 
-from tokentape.analysis._answer import NO_COUNT, Answer, Choice, with_any
+import numpy as np
+
+from tokentape.analysis._answer import NO_COUNT, Answer, Choice
+from tokentape.analysis._columns import Ints, occurring, plain
 from tokentape.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL
 
-_T = TypeVar("_T")
-
-TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "chunks"]
+TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "tokenizer", "chunks"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +41,7 @@ class TokenStream:
     """Reasoning that is in `output_tokens` and was never streamed."""
 
 
-def streams_of(answer: Answer, read_ns: Sequence[int]) -> list[TokenStream]:
+def streams_of(answer: Answer, read_ns: Ints) -> list[TokenStream]:
     """Return the streams of an answer by choice, at least one: an answer without any has an empty choice 0.
 
     `read_ns` has the time of each read.
@@ -50,31 +52,28 @@ def streams_of(answer: Answer, read_ns: Sequence[int]) -> list[TokenStream]:
     return [_stream(answer, number, choices[number], read_ns) for number in sorted(choices)]
 
 
-def _stream(answer: Answer, number: int, choice: Choice, read_ns: Sequence[int]) -> TokenStream:
+def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> TokenStream:
     rows = answer.rows
-    reads, masks = rows.read, rows.carries
-    events, billed, texts = rows.event, rows.billed, rows.text
+    reads, masks, events, billed, texts = rows.read, rows.carries, rows.event, rows.billed, rows.text
     if len(answer.choices) > 1:
-        own = [row for row, of in enumerate(rows.choice) if of in (number, NO_CHOICE)]
-        reads, masks, events = _taken(reads, own), _taken(masks, own), _taken(events, own)
-        billed, texts = _taken(billed, own), _taken(texts, own)
-    seen = set(masks)
-    is_token = list(with_any(masks, seen, TOKEN))
-    token_reads = list(compress(reads, is_token))
+        own = np.flatnonzero((rows.choice == number) | (rows.choice == NO_CHOICE))
+        reads, masks, events, billed = reads[own], masks[own], events[own], billed[own]
+        texts = [texts[row] for row in own.tolist()]
+    seen = reduce(or_, occurring(masks), 0)
+    tokens = np.flatnonzero(masks & TOKEN)
+    token_reads = reads[tokens]
 
     def first(bits: int) -> int | None:
-        # Streams have few different masks and many rows: to look for a mask is the fast way round.
-        row = min((masks.index(mask) for mask in seen if mask & bits), default=None)
-        return None if row is None else read_ns[reads[row]]
+        return int(read_ns[reads[(masks & bits != 0).argmax()]]) if seen & bits else None
 
     output, tokens_from = _output_tokens(
-        answer, choice, list(compress(billed, is_token)), max(compress(events, is_token), default=-1)
+        answer, choice, billed[tokens], int(events[tokens[-1]]) if len(tokens) else -1
     )
     return TokenStream(
         choice=number,
-        token_ns=[read_ns[read] for read in token_reads],
-        read_ns=[read_ns[read] for read in dict.fromkeys(token_reads)],
-        first_event_ns=read_ns[rows.read[0]] if rows.read else None,
+        token_ns=plain(read_ns[token_reads]),
+        read_ns=plain(read_ns[token_reads[np.diff(token_reads, prepend=-1) != 0]]),
+        first_event_ns=int(read_ns[rows.read[0]]) if len(rows.read) else None,
         first_reasoning_ns=first(REASONING),
         first_content_ns=first(CONTENT),
         first_tool_call_ns=first(TOOL_CALL),
@@ -88,12 +87,8 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Sequence[int])
     )
 
 
-def _taken(column: list[_T], rows: list[int]) -> list[_T]:
-    return [column[row] for row in rows]
-
-
 def _output_tokens(
-    answer: Answer, choice: Choice, billed: list[int], last_token_event: int
+    answer: Answer, choice: Choice, billed: Ints, last_token_event: int
 ) -> tuple[int | None, TokensFrom | None]:
     """Return how many tokens a choice has, and how that is known.
 
@@ -101,24 +96,25 @@ def _output_tokens(
     only one inside the choice is of any use. A bill of 0 for text that was seen is no bill, and neither
     is one that was followed by more text and no end: the rest of the text is not in it.
     """
-    if choice.usage is not None and choice.usage.output is not None and (choice.usage.output or not billed):
+    tokens = len(billed)
+    if choice.usage is not None and choice.usage.output is not None and (choice.usage.output or not tokens):
         return choice.usage.output, "usage"
     usage = answer.usage if len(answer.choices) <= 1 else None
-    if usage is not None and usage.output is not None and (usage.output or not billed):
+    if usage is not None and usage.output is not None and (usage.output or not tokens):
         is_stale = answer.usage_event < last_token_event and not (answer.ended or choice.finish_reason)
         if not is_stale:
-            per_chunk = len(billed) > 1 and NO_COUNT not in billed
+            per_chunk = tokens > 1 and not (billed == NO_COUNT).any()
             return usage.output, "usage-per-chunk" if per_chunk else "usage"
-    return (len(billed), "chunks") if billed else (None, None)
+    return (tokens, "chunks") if tokens else (None, None)
 
 
 def _hidden_tokens(
-    answer: Answer, choice: Choice, seen: set[int], texts: list[str], tokens_from: TokensFrom | None
+    answer: Answer, choice: Choice, seen: int, texts: Sequence[str], tokens_from: TokensFrom | None
 ) -> int:
     usage = choice.usage or answer.usage
     if tokens_from in (None, "chunks") or usage is None or not usage.reasoning:
         return 0
-    if any(mask & REASONING for mask in seen) or any("<think" in text for text in texts):
+    if seen & REASONING or any("<think" in text for text in texts):
         return 0
     return usage.reasoning
 
@@ -129,7 +125,7 @@ def _not_streamed(answer: Answer, number: int, choice: Choice) -> TokenStream:
     return TokenStream(
         choice=number,
         finish_reason=choice.finish_reason,
-        text_chars=choice.text_chars,
+        text_chars=len(choice.text),
         output_tokens=output,
         tokens_from=None if output is None else "usage",
     )

@@ -24,6 +24,8 @@ Condition: TypeAlias = Callable[[Row], bool]
 LABEL = "label."
 _FORM = re.compile(r"\s*([\w.-]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
 _ORDER = {"<": lt, "<=": le, ">": gt, ">=": ge}
+_LATER = ("in_flight",)
+"""What is not known before all exchanges have been chosen."""
 _NUMBERS = (schema.COUNT, schema.MS, schema.NUMBER)
 
 
@@ -54,8 +56,8 @@ def _condition(text: str) -> Condition:
     if name.startswith(LABEL):
         label = name.removeprefix(LABEL)
         return _compared(text, lambda row: label_of(row["labels"], label), schema.TEXT, operator, value)
-    if name not in schema.EXCHANGES:
-        names = ", ".join(schema.EXCHANGES)
+    if name not in schema.EXCHANGES or name in _LATER:
+        names = ", ".join(column for column in schema.EXCHANGES if column not in _LATER)
         raise ValueError(
             f"expected a column of exchanges ({names}) or label.NAME, found {name!r} in {text!r}"
         )

@@ -20,6 +20,8 @@ BENCHMARKS = (
     "replay_instant",
     "replay_memory",
     "analysis",
+    "analysis_peers",
+    "analysis_parquet",
 )
 _COLUMNS = ("benchmark", "what", "measured", "limit", "", "beside")
 _WIDTH = 160  # in a file or a pipe

@@ -7,6 +7,9 @@ own cost, and so are exchanges, events, metrics and pandas.
 
 Both run in one process, in turns, and the medians are compared. Making the cassette is not timed. CPU time
 is taken, so that other work on the machine does not decide the ratio.
+
+Then cassettes of several sizes are loaded, each in a process of its own: the memory at its peak over that of
+the tables, and whether time and memory grow as the number of events does.
 """
 
 import gc
@@ -17,49 +20,101 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 from time import process_time
+from typing import Any
 
+from benchmarks.loading import loaded_alone
 from tokentape import cassette
 from tokentape.analysis import load
 
-# Private, since nobody else wants it by itself: the baseline has to be the very decoder that is used.
+# Private, since nobody else wants them by themselves: the baseline has to be the very decoder that is used.
+from tokentape.cassette._framing import MAGIC
 from tokentape.dialects._openai_chat import _decode
 
-LIMIT = 2.5
-EXCHANGES = 200
+LIMIT = 2.0
 EVENTS = 1000
-REPETITIONS = 7
+EXCHANGES = 200
+SECTIONS = 5
+"""A cassette is one recording that was appended so many times: 1,000,000 events."""
+REPETITIONS = 5
+SIZES = (10_000, 100_000, 1_000_000, 3_000_000)
 MS = 1_000_000
 
 
-def run() -> list[dict[str, object]]:
-    rows: list[dict[str, object]] = []
-    for shape, chunk in (("StepFun", _stepfun), ("OpenAI", _openai)):
+def run() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = []
+    for shape, chunk in (("StepFun", stepfun), ("OpenAI", openai)):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "bench.tape"
-            datas = make(path, chunk)
-            baseline, tables = _in_turns(lambda: _baseline(path, datas), lambda: load(path))  # noqa: B023
-        rows.append(
-            {
-                "benchmark": "analysis",
-                "what": f"{EXCHANGES * EVENTS:,} events of {shape}'s shape to tables / frames and JSON alone",
-                "measured": round(tables / baseline, 2),
-                "limit": LIMIT,
-                "better": "lower",
-                "tables_s": round(tables, 3),
-                "baseline_s": round(baseline, 3),
-                "us_per_event": round(tables / (EXCHANGES * EVENTS) * 1e6, 2),
-            }
-        )
-    return rows
+            datas = make(path, chunk, sections=SECTIONS) * SECTIONS
+            least, tables = in_turns(lambda: baseline(path, datas), lambda: load(path))  # noqa: B023
+            events = EXCHANGES * EVENTS * SECTIONS
+            what = f"{events:,} events of {shape}'s shape"
+            rows.append(
+                {
+                    "benchmark": "analysis",
+                    "what": f"{what} to tables / frames and JSON alone",
+                    "measured": round(tables / least, 2),
+                    "limit": LIMIT,
+                    "better": "lower",
+                    "beside": f"{tables / events * 1e6:.2f} / {least / events * 1e6:.2f} us/event",
+                    "bytes_per_event": round(sum(map(len, datas)) / len(datas)),
+                }
+            )
+            rows.append(_memory(what, path))
+    return [*rows, *_growth()]
 
 
-def make(path: Path, chunk: Callable[[int, int], bytes]) -> list[bytes]:
-    """Write the cassette and return the data of its events, `[DONE]` left out."""
+def _memory(what: str, path: Path) -> dict[str, Any]:
+    found = loaded_alone(path)
+    return {
+        "benchmark": "analysis",
+        "what": f"{what}: memory at its peak / the tables'",
+        "measured": round(found["peak_bytes"] / found["tables_bytes"], 2),
+        "limit": 6.0,
+        "better": "lower",
+        "beside": f"{found['peak_bytes'] / 1e6:,.0f} / {found['tables_bytes'] / 1e6:,.0f} MB",
+    }
+
+
+def _growth() -> list[dict[str, Any]]:
+    """Return how time and memory of an event grow with the number of events that it is among."""
+    found = {}
+    for size in SIZES:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "bench.tape"
+            exchanges = min(EXCHANGES, size // EVENTS)
+            make(path, openai, exchanges=exchanges, sections=size // (exchanges * EVENTS))
+            found[size] = loaded_alone(path)
+    row = {"benchmark": "analysis", "limit": 1.25, "better": "lower"}
+    us = {size: each["cpu_s"] / size * 1e6 for size, each in found.items()}
+    held = {size: each["peak_bytes"] / size for size, each in found.items()}
+    # What a load takes at least is no part of what it takes for each event; among 10,000 it is most of it.
+    memory_from = SIZES[1]
+    return [
+        row
+        | {
+            "what": f"time of an event among {SIZES[-1]:,} / among {SIZES[0]:,}",
+            "measured": round(us[SIZES[-1]] / us[SIZES[0]], 2),
+            "beside": ", ".join(f"{each:.2f}" for each in us.values()) + " us/event",
+        },
+        row
+        | {
+            "what": f"memory at its peak for an event among {SIZES[-1]:,} / among {memory_from:,}",
+            "measured": round(held[SIZES[-1]] / held[memory_from], 2),
+            "beside": ", ".join(f"{each:.0f}" for each in held.values()) + " bytes/event",
+        },
+    ]
+
+
+def make(
+    path: Path, chunk: Callable[[int, int], bytes], *, exchanges: int | None = None, sections: int = 1
+) -> list[bytes]:
+    """Write the cassette and return the data of a section's events, `[DONE]` left out."""
     datas: list[bytes] = []
     section = cassette.Section(version=1, wall_ns=0, mono_ns=0, writer="", proxy="", host="")
     times = count(0, MS)
     with cassette.Writer(path, section) as tape:
-        for number in range(EXCHANGES):
+        for number in range(EXCHANGES if exchanges is None else exchanges):
             tape.write(
                 cassette.Request(
                     exchange=number, t=next(times), t_end=next(times), method="POST", scheme="https",
@@ -79,10 +134,14 @@ def make(path: Path, chunk: Callable[[int, int], bytes]) -> list[bytes]:
                 tape.write(cassette.Chunk(exchange=number, t=next(times), data=b"data: " + data + b"\n\n"))
             tape.write(cassette.Chunk(exchange=number, t=next(times), data=b"data: [DONE]\n\n"))
             tape.write(cassette.End(exchange=number, t=next(times), reason="complete", chunks=EVENTS))
+    written = path.read_bytes().removeprefix(MAGIC)
+    with path.open("ab") as file:
+        for _ in range(sections - 1):
+            file.write(written)
     return datas
 
 
-def _stepfun(number: int, position: int) -> bytes:
+def stepfun(number: int, position: int) -> bytes:
     last = position == EVENTS - 2
     return _json(
         {
@@ -102,7 +161,7 @@ def _stepfun(number: int, position: int) -> bytes:
     )
 
 
-def _openai(number: int, position: int) -> bytes:
+def openai(number: int, position: int) -> bytes:
     last = position == EVENTS - 2
     return _json(
         {
@@ -128,7 +187,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _baseline(path: Path, datas: list[bytes]) -> None:
+def baseline(path: Path, datas: list[bytes]) -> None:
     with cassette.open(path) as tape:
         for _ in tape:
             pass
@@ -136,7 +195,7 @@ def _baseline(path: Path, datas: list[bytes]) -> None:
         _decode(data)
 
 
-def _in_turns(*jobs: Callable[[], object]) -> list[float]:
+def in_turns(*jobs: Callable[[], object]) -> list[float]:
     times: list[list[float]] = [[] for _ in jobs]
     for _ in range(REPETITIONS):
         for job, taken in zip(jobs, times, strict=True):

@@ -29,6 +29,7 @@ from tokentape.cassette._follower import Follower
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
 from tokentape.cassette._merging import Merge
 from tokentape.cassette._new_file import NewFile
+from tokentape.cassette._places import Key, Places, Stretch, exchanges_between, places
 from tokentape.cassette._plural import counted
 from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004  (as in gzip and bz2)
 from tokentape.cassette._records import (
@@ -79,6 +80,7 @@ __all__ = [
     "Finding",
     "Follower",
     "Headers",
+    "Key",
     "Known",
     "Merge",
     "NewFile",
@@ -86,6 +88,7 @@ __all__ = [
     "NotAppendable",
     "Note",
     "Part",
+    "Places",
     "Reader",
     "Record",
     "RecordTooLarge",
@@ -97,6 +100,7 @@ __all__ = [
     "SectionSurvey",
     "ServerSentEvent",
     "Split",
+    "Stretch",
     "Survey",
     "Times",
     "TornTail",
@@ -116,11 +120,13 @@ __all__ = [
     "events",
     "exchange_at",
     "exchanges",
+    "exchanges_between",
     "filler",
     "header",
     "open",
     "parse_json",
     "placeholder",
+    "places",
     "request_body",
     "same_authority",
     "same_host",

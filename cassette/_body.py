@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from tokentape.cassette._coding import ContentDecoder, UndecodableContent, decode_content
+from tokentape.cassette._coding import ContentDecoder, TooMuchContent, UndecodableContent, decode_content
 from tokentape.cassette._exchanges import Exchange
 from tokentape.cassette._framing import MAX_RECORD_BYTES
 from tokentape.cassette._records import Headers, Request
@@ -42,8 +42,35 @@ def decoded(exchange: Exchange) -> tuple[list[bytes], str | None]:
         for piece in pieces:
             found.append(decode(piece))  # noqa: PERF401  (what was decoded before an error is kept)
     except UndecodableContent as error:
+        if len(found) < len(pieces) and not isinstance(error, TooMuchContent):
+            found.append(_until_damage(encoding, pieces[: len(found)], pieces[len(found)]))
         return found + [b""] * (len(pieces) - len(found)), str(error)
     return found, None
+
+
+def _until_damage(encoding: str, before: list[bytes], damaged: bytes) -> bytes:
+    """Return what a piece gives up to the byte with which decoding fails.
+
+    A decoder gives nothing of the piece in which it fails: how much is known would depend on how the body
+    came in pieces. So it is asked again, in small steps, and in the last of these byte by byte.
+    """
+    whole = 0
+    for step in (_STEP, 1):
+        found: list[bytes] = []
+        try:
+            decode = ContentDecoder(encoding).feed
+            for piece in before:
+                decode(piece)
+            found.append(decode(damaged[:whole]))
+            for at in range(whole, len(damaged), step):
+                found.append(decode(damaged[at : at + step]))
+                whole += step
+        except UndecodableContent:
+            continue
+    return b"".join(found)
+
+
+_STEP = 4096
 
 
 def events(pieces: Iterable[bytes], decoder: SSEDecoder | None = None) -> Iterator[ServerSentEvent]:

@@ -26,6 +26,10 @@ class UndecodableContent(ValueError):
     """The body is not what its content-encoding says; `ContentDecoder` decodes no more of it."""
 
 
+class TooMuchContent(UndecodableContent):
+    """More comes of the body than may."""
+
+
 class ContentDecoder:
     """Decodes the body of a response from its `content-encoding`, one piece in, what it holds out.
 
@@ -53,7 +57,7 @@ class ContentDecoder:
                 raise UndecodableContent(f"not what its encoding says: {error}") from None
             self._left[index] -= len(piece)
             if self._left[index] < 0:
-                raise UndecodableContent(f"more than {self._max_bytes} bytes come of it")
+                raise TooMuchContent(f"more than {self._max_bytes} bytes come of it")
         return piece
 
 

@@ -53,10 +53,18 @@ def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:  # noqa: C901  (
             open_exchanges[number] = found
         return found
 
+    # Nearly all records are chunks, and most are of the exchange that the one before was of.
+    last, put = -1, list[Chunk]().append
     for record in records:
-        if type(record) is Chunk and (current := open_exchanges.get(record.exchange)) and not lost.closed:
-            current.chunks.append(record)  # nearly all records are such
-            continue
+        if type(record) is Chunk:
+            if record.exchange == last:
+                put(record)
+                continue
+            if (current := open_exchanges.get(record.exchange)) is not None and not lost.closed:
+                last, put = record.exchange, current.chunks.append
+                put(record)
+                continue
+        last = -1
         if lost.before(record) or isinstance(record, Section):
             yield from _by_number(open_exchanges)
             open_exchanges = {}

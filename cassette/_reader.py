@@ -86,7 +86,7 @@ class Reader:
         self.interrupted = True
         self._lenient = lenient or salvage
         self._stream = stream
-        self._source = _Source(stream, name)
+        self._source = Source(stream, name)
         start = self._check_magic(salvage=salvage)
         self._frames = read_frames(self._source.read, offset=start, max_record_bytes=max_record_bytes)
         self._records = self._read()
@@ -99,6 +99,16 @@ class Reader:
         """Yield each record with its offset and its payload; the same iteration as that over records."""
         for record in self._records:
             yield Entry(*self._frame, record)
+
+    @property
+    def offset(self) -> int:
+        """Where the frame of the last record begins, in bytes of the decompressed cassette."""
+        return self._frame.offset
+
+    @property
+    def end_offset(self) -> int:
+        """Where that frame ends."""
+        return self._frame.offset + HEADER_BYTES + len(self._frame.payload)
 
     @property
     def compressed(self) -> bool:
@@ -186,7 +196,7 @@ class Reader:
             self.damage[-1] = Damage(rest.offset, rest.length + damage.length, reason)
 
 
-class _Source:
+class Source:
     """Bytes of a file, decompressed if it begins like zstd; operating system errors become ours.
 
     Where the compression is damaged the bytes end, and `failure` says what was found. An end once met stays

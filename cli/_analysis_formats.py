@@ -2,12 +2,16 @@
 
 import sys
 from io import BytesIO
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tokentape.cli._console import print_table
+from tokentape.cli._extras import needs
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._table_formats import csv, plain_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,40 +26,62 @@ def objectives_of(
     param: click.Parameter,  # noqa: ARG001
     text: str | None,
 ) -> dict[str, float] | None:
-    """Return objectives by name; a usage error says what was expected."""
+    """Return objectives by name; a usage error says what was expected, before anything is read."""
     if text is None:
         return None
+    with needs("analysis"):
+        from tokentape.analysis import OBJECTIVES
     found: dict[str, float] = {}
     for each in text.split(","):
-        name, _, bound = each.partition("=")
+        name, _, bound = (part.strip() for part in each.partition("="))
         try:
-            found[name.strip()] = float(bound)
+            found[name] = float(bound)
         except ValueError:
             raise click.BadParameter(f"expected NAME=NUMBER such as ttft_ms=500, found {each!r}") from None
+        if name not in OBJECTIVES:
+            raise click.BadParameter(f"expected one of {', '.join(OBJECTIVES)}; found {name!r}")
+        if not isfinite(found[name]):
+            raise click.BadParameter(f"expected a number that is finite, found {each!r}")
     return found
 
 
-def printed(recording: "Recording", by: str | None, slo: dict[str, float] | None, form: str) -> None:
-    """Print how the objectives were met or else the summary; parquet has the streams."""
+def printed(
+    recording: "Recording", by: tuple[str, ...] | None, slo: dict[str, float] | None, form: str
+) -> None:
+    """Print how the objectives were met or else the summary; parquet has the streams, json all of these."""
     if form == "parquet":
-        if sys.stdout.isatty():
-            raise click.UsageError("expected a file or a pipe behind --format parquet, found a terminal")
-        spool = BytesIO()
-        recording.streams.to_parquet(spool)
-        click.echo(spool.getvalue(), nl=False)
+        _print_parquet(recording, slo)
         return
-    try:
-        table = recording.summary(by) if slo is None else recording.slo(by=by, **slo)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    table = table.reset_index()
+    if slo is None and form == "json":
+        click.echo(json_text(recording.as_dict(by)))
+        return
+    if slo is None and form == "table":
+        from tokentape.cli._latency_table import latency_table
+
+        print_table(latency_table(recording, by))
+        return
+    table = (recording.summary(by) if slo is None else recording.slo(by=by, **slo)).reset_index()
     match form:
         case "csv":
-            click.echo(table.to_csv(index=False), nl=False)
+            click.echo(csv(table), nl=False)
         case "json":
-            click.echo(json_text(table.astype("object").where(table.notna(), None).to_dict("records")))
-        case _:
+            click.echo(json_text(plain_rows(table)))
+        case "markdown":
             click.echo("\n".join(markdown(table)))
+        case _:
+            from tokentape.cli._objectives_table import objectives_table
+
+            print_table(objectives_table(table, slo or {}, by))
+
+
+def _print_parquet(recording: "Recording", slo: dict[str, float] | None) -> None:
+    if slo is not None:
+        raise click.UsageError("expected --slo without --format parquet, which has the streams")
+    if sys.stdout.isatty():
+        raise click.UsageError("expected a file or a pipe behind --format parquet, found a terminal")
+    spool = BytesIO()
+    recording.streams.to_parquet(spool)
+    click.echo(spool.getvalue(), nl=False)
 
 
 def markdown(table: "pd.DataFrame") -> list[str]:

@@ -1,6 +1,7 @@
 """The latency table of a recording, for a terminal. It computes nothing: all numbers are the summary's."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -23,32 +24,38 @@ _METRICS = {
     "output_tokens": "output tokens",
     "tokens_per_s": "tokens/s",
 }
+_TOOL_METRICS = _METRICS | {"tpot_ms": "TPOT ms", "e2e_ms": "E2E ms"}
+"""With the definitions of another tool, of which many have an end of their own."""
 _COUNTS = ("output_tokens",)
 _PLACES = ("p50", "p90", "p99", "max")
 
 
-def latency_table(recording: "Recording", by: str | None = None) -> RenderableType:
+def latency_table(recording: "Recording", by: Sequence[str] | None = None) -> RenderableType:
     """Return the summary of a recording as a table, with how streams ended and what ITL means below it.
 
-    `by` groups it by a column of `streams`; raises ValueError if that cannot be.
+    `by` groups it by columns of `streams`; raises ValueError if that cannot be.
     """
     import pandas as pd
 
     summary = recording.summary(by)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    if by is not None:
-        table.add_column(by, overflow="fold")
+    columns = list(by or ())
+    for column in columns:
+        table.add_column(safe_text(column), overflow="fold")
     table.add_column("")
     for place in _PLACES:
         table.add_column(place, justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
-    groups: Any = [(None, summary)] if by is None else summary.groupby(level=0, sort=False, dropna=False)
-    for name, rows in groups:
-        metrics = rows if by is None else rows.droplevel(0)
-        shown = "" if pd.isna(name) else safe_text(name)
-        for position, (metric, label) in enumerate(_METRICS.items()):
+    labels = _TOOL_METRICS if recording.definitions else _METRICS
+    groups: Any = [((), summary)]
+    if columns:
+        groups = summary.groupby(level=columns, sort=False, dropna=False)
+    for names, rows in groups:
+        metrics = rows.droplevel(columns) if columns else rows
+        shown = ["" if pd.isna(name) else safe_text(name) for name in names]
+        for position, (metric, label) in enumerate(labels.items()):
             row: Any = metrics.loc[metric]
-            group = [] if by is None else [Text("" if position else shown)]
+            group = [Text("" if position else name) for name in shown]
             numbers = [_number(row[place], is_count=metric in _COUNTS) for place in _PLACES]
             if not row["n"]:
                 numbers[0] = Text(str(row["why"]), style="yellow")
@@ -72,9 +79,19 @@ def _words(recording: "Recording") -> list[Text]:
             [Text(f"not timed: {counted(untimed, 'stream')}, from a format without such times")]
             * (untimed > 0)
         ),
+        Text(_throughput(recording.throughput().loc["all"])),
         Text(f"ITL: {tool.itl_text if tool else ITL_DEFINITION}"),
         Text("times are from the moment at which the request was complete"),
     ]
+
+
+def _throughput(rates: Any) -> str:
+    if math.isnan(rates["requests_per_s"]):
+        return "throughput: not known"
+    return (
+        f"throughput: {rates['requests_per_s']:,.2f} requests/s and "
+        f"{rates['output_tokens_per_s']:,.1f} tokens/s in {rates['window_s']:,.1f} s"
+    )
 
 
 def _counts(column: Any) -> str:

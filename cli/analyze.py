@@ -1,16 +1,21 @@
 import click
 
 from tokentape.cli._analysis_formats import FORMATS, objectives_of, printed
-from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
-from tokentape.cli._json_text import json_text
 from tokentape.cli._lost import said_lost
+from tokentape.cli._many import Many, check_output, many_options
+from tokentape.cli._otel_formats import NAMES, OTLP, print_otel
+from tokentape.cli._reading_options import Loading, grouping, reading_options
 
 
 @click.command(short_help="Print the latency table of cassettes.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=once_from_stdin)
 @click.option(
-    "--by", metavar="COLUMN", help="A table for each value of this column: model, route, hour, label.NAME ..."
+    "--by",
+    metavar="COLUMN",
+    multiple=True,
+    callback=grouping,
+    help="A table for each value: model, route, hour, prompt_size, label.NAME ... (repeatable).",
 )
 @click.option(
     "--slo",
@@ -21,33 +26,31 @@ from tokentape.cli._lost import said_lost
 @click.option(
     "--format",
     "form",
-    type=click.Choice(FORMATS),
+    type=click.Choice((*FORMATS, *OTLP)),
     default="table",
     show_default=True,
-    help="csv and markdown have the summary, parquet the streams.",
+    help="csv and markdown have the summary, parquet the streams; otlp is for OpenTelemetry.",
 )
+@click.option(
+    "--names", type=click.Choice(NAMES), default="tokentape", show_default=True,
+    help="otel: OpenTelemetry's names and units, where it has them.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print exchanges, streams and summary as one object.")
-@click.option(
-    "--where",
-    metavar="CONDITION",
-    multiple=True,
-    help="Only exchanges such as model=gpt-4o*, status>=400 or label.env=prod (repeatable).",
-)
-@click.option(
-    "--definitions", metavar="TOOL", help="TTFT, ITL, TPOT and E2E as aiperf, guidellm, vllm or servebench."
-)
-@click.option("--dialect", metavar="NAME", help="Read all answers as this API instead of finding out.")
+@reading_options
+@many_options
 @click.pass_context
 def command(
     ctx: click.Context,
     files: tuple[str, ...],
-    by: str | None,
-    as_json: bool,
+    by: tuple[str, ...] | None,
     slo: dict[str, float] | None,
     form: str,
-    where: tuple[str, ...],
-    definitions: str | None,
-    dialect: str | None,
+    names: str,
+    as_json: bool,
+    load: Loading,
+    output: str | None,
+    overwrite: bool,
+    scheduler: str | None,
 ) -> None:
     """Print time to first token, gaps, ITL and tokens of the streams in one or more cassettes.
 
@@ -58,30 +61,21 @@ def command(
     \b
     tokentape analyze session.tape
     tokentape analyze tapes --where "model=gpt-4o*" --where "status=200"
-    tokentape analyze session.tape --slo ttft_ms=500,gap_ms=200 --by model
+    tokentape analyze session.tape --slo ttft_ms=500,gap_ms=200 --by model --by hour
+    tokentape analyze session.tape --tokens tiktoken:o200k_base
     tokentape analyze before.tape after.tape --by cassette
+    tokentape analyze tapes --format parquet -o tables
+    tokentape analyze session.tape --format otlp > metrics.json
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
-    with needs("analysis"):
-        from tokentape.analysis import DIALECTS, GROUPINGS, load
-    if by is not None and by not in GROUPINGS and not by.startswith("label."):
-        raise click.BadParameter(f"expected one of {', '.join(GROUPINGS)}; found {by!r}", param_hint="--by")
-    if dialect is not None and dialect not in DIALECTS:
-        raise click.BadParameter(
-            f"expected one of {', '.join(DIALECTS)}; found {dialect!r}", param_hint="--dialect"
-        )
-    try:
-        recording = load(files, where=where, definitions=definitions, dialect=dialect)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    if slo is not None or form not in ("table", "json"):
-        printed(recording, by, slo, "json" if as_json else form)
-    elif as_json or form == "json":
-        click.echo(json_text(recording.as_dict(by)))
+    check_output(output, form, summarised=by is not None or slo is not None or as_json)
+    many = Many(files=files, load=load, scheduler=scheduler)
+    if output is not None:
+        ctx.exit(3 if said_lost(many.written(output, overwrite=overwrite)) else 0)
+    recording = many.loaded(by, exact=as_json or form in ("json", "parquet"))
+    if form in OTLP or (names == "otel" and slo is None):
+        print_otel(recording, by, "json" if as_json and form not in OTLP else form)
     else:
-        from tokentape.cli._console import print_table
-        from tokentape.cli._latency_table import latency_table
-
-        print_table(latency_table(recording, by))
+        printed(recording, by, slo, "json" if as_json else form)
     if said_lost(recording.lost):
         ctx.exit(3)

@@ -1,22 +1,20 @@
 import click
 
-from tokentape.cli._condition import checked, failures
+from tokentape.cli._condition import Condition, conditions_of, failed_comparison
 from tokentape.cli._extras import needs
-from tokentape.cli._json_text import json_text
+from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
-
-
-def _conditions(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> tuple[str, ...]:  # noqa: ARG001  (click's signature)
-    try:
-        return tuple(map(checked, texts))
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from error
+from tokentape.cli._table_formats import FORMATS, print_tables
 
 
 @click.command(short_help="Say whether a recording is slower than another.")
-@click.argument("a", metavar="A")
-@click.argument("b", metavar="B")
-@click.option("--by", metavar="COLUMN", help="Compare each value of this column apart, such as model.")
+@click.argument("files", metavar="A B", nargs=2, callback=once_from_stdin)
+@click.option(
+    "--by",
+    metavar="COLUMN",
+    multiple=True,
+    help="Compare each value of this column apart, such as model.",
+)
 @click.option(
     "--where", metavar="CONDITION", multiple=True, help="Only exchanges such as status=200 (repeatable)."
 )
@@ -24,49 +22,58 @@ def _conditions(ctx: click.Context, param: click.Parameter, texts: tuple[str, ..
     "--fail-if",
     metavar="CONDITION",
     multiple=True,
-    callback=_conditions,
+    callback=conditions_of("comparison"),
     help="Exit with 1 if it holds, such as 'ttft_p90 > +10%' (repeatable).",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="csv has the quantiles.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print quantiles, effects and verdict as one object.")
 @click.pass_context
 def command(
     ctx: click.Context,
-    a: str,
-    b: str,
-    by: str | None,
+    files: tuple[str, str],
+    by: tuple[str, ...],
     where: tuple[str, ...],
-    fail_if: tuple[str, ...],
+    fail_if: tuple[Condition, ...],
+    form: str,
     as_json: bool,
 ) -> None:
     """Compare the latency of B with that of A: medians, p90 and p99, with 95% intervals over requests.
 
-    A and B are cassettes, folders or patterns. docs/metrics.md says how intervals are made. Exit code 1: a
-    condition of --fail-if holds, or cannot be told; 3: a cassette is damaged.
+    A and B are cassettes, folders or patterns, or - for standard input. docs/metrics.md says how intervals
+    are made, and what conditions there are. Exit code 1: a condition of --fail-if holds, or cannot be told;
+    3: a cassette is damaged.
 
     \b
     tokentape compare before.tape after.tape
-    tokentape compare before.tape after.tape --fail-if "ttft_p90 > +10%"
+    tokentape compare before.tape after.tape --by model
+    tokentape compare before.tape after.tape --fail-if "ttft_p90 > +10%" --fail-if "failed > +1pp"
+    tokentape compare before.tape after.tape --fail-if "surely e2e_p50 > +50ms"
     """
     with needs("analysis"):
         from tokentape.analysis import compare, load
-        from tokentape.cli._analysis_formats import markdown
     try:
-        one, other = (load(path, where=where) for path in (a, b))
-        found = compare(one, other, by=by)
+        one, other = (load(path, where=where) for path in files)
+        found = compare(one, other, by=by[0] if len(by) == 1 else by or None)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    tables = {name: getattr(found, name).reset_index() for name in ("quantiles", "effects")}
-    if as_json:
-        rows = {
-            name: table.astype("object").where(table.notna(), None).to_dict("records")
-            for name, table in tables.items()
-        }
-        click.echo(json_text({**rows, "verdict": found.verdict, "paired": found.paired}))
+    tables = {name: getattr(found, name).reset_index() for name in ("quantiles", "effects", "failures")}
+    if as_json or form != "table":
+        more = {"verdict": found.verdict, "paired": found.paired, "left_out": list(found.left_out)}
+        print_tables(tables, more, "json" if as_json else form)
     else:
-        click.echo("\n\n".join("\n".join(markdown(table)) for table in tables.values()))
-        click.echo(f"\n{found.verdict}{' Requests are paired: B is a replay of A.' if found.paired else ''}")
+        from tokentape.cli._comparison_table import comparison_table
+        from tokentape.cli._console import print_table
+
+        print_table(comparison_table(found))
     lost = said_lost([*one.lost, *other.lost])
-    failed = [line for condition in fail_if for line in failures(condition, found.quantiles)]
+    failed = [line for condition in fail_if for line in failed_comparison(condition, found)]
     for line in failed:
         click.echo(f"failed: {line}", err=True)
     ctx.exit(1 if failed else 3 if lost else 0)

@@ -81,7 +81,7 @@ class _Message:
             case "message_start":
                 message = dict_of(value.get("message"))
                 usage = self._bill.add(message.get("usage"))
-                usage = None if usage is None else Usage(prompt=usage.prompt)
+                usage = None if usage is None else Usage(prompt=usage.prompt, cached=usage.cached)
                 carries = 0 if usage is None else USAGE
                 return (Carried(carries=carries, model=text_of(message.get("model")) or None, usage=usage),)
             case "message_delta":
@@ -135,7 +135,10 @@ class _Bill:
         found = {name: count for name in _BILLED if (count := count_of(bill.get(name))) is not None}
         self._counts |= found
         reasoning = count_of(dict_of(bill.get("output_tokens_details")).get("thinking_tokens"))
-        return Usage(self._prompt(), found.get("output_tokens"), reasoning) if found else None
+        if not found:
+            return None
+        cached = self._counts.get("cache_read_input_tokens")
+        return Usage(self._prompt(), found.get("output_tokens"), reasoning, cached)
 
     def _prompt(self) -> int | None:
         """Return the whole prompt: what a cache gave or took is counted beside the rest."""

@@ -6,7 +6,7 @@ was an error or the end mark. What an event does not carry is absent, never zero
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import msgspec
 
@@ -51,12 +51,15 @@ def name_of(carries: int) -> str:
 class Usage(msgspec.Struct, frozen=True, gc=False):
     """What was billed so far, in tokens; None where the provider did not say.
 
-    `output` has all reasoning in it, also where the provider counts that apart.
+    `prompt` is the whole prompt: also what came from a cache or went into one, which some bill apart.
+    `output` has all reasoning in it, also where the provider counts that apart. `cached` is the part of
+    the prompt that the provider took from its cache.
     """
 
     prompt: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    cached: int | None = None
 
 
 NO_CHOICE = -1
@@ -82,6 +85,7 @@ class Carried(msgspec.Struct, frozen=True, gc=False):
 NOTHING = (Carried(),)
 END_MARK = (Carried(carries=DONE),)
 
+Buffer: TypeAlias = bytes | bytearray | memoryview
 Read = Callable[[ServerSentEvent], Sequence[Carried]]
 """Reads one event: a `Carried` for each choice in it, or a single one without a choice. Never empty."""
 
@@ -108,3 +112,32 @@ class Dialect(Protocol):
 
     def read_answer(self, body: bytes) -> Sequence[Carried]:
         """Return what an answer that was not streamed carries: one for each choice, or one without."""
+
+
+class Contents(NamedTuple):
+    """What many events carry that each have a piece of content of one choice, and all of them a bill or none.
+
+    Neither says which model answered.
+    """
+
+    text: list[str]
+    choice: list[int]
+    billed: list[int]
+    """The output tokens of each event's bill."""
+    usage: Usage | None
+    """The bill of the last."""
+
+
+@runtime_checkable
+class ReadsLines(Protocol):
+    """A dialect whose events can be read by the thousand: each is by itself, and its data is an object."""
+
+    def read_lines(self, lines: Buffer) -> list[Sequence[Carried]]:
+        """Return for many events, whose data stands in `lines` with whitespace between, what each carries.
+
+        It is what `reader()` returns for them as events of the type `message`. Raises ValueError where it
+        cannot tell; there may be more or fewer than there were events if the data of any is not one object.
+        """
+
+    def read_contents(self, lines: Buffer) -> Contents | None:
+        """Return the same in columns, if these events carry nothing but contents; else None."""

@@ -106,4 +106,5 @@ def _ended(delta: dict[str, Any], reasoning: str, content: str, calls: str) -> C
 def _usage(usage: dict[str, Any]) -> Usage | None:
     counts = dict_of(usage.get("tokens")) or dict_of(usage.get("billed_units"))
     prompt, output = count_of(counts.get("input_tokens")), count_of(counts.get("output_tokens"))
-    return None if prompt is None and output is None else Usage(prompt, output)
+    cached = count_of(usage.get("cached_tokens"))
+    return None if prompt is None and output is None else Usage(prompt, output, cached=cached)

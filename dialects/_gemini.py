@@ -113,4 +113,6 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
     prompt = count_of(usage.get("promptTokenCount"))
     text, thoughts = count_of(usage.get("candidatesTokenCount")), count_of(usage.get("thoughtsTokenCount"))
     output = None if text is None and thoughts is None else (text or 0) + (thoughts or 0)
-    return None if prompt is None and output is None else Usage(prompt, output, thoughts)
+    if prompt is None and output is None:
+        return None
+    return Usage(prompt, output, thoughts, count_of(usage.get("cachedContentTokenCount")))

@@ -7,9 +7,10 @@ not tell the dialect: others have a `/completions` that speaks otherwise (Writer
 from collections.abc import Sequence
 from typing import Any
 
-from tokentape.dialects._carried import Carried, Read
+from tokentape.dialects._carried import Buffer, Carried, Contents, Read
 from tokentape.dialects._json import dict_of, list_of
-from tokentape.dialects._openai_chat import read_chunk, read_whole
+from tokentape.dialects._openai_chat import read_chunk, read_lines, read_whole
+from tokentape.dialects._openai_contents import read_contents
 
 
 class OpenAICompletions:
@@ -29,6 +30,12 @@ class OpenAICompletions:
 
     def reader(self) -> Read:
         return read_chunk
+
+    def read_lines(self, lines: Buffer) -> list[Sequence[Carried]]:
+        return read_lines(lines)
+
+    def read_contents(self, lines: Buffer) -> Contents | None:
+        return read_contents(lines)
 
     def read_answer(self, body: bytes) -> Sequence[Carried]:
         return read_whole(body)

@@ -141,7 +141,10 @@ def _usage(usage: dict[str, Any]) -> Usage | None:
     if prompt is None and output is None:
         return None
     return Usage(
-        prompt, output, count_of(dict_of(usage.get("output_tokens_details")).get("reasoning_tokens"))
+        prompt,
+        output,
+        count_of(dict_of(usage.get("output_tokens_details")).get("reasoning_tokens")),
+        count_of(dict_of(usage.get("input_tokens_details")).get("cached_tokens")),
     )
 
 

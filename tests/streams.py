@@ -6,9 +6,11 @@ They cover outside the repository what the recorded streams of the corpus cover 
 import gzip
 import json
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from random import Random
 from typing import Any
+
+from hypothesis import strategies as st
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,3 +228,9 @@ STREAMS = (
     crlf(),
     compressed(),
 )
+
+
+def split(drawn: Any, body: bytes) -> list[bytes]:
+    """The body in pieces of any sizes, empty ones too, as hypothesis' `data()` draws them."""
+    places = sorted(drawn.draw(st.lists(st.integers(0, len(body)), max_size=12)))
+    return [body[start:end] for start, end in pairwise([0, *places, len(body)])]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tokentape.analysis._comparison import compare
 from tokentape.analysis._definitions import DEFINITIONS
-from tokentape.analysis._grouping import check_grouping
+from tokentape.analysis._grouping import names_of
 from tokentape.analysis._progress import followed
 from tokentape.analysis.report import _slowest as slow
 from tokentape.analysis.report import _terms as terms
@@ -71,9 +71,7 @@ def report(
     The page can be encoded as UTF-8, and is the same for the same input. Raises ValueError for a `by` that
     streams cannot be grouped by.
     """
-    columns = [by] if isinstance(by, str) else list(by or ())
-    for column in columns:
-        check_grouping(column)
+    columns = list(names_of(by))
     recordings = [a] if b is None else [a, b]
     facets = facets_of([each.streams for each in recordings], columns)
     sides = [

@@ -76,6 +76,7 @@ def test_a_recorded_stream_is_read_as_a_reader_of_it_does(corpus, tmp_path, name
     assert {row["dialect"] for row in rows} == {expected["dialect"]}
     assert {row["outcome"] for row in rows} == {expected["outcome"]}
     assert {row["events"] for row in rows} == {expected["events"]}
+    assert events["event"].tolist()[:1] == [expected["first_event"]]
     assert first(events, "done") == expected["done"]
     assert [row["choice"] for row in rows] == [each["choice"] for each in expected["streams"]] or (
         not expected["streams"] and rows[0]["token_events"] == 0

@@ -5,9 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tokentape.analysis import FIDELITY, GROUPINGS
+from tokentape.analysis import _change as changes
+from tokentape.analysis import _effect as effects
+from tokentape.analysis import _failures as failures
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._change import QUANTILES
+from tokentape.analysis._grouping import OUTPUT_BOUNDS, PROMPT_BOUNDS
 from tokentape.analysis._reason import REASONS
 from tokentape.analysis._summary import COLUMNS, METRICS
+from tokentape.cli._condition import comparison_condition, fidelity_condition
 from tokentape.dialects import OUTCOMES
 from tokentape.dialects._carried import NAMES
 
@@ -42,6 +49,38 @@ def test_every_column_of_every_table_is_defined_and_no_other(title, columns):
     assert sorted(defined(title)) == sorted(expected)
 
 
+@pytest.mark.parametrize(
+    ("title", "columns"),
+    [
+        ("Exchanges", schema.EXCHANGES),
+        ("Streams", schema.STREAMS),
+        ("Events", schema.EVENTS),
+        ("Reads", schema.READS),
+    ],
+)
+def test_every_column_has_its_type(title, columns):
+    typed = 0
+    for table in re.findall(r"\| column \| type \|.*?(?=\n\n|\Z)", section(title), re.DOTALL):
+        for line in table.splitlines()[2:]:
+            names, kinds = (re.findall(r"`([^`]+)`", cell) for cell in line.split("|")[1:3])
+            if not kinds:
+                assert "| as there | as in `exchanges` |" in line
+                kinds = [schema.EXCHANGES[name] for name in names]
+            found = [columns[name] for name in names]
+            assert found == (kinds if len(kinds) > 1 else kinds * len(names)), names
+            typed += len(names)
+    # the clocks have one type, said above their table
+    assert len(defined(title)) - typed == (len(schema.CLOCKS) if title == "Streams" else 0)
+    assert all(columns[name] == schema.MS for name in columns if name.endswith("_ms"))
+
+
+def test_everything_to_group_by_is_defined_and_no_more():
+    assert sorted(defined("Groups")) == sorted([*GROUPINGS, "label.NAME"])
+    for bounds in (PROMPT_BOUNDS, OUTPUT_BOUNDS):
+        text = f"from {', '.join(f'{bound:,}' for bound in bounds[:-1])} and {bounds[-1]:,} on"
+        assert text in section("Groups")
+
+
 def test_every_reason_and_outcome_is_defined_and_no_other():
     assert set(defined("Missing is not zero")) == set(REASONS)
     assert set(defined("Outcomes")) == set(OUTCOMES)
@@ -54,3 +93,25 @@ def test_every_row_and_column_of_a_summary_is_defined_and_no_other():
 
 def test_everything_that_an_event_carries_is_defined():
     assert [name for name in (*NAMES.values(), "nothing") if f"`{name}`" not in section("Events")] == []
+
+
+def test_everything_that_a_comparison_and_its_conditions_have_is_defined():
+    text = section("Two recordings compared")
+    for name in (*QUANTILES, *changes.ENDS, *effects.COLUMNS, *failures.COLUMNS):
+        stem = name.removesuffix("_a").removesuffix("_b")
+        assert f"`{name}`" in text or f"`{stem}_a`" in text or name in ("b_pct", "b_low_pct", "b_high_pct"), (
+            name
+        )
+    for why in ("no-values", "too-few", "zero"):
+        assert f"`{why}`" in text
+    for condition in re.findall(r"`([a-z_ 0-9]+ [<>]=? [+\d.a-z%]+)`", text):
+        assert comparison_condition(condition)
+
+
+def test_every_number_of_fidelity_is_defined_and_every_condition_of_the_text_is_one():
+    text = section("How faithful a replay is")
+    assert [name for name in FIDELITY if f"`{name}`" not in text and not name.startswith("scaled")] == []
+    conditions = re.findall(r"`([a-z_0-9]+ > [\d.a-z]+)`", text)
+    assert len(conditions) == 2
+    for condition in conditions:
+        assert fidelity_condition(condition)

@@ -61,6 +61,67 @@ def test_groups_have_their_own_streams_and_gaps(made):
     assert summary.xs("ttft_ms", level="metric")["p50"].tolist()[::2] == [200, 300]
 
 
+def test_groups_by_several_columns_have_a_level_for_each(made):
+    by = ["model_requested", "outcome"]
+    summary = made.summary(by)
+    assert summary.index.names == [*by, "metric"]
+    assert summary.index.droplevel("metric").unique().tolist() == [
+        ("a", "complete"),
+        ("a", "truncated"),
+        ("b", "complete"),
+        ("模型", "complete"),
+    ]
+    assert summary.loc[("a", "truncated", "gap_ms"), ["n", "max"]].tolist() == [1, 500]
+    assert summary.loc[("a", "complete", "gap_ms"), ["n", "max"]].tolist() == [3, 40]
+    outcomes = made.outcomes(by)["streams"]
+    assert (outcomes.sum(), outcomes[("a", "truncated", "truncated")]) == (5, 1)
+    nested = made.as_dict(by)["summary"]
+    assert {name: list(inner) for name, inner in nested.items()} == {
+        "a": ["complete", "truncated"],
+        "b": ["complete"],
+        "模型": ["complete"],
+    }
+    assert nested["a"]["truncated"]["ttft_ms"]["p50"] == 400
+    assert made.summary(["model_requested"]).equals(made.summary("model_requested"))
+    assert made.summary([]).equals(made.summary())
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("hour", "model"), ("status", "route"), ("cache_hit", "choice")]
+)
+def test_groups_by_two_things_share_out_all_streams_and_gaps(made, first, second):
+    found = made.summary([first, second])["n"]
+    for metric, n in made.summary()["n"].items():
+        assert found.xs(metric, level="metric").sum() == n
+
+
+def test_gaps_are_given_with_those_inside_a_read_and_without(tmp_path):
+    five = b"".join(data(chunk({"content": "a"})) for _ in range(5))
+    made = load(write(tmp_path / "a.tape", records([(ns * MS, five) for ns in (200, 300, 450)])))
+    summary = made.summary()
+    assert summary.loc["gap_ms", ["n", "p50", "max"]].tolist() == [14, 0, 150]
+    assert summary.loc["read_gap_ms", ["n", "p50", "max"]].tolist() == [2, 125, 150]
+    # without those inside a read, gaps between events are the gaps between reads: the same numbers
+    between_reads = made.reads["read_gap_ms"].dropna().tolist()
+    assert made.events.loc[~made.events["coalesced"], "gap_ms"].dropna().tolist() == between_reads
+    assert made.events["read_gap_ms"].dropna().tolist() == between_reads == [100, 150]
+
+
+def test_a_column_twice_is_no_grouping(made):
+    with pytest.raises(ValueError, match="'model' twice"):
+        made.summary(["model", "model"])
+    with pytest.raises(ValueError, match=r"label.NAME\), found 'nope'"):
+        made.summary(["model", "nope"])
+
+
+def test_columns_are_plain_pandas(made):
+    found = made.streams.ttft_ms.describe()
+    assert found[["count", "min", "50%", "max"]].tolist() == [4, 100, 250, 400]
+    assert made.streams.groupby("model_requested", observed=True).ttft_ms.median()["a"] == 200
+    assert made.streams.output_tokens.sum() == 11
+    assert made.streams.started_at.dt.tz is not None
+
+
 def test_what_is_missing_in_a_group_says_why(made):
     rows = made.summary("model_requested").loc["b"]
     assert rows.loc["ttft_ms", ["n", "why"]].tolist() == [0, "role-only"]
@@ -121,7 +182,7 @@ def test_summary_is_json_by_the_groups_name(made):
     row = {"n": 0, "p50": None, "p90": None, "p99": None, "max": None, "why": "role-only"}
     assert summary["b"]["ttft_ms"] == row
     everything = made.as_dict()["summary"]
-    assert list(everything) == ["streams", "outcomes", *METRICS]
+    assert list(everything) == ["streams", "outcomes", "throughput", *METRICS]
     assert everything["streams"] == 5
     assert everything["outcomes"] == made.outcomes()["streams"].to_dict()
     assert everything["ttft_ms"]["p50"] == 250

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from benchmarks import __main__ as command
+from tokentape.analysis import load
 
 ROW = {"benchmark": "b", "what": "w", "measured": 0.96, "limit": 0.95, "better": "higher"}
 
@@ -37,14 +38,48 @@ def test_a_row_is_printed_as_json_and_in_the_table_with_its_verdict(monkeypatch,
 def test_the_analysis_measures_what_the_command_shows(monkeypatch):
     from benchmarks import analysis
 
+    alone = []
+    found = {"peak_bytes": 30, "tables_bytes": 10, "cpu_s": 0.5}
     monkeypatch.setattr(analysis, "EXCHANGES", 2)
     monkeypatch.setattr(analysis, "EVENTS", 20)
+    monkeypatch.setattr(analysis, "SIZES", (20, 40, 80))
     monkeypatch.setattr(analysis, "REPETITIONS", 1)
+    monkeypatch.setattr(analysis, "loaded_alone", lambda path: alone.append(len(load(path).events)) or found)
     rows = analysis.run()
-    assert rows
+    assert alone == [200, 200, 20, 40, 80]
+    assert [row["limit"] for row in rows] == [2.0, 6.0, 2.0, 6.0, 1.25, 1.25]
     for row in rows:
         assert isinstance(command.met(row), bool)
         assert row["measured"] > 0
+
+
+def test_a_cassette_is_loaded_in_a_process_of_its_own(tmp_path):
+    from benchmarks import analysis, loading
+
+    analysis.make(tmp_path / "a.tape", analysis.openai, exchanges=2, sections=3)
+    found = loading.loaded_alone(tmp_path / "a.tape")
+    assert found["events"] == 2 * 3 * analysis.EVENTS
+    assert found["tables_bytes"] == sum(
+        table.memory_usage(deep=True).sum()
+        for table in [
+            getattr(load(tmp_path / "a.tape"), name) for name in ("exchanges", "streams", "events", "reads")
+        ]
+    )
+    assert found["peak_bytes"] > 0
+    assert found["cpu_s"] > 0
+
+
+def test_the_analysis_is_measured_beside_its_peers(monkeypatch):
+    from benchmarks import analysis, analysis_peers
+
+    monkeypatch.setattr(analysis, "EVENTS", 20)
+    monkeypatch.setattr(analysis, "REPETITIONS", 1)
+    monkeypatch.setattr(analysis_peers, "EXCHANGES", 2)
+    rows = analysis_peers.run()
+    assert [row["limit"] for row in rows] == [10.0] * 4
+    for row in rows:
+        assert isinstance(command.met(row), bool)
+        assert row["what"].startswith("38 events")
 
 
 def test_the_recorder_measures_what_the_command_shows(monkeypatch):

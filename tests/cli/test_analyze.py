@@ -52,6 +52,19 @@ def test_table_has_the_numbers_and_says_what_they_mean(tape):
     assert result.stderr == ""
 
 
+def test_table_has_the_throughput_below_it(tape):
+    # one request is complete and both sent tokens, from 0 to 231 ms
+    assert "throughput: 4.33 requests/s and 13.0 tokens/s in 0.2 s" in analyze(tape).stdout
+
+
+def test_table_of_another_tool_has_its_tpot_and_end(tape):
+    lines = analyze(tape, "--definitions", "servebench").stdout.splitlines()
+    rows = {name: next(line.split() for line in lines if name in line) for name in ("TPOT ms", "E2E ms")}
+    assert rows["TPOT ms"][-5:] == ["31.0", "31.0", "31.0", "31.0", "1"]
+    assert rows["E2E ms"][-5:] == ["231.0", "231.0", "231.0", "231.0", "1"]
+    assert not any("last token" in line for line in lines)
+
+
 def test_missing_number_is_its_reason_in_the_table(tape):
     result = analyze(tape, "--by", "model_requested")
     rows = result.stdout.split("千问")[0]
@@ -138,9 +151,16 @@ def test_file_that_cannot_be_used_is_one_line_and_exit_1(tmp_path, name, says):
     ("arguments", "says"),
     [
         (["--by", "ttft_ms"], "model_requested"),
+        (["--by", "model", "--by", "nope"], "label.NAME; found 'nope'"),
+        (["--by", "model", "--by", "model"], "'model' twice"),
         (["--dialect", "nope"], "openai-chat"),
         (["--nope"], "--nope"),
         (["--where", "model"], "expected a condition such as"),
+        (["--where", "nope=1"], "expected a column of exchanges (cassette,"),
+        (["--where", "in_flight>3"], "expected a column of exchanges"),
+        (["--where", "status>many"], "expected a number, found 'many'"),
+        (["--where", "status=200", "--where", "started_at<soon"], "expected a time such as"),
+        (["--where", "host<a"], "expected = or !="),
         (["--definitions", "nope"], "guidellm"),
     ],
 )
@@ -182,9 +202,75 @@ def test_slo_is_a_table_and_an_object(tape):
     result = analyze(tape, "--slo", "ttft_ms=500,gap_ms=30", "--format", "json")
     (row,) = json.loads(result.stdout)
     assert (row["sent"], row["met"], row["attainment"]) == (2, 1, 0.5)
-    assert "attainment" in analyze(tape, "--slo", "ttft_ms=500").stdout
-    for wrong in ("ttft_ms", "nope=1"):
-        assert analyze(tape, "--slo", wrong).exit_code == 2
+    result = analyze(tape, "--slo", "ttft_ms=500, gap_ms=30, tokens_per_s=5", "--by", "outcome")
+    lines = [line.split() for line in result.stdout.splitlines()]
+    assert ["client-closed", "1", "0", "0", "0.0%", "0.2", "0"] in lines
+    assert ["complete", "1", "1", "0", "100.0%", "0.231", "4.33"] in lines
+    assert "met: complete, and ttft_ms <= 500, gap_ms <= 30, tokens_per_s >= 5" in result.stdout
+    assert "|" not in result.stdout
+    result = analyze(tape, "--slo", "ttft_ms=1", "--by", "outcome", "--format", "markdown")
+    assert "| complete" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("slo", "says"),
+    [
+        ("ttft_ms", "NAME=NUMBER"),
+        ("nope=1", "tokens_per_s; found 'nope'"),
+        ("ttft_ms=nan", "a number that is finite"),
+        ("", "NAME=NUMBER"),
+    ],
+)
+def test_wrong_objectives_are_refused_before_anything_is_read(slo, says):
+    result = analyze("never.tape", "--slo", slo)
+    assert (result.exit_code, says in result.stderr) == (2, True)
+
+
+def test_parquet_has_no_objectives(tape):
+    result = analyze(tape, "--slo", "ttft_ms=1", "--format", "parquet")
+    assert (result.exit_code, "expected --slo without" in result.stderr) == (2, True)
+
+
+def test_groups_are_by_several_columns_in_every_format(tape):
+    by = ["--by", "host", "--by", "outcome", "--by", "hour"]
+    lines = analyze(tape, *by).stdout.splitlines()
+    assert lines[1].split()[:4] == ["host", "outcome", "hour", "p50"]
+    (row,) = [line.split() for line in lines if "client-closed" in line and "TTFT" in line]
+    assert row[:2] == ["api.example", "client-closed"]
+    lines = analyze(tape, *by, "--format", "csv").stdout.splitlines()
+    assert lines[0] == "host,outcome,hour,metric,n,p50,p90,p99,max,why"
+    assert lines[1].startswith("api.example,client-closed,2026-09-21 14:00:00+00:00,ttft_ms,1,200.0,")
+    assert "| host " in analyze(tape, *by, "--format", "markdown").stdout
+    summary = json.loads(analyze(tape, *by, "--json").stdout)["summary"]
+    assert list(summary["api.example"]) == ["client-closed", "complete"]
+    ((hour, group),) = summary["api.example"]["complete"].items()
+    assert (hour, group["ttft_ms"]["p50"]) == ("2026-09-21 14:00:00+00:00", 200)
+    (row, _) = json.loads(analyze(tape, *by, "--slo", "ttft_ms=500", "--format", "json").stdout)
+    assert (row["outcome"], row["sent"]) == ("client-closed", 1)
+    assert row["hour"].startswith("2026-09-21")
+
+
+def test_tokens_are_counted_with_a_tokenizer(tape, tmp_path):
+    tokenizers = pytest.importorskip("tokenizers")
+    tokenizers.Tokenizer(tokenizers.models.WordLevel({"ab": 0, "a": 1}, unk_token="a")).save(
+        str(tmp_path / "tokenizer.json")
+    )
+    result = analyze(tape, "--tokens", f"tokenizers:{tmp_path / 'tokenizer.json'}")
+    assert "tokens from: 2 tokenizer" in result.stdout
+
+
+@pytest.mark.parametrize("tokens", ["o200k_base", "tokenizers:none.json", "tiktoken:nope"])
+def test_a_tokenizer_that_is_none_is_wrong_usage(tape, tokens):
+    pytest.importorskip("tokenizers")
+    result = analyze(tape, "--tokens", tokens)
+    assert (result.exit_code, "expected a" in result.stderr) == (2, True)
+
+
+def test_missing_tokenizers_say_how_to_add_them(tape, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tiktoken", None)
+    result = analyze(tape, "--tokens", "tiktoken:o200k_base")
+    assert result.exit_code == 1
+    assert "pip install 'tokentape[tokenizers]'" in result.stderr
 
 
 def test_no_file_is_wrong_usage():

@@ -45,8 +45,11 @@ def as_nobody(tmp_path: Path) -> Iterator[None]:
     """Root may read everything: be somebody who may not."""
     user = os.geteuid()
     if user == 0:
-        for each in (tmp_path, *tmp_path.parents[:2], tmp_path / "work"):
+        for each in (tmp_path, tmp_path / "work"):
             each.chmod(0o777)
+        for each in tmp_path.parents:
+            if not (mode := each.stat().st_mode) & 0o001:
+                each.chmod(mode | 0o011)
         os.seteuid(65534)
     yield
     if user == 0:

@@ -68,10 +68,10 @@ def test_output_of_the_first_bill_is_not_the_bill():
 def test_prompt_is_kept_for_a_last_bill_without_it_and_holds_what_was_cached():
     begun = message_start(input_tokens=7, cache_creation_input_tokens=20, cache_read_input_tokens=100)
     *_, last = read_all(NAME, begun, message_delta(output_tokens=5))
-    assert (last.usage, last.finish) == (Usage(prompt=127, output=5), "end_turn")
+    assert (last.usage, last.finish) == (Usage(prompt=127, output=5, cached=100), "end_turn")
     nulls = {"cache_creation_input_tokens": None, "cache_read_input_tokens": 0}
     *_, last = read_all(NAME, begun, message_delta(input_tokens=8, output_tokens=5, **nulls))
-    assert last.usage == Usage(prompt=28, output=5)
+    assert last.usage == Usage(prompt=28, output=5, cached=0)
 
 
 def test_thinking_that_was_billed_is_part_of_the_output():

@@ -1,0 +1,34 @@
+"""Whether a recording is a replay of another, and which exchange of one is which of the other.
+
+The invariant: in a replay every exchange has exactly one partner, with the same request and the same
+answers: as many choices, bytes, events, characters and tokens. The n-th of equal ones is that of the n-th.
+"""
+
+from typing import Any
+
+import pandas as pd
+
+EXCHANGE = ["cassette", "section", "exchange"]
+_SAME = ["request_digest", "choice", "bytes", "events", "text_chars", "output_tokens", "finish_reason"]
+
+
+def pairs_of(a: pd.DataFrame, b: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any]] | None":
+    """Return a name for each exchange of both, equal in pairs, if B is a replay of A.
+
+    `a` and `b` are tables of streams; the index of what is returned is the exchange.
+    """
+    one, other = named_exchanges(a), named_exchanges(b)
+    if not len(one) or one.duplicated().any() or set(one) != set(other):
+        return None
+    return one, other
+
+
+def named_exchanges(streams: pd.DataFrame) -> "pd.Series[Any]":
+    """Return a name for each exchange that its replay has, too, if it is one."""
+    texts = streams[_SAME].astype("str").fillna("")
+    plain = texts[_SAME[0]]
+    for name in _SAME[1:]:
+        plain = plain + " " + texts[name]
+    exchange = pd.MultiIndex.from_frame(streams[EXCHANGE].astype({"cassette": "str"}))
+    whole = plain.groupby(exchange, sort=False).agg("\n".join)
+    return whole + "\n" + whole.groupby(whole).cumcount().astype("str")

@@ -1,0 +1,48 @@
+"""From files to Dask DataFrames: which part of which cassette each partition is."""
+
+from collections.abc import Iterable
+from itertools import chain
+
+from dask.base import compute
+from dask.delayed import delayed
+
+from tokentape.analysis._options import options_of
+from tokentape.analysis._parts import MAX_PART_BYTES, Part, parts_of
+from tokentape.analysis._paths import Path, cassettes_at
+from tokentape.analysis._tokenizers import Tokens
+from tokentape.analysis.dask._cluster import said_where
+from tokentape.analysis.dask._recording import DaskRecording, recording_of_parts
+
+EXACT_UP_TO = 10_000_000
+"""Gaps that come to one place: 60 bytes each, and some times that while they are sorted."""
+
+
+def load(
+    paths: Path | Iterable[Path],
+    *,
+    where: str | Iterable[str] | None = None,
+    definitions: str | None = None,
+    dialect: str | None = None,
+    tokens: Tokens | None = None,
+    max_part_bytes: int = MAX_PART_BYTES,
+    exact_up_to: int = EXACT_UP_TO,
+) -> DaskRecording:
+    """Return the tables of cassettes as Dask DataFrames, to be computed wherever Dask computes.
+
+    A partition is a cassette, or a part of one of `max_part_bytes`. Cassettes that are larger than that are
+    looked through now, on the workers; nothing else is read before something is computed. The paths are
+    found here, and have to lead to the same files on every worker. `exact_up_to`: with more gaps their
+    percentiles are approximate. The other arguments, and what is raised, are those of `load` for pandas.
+    """
+    options = options_of(where, definitions, dialect, tokens)
+    files = cassettes_at(paths)
+    if "-" in files:
+        raise ValueError("expected files that all workers can read, found - (standard input)")
+    look = delayed(_looked_through, pure=False)
+    found = compute(*[look(file, max_part_bytes) for file in files])
+    return recording_of_parts(tuple(chain.from_iterable(found)), options, exact_up_to)
+
+
+def _looked_through(path: str, max_bytes: int) -> list[Part]:
+    with said_where():
+        return parts_of(path, max_bytes)

@@ -1,0 +1,99 @@
+"""A comparison for a terminal. It computes nothing: all numbers are `compare`'s."""
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from tokentape.cli._safe_text import safe_text
+
+if TYPE_CHECKING:
+    from tokentape.analysis import Comparison
+
+_WHY = {
+    "too-few": "too few requests to say",
+    "no-values": "one side has none",
+    "zero": "no change in % of 0",
+}
+
+
+def comparison_table(found: "Comparison") -> RenderableType:
+    """Return quantiles, effects and failures as tables, with the verdict below them."""
+    by = [str(name) for name in found.failures.index.names if name != "group"]
+    return Group(
+        _quantiles(found, by),
+        _effects(found, by),
+        _failures(found, by),
+        Text(safe_text(found.verdict)),
+        *([Text("Requests are paired: B is a replay of A.")] if found.paired else []),
+    )
+
+
+def _table(by: list[str], *columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in by:
+        table.add_column(name, overflow="fold")
+    table.add_column("")
+    for name in columns:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _quantiles(found: "Comparison", by: list[str]) -> Table:
+    table = _table(by, "", "A", "B", "change", "%", "95% interval of %", "n A", "n B")
+    for row in found.quantiles.reset_index().to_dict("records"):
+        first = row["quantile"] == "p50"
+        table.add_row(
+            *(Text(safe_text(row[name]) if first and row["metric"] == "ttft_ms" else "") for name in by),
+            Text(str(row["metric"]) if first else ""),
+            Text(str(row["quantile"])),
+            *(_number(row[name]) for name in ("a", "b")),
+            _number(row["change"], sign="+"),
+            _number(row["change_pct"], sign="+"),
+            _interval(row["low_pct"], row["high_pct"], row["why"], "+.1f"),
+            Text(str(row["n_a"])),
+            Text(str(row["n_b"])),
+            end_section=row["quantile"] == "p99",
+        )
+    return table
+
+
+def _effects(found: "Comparison", by: list[str]) -> Table:
+    table = _table(by, "P(B slower)", "95% interval", "Cliff's delta")
+    for row in found.effects.reset_index().to_dict("records"):
+        name = str(row["metric"])
+        table.add_row(
+            *(Text(safe_text(row[group]) if name == "ttft_ms" else "") for group in by),
+            Text(f"{name}, B has more" if name == "output_tokens" else name),
+            _number(row["prob_b_slower"], places=2),
+            _interval(row["low"], row["high"], row["why"], ".2f"),
+            _number(row["cliffs_delta"], sign="+", places=2),
+        )
+    return table
+
+
+def _failures(found: "Comparison", by: list[str]) -> Table:
+    table = _table(by, "A", "B", "change in points", "95% interval of points", "p")
+    for row in found.failures.reset_index().to_dict("records"):
+        table.add_row(
+            *(Text(safe_text(row[name])) for name in by),
+            Text("requests that failed"),
+            *(Text(f"{row[f'failed_{side}']} of {row[f'n_{side}']}") for side in "ab"),
+            _number(row["change_points"], sign="+"),
+            _interval(row["low_points"], row["high_points"], row["why"], "+.1f"),
+            _number(row["p_value"], places=3),
+        )
+    return table
+
+
+def _number(value: Any, *, sign: str = "", places: int = 1) -> Text:
+    return Text("" if value is None or math.isnan(value) else f"{value:{sign},.{places}f}")
+
+
+def _interval(low: float, high: float, why: Any, form: str) -> Text:
+    if isinstance(why, str):
+        return Text(_WHY.get(why, why), style="yellow")
+    return Text(f"{low:{form}} to {high:{form}}")

@@ -1,0 +1,74 @@
+import click
+
+from tokentape.cli._condition import Condition, conditions_of, failed_fidelity
+from tokentape.cli._extras import needs
+from tokentape.cli._files import once_from_stdin
+from tokentape.cli._lost import said_lost
+from tokentape.cli._table_formats import FORMATS, print_tables
+
+
+@click.command(short_help="Say how close a replay came to its recording.")
+@click.argument("files", metavar="RECORDING REPLAY", nargs=2, callback=once_from_stdin)
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+    help="At which it was replayed; drift is counted from this.",
+)  # fmt: skip
+@click.option(
+    "--fail-if",
+    metavar="CONDITION",
+    multiple=True,
+    callback=conditions_of("fidelity"),
+    help="Exit with 1 if it holds, such as 'gap_error_p99 > 2ms' (repeatable).",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How the numbers are printed.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the numbers as one object.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    files: tuple[str, str],
+    speed: float,
+    fail_if: tuple[Condition, ...],
+    form: str,
+    as_json: bool,
+) -> None:
+    """Compare the times of a replay with those of the recording that was replayed, event by event.
+
+    REPLAY is what `tokentape record` recorded of the replay. The error of a gap is how much longer or
+    shorter it was than recorded; docs/metrics.md defines all numbers. Exit code 1: the two do not have the
+    same requests and answers, or a condition of --fail-if holds or cannot be told; 3: a cassette is damaged.
+
+    \b
+    tokentape fidelity recorded.tape replayed.tape
+    tokentape fidelity recorded.tape replayed.tape --fail-if "gap_error_p99 > 2ms"
+    tokentape fidelity recorded.tape twice.tape --speed 2 --fail-if "drift_ppm > 500"
+    """
+    with needs("analysis"):
+        from tokentape.analysis import fidelity, load
+        from tokentape.cli._fidelity_table import fidelity_table, without_nan
+    recording, replay = (load(path) for path in files)
+    lost = said_lost([*recording.lost, *replay.lost])
+    try:
+        found = fidelity(recording, replay, speed=speed)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
+    if as_json or form == "json":
+        from tokentape.cli._json_text import json_text
+
+        click.echo(json_text(without_nan(found)))
+    elif form == "table":
+        from tokentape.cli._console import print_table
+
+        print_table(fidelity_table(found))
+    else:
+        print_tables({"fidelity": found.to_frame().T}, {}, form)
+    failed = [line for condition in fail_if for line in failed_fidelity(condition, found)]
+    for line in failed:
+        click.echo(f"failed: {line}", err=True)
+    ctx.exit(1 if failed else 3 if lost else 0)

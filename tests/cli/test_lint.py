@@ -1,0 +1,236 @@
+import json
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.tapes import records, write
+from tests.cli.verbs import BAD, bad_file, run
+from tests.dialects.rules.clean import clean, written
+from tokentape.dialects.rules import CODES
+
+
+def body(name, **fields):
+    events = clean(name)
+    for event in events[:-1]:
+        event.update(fields)
+    return written(name, events)
+
+
+@pytest.fixture
+def tape(tmp_path):
+    late = clean("stepfun")
+    late.insert(-1, late[2])
+    return write(
+        tmp_path / "a.tape",
+        records([(1, written("stepfun", clean("stepfun")))]),
+        records([(1, body("openai-chat", provider="Acme\x1b[31m"))], exchange=1),
+        records([(1, written("stepfun", late))], exchange=2),
+        records([(1, b"no")], exchange=3, status=429),
+        records([(1, b'{"a": 1}')], exchange=4, path=b"/x", content_type="application/json"),
+    )
+
+
+@pytest.fixture
+def clean_tape(tmp_path):
+    return write(tmp_path / "clean.tape", records([(1, written("stepfun", clean("stepfun")))]))
+
+
+def test_a_line_a_finding_and_on_stderr_what_each_was_held_against(tape):
+    result = run("lint", tape)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"{tape}: {line}"
+        for line in (
+            (
+                "exchange 1: unknown-field provider in 8 events, first event 1: "
+                r'expected no such field, found "Acme\u001b[31m"'
+            ),
+            (
+                "exchange 2, event 8: usage-decreases usage.completion_tokens: "
+                "expected at least 8, as in event 7, found 3"
+            ),
+            (
+                "exchange 2, choice 0, event 8: content-after-finish: "
+                "expected nothing more of choice 0, which finished in event 7, found content"
+            ),
+        )
+    ]
+    assert result.stderr.splitlines() == [
+        f"{tape}: exchange 0: held against stepfun (by its model): 0 findings",
+        f"{tape}: exchange 1: held against openai-chat (by its dialect): 8 findings",
+        f"{tape}: exchange 2: held against stepfun (by its model): 2 findings",
+        f"{tape}: exchange 3: skipped: HTTP status 429",
+        f"{tape}: exchange 4: skipped: not streamed",
+    ]
+
+
+def test_all_prints_what_is_folded(tape):
+    lines = run("lint", tape, "--all").stdout.splitlines()
+    assert [line.partition(": ")[2] for line in lines[:8]] == [
+        rf'exchange 1, event {event}: unknown-field provider: expected no such field, found "Acme\u001b[31m"'
+        for event in range(1, 9)
+    ]
+    assert len(lines) == 10
+
+
+def test_nothing_found_is_silence_and_0(clean_tape):
+    result = run("lint", clean_tape)
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_json_has_an_object_for_each_exchange(tape):
+    result = run("lint", tape, "--json")
+    assert result.exit_code == 1
+    objects = json.loads(result.stdout)
+    assert [each["rules"] for each in objects] == ["stepfun", "openai-chat", "stepfun", None, None]
+    assert [each["skipped"] for each in objects] == [None, None, None, "HTTP status 429", "not streamed"]
+    assert objects[0] == {
+        "file": str(tape), "section": 0, "exchange": 0, "rules": "stepfun", "chosen_by": "model",
+        "skipped": None, "events": 8, "findings": [],
+    }  # fmt: skip
+    assert objects[1]["findings"] == [
+        {
+            "code": "unknown-field", "event": 1, "expected": "no such field", "found": '"Acme\\u001b[31m"',
+            "path": "$.provider", "choice": None, "events": 8,
+        }
+    ]  # fmt: skip
+    every = json.loads(run("lint", tape, "--json", "--all").stdout)[1]["findings"]
+    assert [(each["event"], each["events"]) for each in every] == [(n, 1) for n in range(1, 9)]
+
+
+def test_json_of_nothing_found_is_still_a_list(clean_tape):
+    (found,) = json.loads(run("lint", clean_tape, "--json").stdout)
+    assert found["findings"] == []
+
+
+def test_rules_are_chosen_by_name(clean_tape):
+    result = run("lint", clean_tape, "--rules", "openai-relay")
+    assert result.exit_code == 1
+    assert "unknown-field usage in 7 events, first event 1" in result.stdout
+    assert "held against openai-relay (as asked)" in result.stderr
+
+
+def test_rules_that_do_not_exist_are_a_usage_error_with_their_names(clean_tape):
+    result = run("lint", clean_tape, "--rules", "step")
+    assert result.exit_code == 2
+    assert "'stepfun', 'openai-relay', 'openai-chat'" in result.stderr
+
+
+def test_where_chooses_exchanges(tape):
+    result = run("lint", tape, "--where", "status=200", "--where", "model=step-*")
+    assert len(result.stdout.splitlines()) == 2
+    assert len(result.stderr.splitlines()) == 2
+    piped = run("lint", "-", "--where", "status=200", stdin=tape.read_bytes())
+    assert piped.exit_code == 2
+    assert "expected a file beside --where" in piped.stderr
+    wrong = run("lint", tape, "--where", "colour=red")
+    assert wrong.exit_code == 2
+    assert "expected a column of exchanges" in wrong.stderr
+
+
+def test_several_files_and_standard_input(tape, clean_tape):
+    result = run("lint", clean_tape, "-", stdin=tape.read_bytes())
+    assert result.exit_code == 1
+    assert "-: exchange 2, event 8: usage-decreases" in result.stdout
+
+
+def test_damage_wins_over_findings_and_over_none(tape, clean_tape):
+    for path in (tape, clean_tape):
+        path.write_bytes(path.read_bytes()[:-4])
+        result = run("lint", path)
+        assert result.exit_code == 3
+        assert f"lost: {path}: " in result.stderr
+    assert "exchange 2, event 8: usage-decreases" in run("lint", tape).stdout
+
+
+def test_an_exchange_with_a_damaged_piece_is_skipped(tmp_path):
+    path = write(tmp_path / "a.tape", records([(1, body("stepfun")), (2, b": end\n\n")]))
+    data = bytearray(path.read_bytes())
+    data[data.index(b"d7ae7c4a")] ^= 1
+    path.write_bytes(data)
+    result = run("lint", path)
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "exchange 0: skipped: parts of it are lost to damage" in result.stderr
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_file_that_cannot_be_read_is_one_line_and_2(tmp_path, kind):
+    path = bad_file(tmp_path, kind)
+    if kind == "locked" and _is_readable(path):
+        pytest.skip("root reads everything")
+    result = run("lint", path)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert BAD[kind] in line
+
+
+def test_a_file_that_cannot_be_read_keeps_no_other_from_being_looked_at(tape, clean_tape, tmp_path):
+    clean_tape.write_bytes(clean_tape.read_bytes()[:-4])
+    result = run("lint", tmp_path / "none.tape", clean_tape, tape)
+    assert result.exit_code == 2
+    assert "none.tape" in result.stderr.splitlines()[0]
+    assert f"lost: {clean_tape}" in result.stderr
+    assert len(result.stdout.splitlines()) == 3
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        path.read_bytes()
+    except OSError:
+        return False
+    return True
+
+
+def test_what_cannot_be_decoded_is_lost_and_the_rest_is_looked_at(tmp_path):
+    coder = zlib.compressobj(wbits=31)
+    half = coder.compress(written("stepfun", clean("stepfun")[:3])) + coder.flush(zlib.Z_SYNC_FLUSH)
+    cases = [
+        ([(1, b"no gzip")], "skipped: not what its encoding says"),
+        ([(1, half), (2, b"\xff" * 99)], "held against stepfun (by its model): 0 findings"),
+    ]
+    for pieces, said in cases:
+        path = write(tmp_path / f"{len(pieces)}.tape", records(pieces, encoding="gzip"))
+        result = run("lint", path)
+        assert result.exit_code == 3
+        assert f"exchange 0: {said}" in result.stderr
+        assert f"lost: {path}: exchange 0: not what its encoding says" in result.stderr
+
+
+def test_hostile_streams_are_told_of_in_short_lines(tmp_path):
+    deep = b'{"choices": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    long = b'{"choices": [{"delta": {"content": "' + b"y" * 10_000_000 + b'"}}], "x\\ud83d\\u001b[2J": 1}'
+    path = write(tmp_path / "a.tape", records([(1, b"data: " + deep + b"\n\ndata: " + long + b"\n\n")]))
+    result = run("lint", path)
+    assert result.exit_code == 1
+    assert result.exception is None or isinstance(result.exception, SystemExit)
+    assert "\x1b" not in result.output
+    assert max(map(len, result.output.splitlines())) < 700 + len(str(path))
+
+
+def test_the_base_install_is_all_it_needs(tape):
+    program = (
+        "import sys\n"
+        "sys.modules.update(dict.fromkeys(['pandas', 'pyarrow', 'mitmproxy', 'numpy']))\n"
+        "from tokentape.cli import main\n"
+        f"main(['lint', {str(tape)!r}])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1, done.stderr
+    assert len(done.stdout.splitlines()) == 3
+    wanted = program.replace("'lint',", "'lint', '--where', 'status=200',")
+    done = subprocess.run(
+        [sys.executable, "-c", wanted], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert "pip install 'tokentape[analysis]'" in done.stderr
+
+
+def test_the_codes_of_the_lines_are_those_of_the_document(tape):
+    for line in run("lint", tape).stdout.splitlines():
+        assert {word.rstrip(":") for word in line.split()} & set(CODES)
