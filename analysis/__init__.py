@@ -10,18 +10,18 @@
     print(recording.summary().loc["ttft_ms", "p50"])
 """
 
-from tokentape.analysis._comparison import Comparison, compare
-from tokentape.analysis._definitions import DEFINITIONS
-from tokentape.analysis._fidelity import FIDELITY, fidelity
-from tokentape.analysis._grouping import GROUPINGS
-from tokentape.analysis._load import load
-from tokentape.analysis._metrics import ITL_DEFINITION
-from tokentape.analysis._objectives import AT_LEAST, OBJECTIVES
-from tokentape.analysis._otel import otel_dict, otel_summary, otel_table
-from tokentape.analysis._otlp import otlp_metrics, otlp_traces
-from tokentape.analysis._parquet import to_parquet
-from tokentape.analysis._paths import cassettes_at
 from tokentape.analysis._recording import Recording
+from tokentape.analysis.comparing._comparison import Comparison, compare
+from tokentape.analysis.comparing._fidelity import FIDELITY, fidelity
+from tokentape.analysis.loading._load import load
+from tokentape.analysis.loading._parquet import to_parquet
+from tokentape.analysis.loading._paths import cassettes_at
+from tokentape.analysis.measuring._definitions import DEFINITIONS
+from tokentape.analysis.measuring._metrics import ITL_DEFINITION
+from tokentape.analysis.opentelemetry._otel import otel_dict, otel_summary, otel_table
+from tokentape.analysis.opentelemetry._otlp import otlp_metrics, otlp_traces
+from tokentape.analysis.summarising._grouping import GROUPINGS
+from tokentape.analysis.summarising._objectives import AT_LEAST, OBJECTIVES
 from tokentape.dialects import DIALECTS
 
 __all__ = [

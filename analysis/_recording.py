@@ -5,12 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from tokentape.analysis._grouping import By, names_of
-from tokentape.analysis._in_flight import concurrency
-from tokentape.analysis._objectives import attainment, missed_deadlines
 from tokentape.analysis._sql import query as sql_query
-from tokentape.analysis._summary import count_outcomes, groups, metrics_of, outcomes_of, summarise
-from tokentape.analysis._throughput import throughput_of, throughputs
+from tokentape.analysis.summarising._grouping import By, names_of
+from tokentape.analysis.summarising._in_flight import concurrency
+from tokentape.analysis.summarising._objectives import attainment, missed_deadlines
+from tokentape.analysis.summarising._summary import count_outcomes, groups, metrics_of, outcomes_of, summarise
+from tokentape.analysis.summarising._throughput import throughput_of, throughputs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

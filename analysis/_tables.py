@@ -14,10 +14,10 @@ import pandas as pd
 import pyarrow as pa
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._answer import NO_COUNT
-from tokentape.analysis._columns import Bools, Ints, joined, occurring
-from tokentape.analysis._exchange import MeasuredExchange
-from tokentape.analysis._metrics import NS_PER_MS
+from tokentape.analysis.measuring._answer import NO_COUNT
+from tokentape.analysis.measuring._columns import Bools, Ints, joined, occurring
+from tokentape.analysis.measuring._exchange import MeasuredExchange
+from tokentape.analysis.measuring._metrics import NS_PER_MS
 from tokentape.cassette import header
 from tokentape.dialects import NO_CHOICE, TOKEN, name_of, path_of, requested_model
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tokentape.analysis._recording import Recording
-from tokentape.analysis._summary import PERCENTS
 from tokentape.analysis.dask._sketch import RELATIVE_ERROR, Sketch
+from tokentape.analysis.summarising._summary import PERCENTS
 
 if TYPE_CHECKING:
-    from tokentape.analysis._grouping import By
+    from tokentape.analysis.summarising._grouping import By
 
 GAPS = ("gap_ms", "read_gap_ms")
 

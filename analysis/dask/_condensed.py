@@ -13,15 +13,15 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._parquet import TABLES
 from tokentape.analysis._recording import Recording
-from tokentape.analysis._summary import groups
 from tokentape.analysis._tables import empty
 from tokentape.analysis.dask._approximate import GAPS, ApproximateRecording
 from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
+from tokentape.analysis.loading._parquet import TABLES
+from tokentape.analysis.summarising._summary import groups
 
 if TYPE_CHECKING:
-    from tokentape.analysis._grouping import By
+    from tokentape.analysis.summarising._grouping import By
 
 _KEY = list(schema.KEYS)
 _OF_GAPS = {

@@ -6,12 +6,12 @@ from itertools import chain
 from dask.base import compute
 from dask.delayed import delayed
 
-from tokentape.analysis._options import options_of
-from tokentape.analysis._parts import MAX_PART_BYTES, Part, parts_of
-from tokentape.analysis._paths import Path, cassettes_at
-from tokentape.analysis._tokenizers import Tokens
 from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._recording import DaskRecording, recording_of_parts
+from tokentape.analysis.loading._options import options_of
+from tokentape.analysis.loading._parts import MAX_PART_BYTES, Part, parts_of
+from tokentape.analysis.loading._paths import Path, cassettes_at
+from tokentape.analysis.measuring._tokenizers import Tokens
 
 EXACT_UP_TO = 10_000_000
 """Gaps that come to one place: 60 bytes each, and some times that while they are sorted."""

@@ -15,17 +15,17 @@ from dask.base import compute
 from dask.dataframe.utils import clear_known_categories
 from dask.delayed import delayed
 
-from tokentape.analysis import _comparison
-from tokentape.analysis._comparison import Comparison
-from tokentape.analysis._grouping import By
-from tokentape.analysis._options import Options
-from tokentape.analysis._parquet import TABLES, made_whole, write_tables
-from tokentape.analysis._parts import Part, load_part
-from tokentape.analysis._paths import Path
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import empty
+from tokentape.analysis.comparing import _comparison
+from tokentape.analysis.comparing._comparison import Comparison
 from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._condensed import Condensed, condensed, recording_of, together
+from tokentape.analysis.loading._options import Options
+from tokentape.analysis.loading._parquet import TABLES, made_whole, write_tables
+from tokentape.analysis.loading._parts import Part, load_part
+from tokentape.analysis.loading._paths import Path
+from tokentape.analysis.summarising._grouping import By
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from tokentape.analysis._comparison import Comparison, compare
 from tokentape.analysis._recording import Recording
-from tokentape.analysis._summary import METRICS
+from tokentape.analysis.comparing._comparison import Comparison, compare
 from tokentape.analysis.plots._axes import blank, figure, log_axis
 from tokentape.analysis.plots._text import count, escaped, left_out, number, unit
 from tokentape.analysis.plots._theme import BLUE, GREEN, GREY, VERMILLION, Theme
 from tokentape.analysis.plots._ttft_distribution import axis_title, ecdf, off_axis, percent_axis
 from tokentape.analysis.plots._values import GAPS, Values, values_of
+from tokentape.analysis.summarising._summary import METRICS
 
 _SIDES = {"A": BLUE, "B": VERMILLION}
 

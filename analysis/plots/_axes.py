@@ -8,7 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from tokentape.analysis._bootstrap import Floats
+from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._text import lines
 from tokentape.analysis.plots._theme import Theme, template
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from tokentape.analysis._bootstrap import Floats
 from tokentape.analysis._recording import Recording
+from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._axes import blank, figure, log_axis
 from tokentape.analysis.plots._text import count, duration, left_out, shown
 from tokentape.analysis.plots._theme import BLUE, VERMILLION, Theme

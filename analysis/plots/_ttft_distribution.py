@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from tokentape.analysis._bootstrap import Floats
 from tokentape.analysis._recording import Recording
+from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._axes import blank, figure, log_axis, thinned
 from tokentape.analysis.plots._text import count, escaped, left_out, names_of, number, shown, unit
 from tokentape.analysis.plots._theme import DASHES, SERIES, Theme

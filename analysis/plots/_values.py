@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._bootstrap import Floats
 from tokentape.analysis._recording import Recording
-from tokentape.analysis._summary import groups
+from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._text import group_name
+from tokentape.analysis.summarising._summary import groups
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

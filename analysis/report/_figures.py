@@ -9,13 +9,13 @@ from html import unescape
 from typing import TYPE_CHECKING, Any, Final
 
 from tokentape.analysis import plots
-from tokentape.analysis._comparison import compare
-from tokentape.analysis._grouping import with_grouping
+from tokentape.analysis.comparing._comparison import compare
 from tokentape.analysis.report._sparkline import STALL_MS
+from tokentape.analysis.summarising._grouping import with_grouping
 
 if TYPE_CHECKING:
-    from tokentape.analysis._comparison import Comparison
     from tokentape.analysis._recording import Recording
+    from tokentape.analysis.comparing._comparison import Comparison
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,9 @@ today, and what is limited is limited by numbers that stand on the page.
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tokentape.analysis._comparison import compare
-from tokentape.analysis._definitions import DEFINITIONS
-from tokentape.analysis._grouping import names_of
-from tokentape.analysis._progress import followed
+from tokentape.analysis.comparing._comparison import compare
+from tokentape.analysis.loading._progress import followed
+from tokentape.analysis.measuring._definitions import DEFINITIONS
 from tokentape.analysis.report import _slowest as slow
 from tokentape.analysis.report import _terms as terms
 from tokentape.analysis.report._compared import changes, effects, failures
@@ -21,12 +20,13 @@ from tokentape.analysis.report._numbers import PLACES, cards, cards_of_two, rows
 from tokentape.analysis.report._text import counts, number
 from tokentape.analysis.report._views import Mask, Parts, each_value, facets_of, views_of
 from tokentape.analysis.report._words import headline, name_of, recorded, tokens_from
+from tokentape.analysis.summarising._grouping import names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokentape.analysis._comparison import Comparison
     from tokentape.analysis._recording import Recording
+    from tokentape.analysis.comparing._comparison import Comparison
 
 _GROUPED_BY = "model"
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-from tokentape.analysis._grouping import with_grouping
 from tokentape.analysis.report._text import counts
+from tokentape.analysis.summarising._grouping import with_grouping
 
 if TYPE_CHECKING:
     from tokentape.analysis._recording import Recording

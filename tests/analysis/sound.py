@@ -9,7 +9,7 @@ import pandas as pd
 
 from tokentape.analysis import Recording, compare, fidelity
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._reason import REASONS
+from tokentape.analysis.measuring._reason import REASONS
 from tokentape.dialects import OUTCOMES
 
 KEYS = ["cassette", "section", "exchange"]

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from tokentape.analysis import FIDELITY, GROUPINGS
-from tokentape.analysis import _change as changes
-from tokentape.analysis import _effect as effects
-from tokentape.analysis import _failures as failures
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._change import QUANTILES
-from tokentape.analysis._grouping import OUTPUT_BOUNDS, PROMPT_BOUNDS
-from tokentape.analysis._reason import REASONS
-from tokentape.analysis._summary import COLUMNS, METRICS
+from tokentape.analysis.comparing import _change as changes
+from tokentape.analysis.comparing import _effect as effects
+from tokentape.analysis.comparing import _failures as failures
+from tokentape.analysis.comparing._change import QUANTILES
+from tokentape.analysis.measuring._reason import REASONS
+from tokentape.analysis.summarising._grouping import OUTPUT_BOUNDS, PROMPT_BOUNDS
+from tokentape.analysis.summarising._summary import COLUMNS, METRICS
 from tokentape.cli._condition import comparison_condition, fidelity_condition
 from tokentape.dialects import OUTCOMES
 from tokentape.dialects._carried import NAMES

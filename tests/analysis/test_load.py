@@ -29,7 +29,8 @@ from tests.analysis.tapes import (
 from tokentape import cassette
 from tokentape.analysis import _schema as schema
 from tokentape.analysis import load
-from tokentape.analysis._load import load_one
+from tokentape.analysis.loading._load import load_one
+from tokentape.analysis.loading._options import AS_IT_IS
 
 HELLO = [
     (200 * MS, data(chunk({"content": "a"}))),
@@ -357,7 +358,7 @@ def test_cut_at_every_byte_gives_what_is_whole(tmp_path):
     seen = set()
     for size in range(12, len(whole)):
         path.write_bytes(whole[:size])
-        exchanges, _ = load_one(str(path), None)
+        exchanges, _ = load_one(str(path), AS_IT_IS)
         for each in exchanges:
             ((stream, outcome, measures),) = [(s.stream, s.outcome, s.measures) for s in each.streams]
             seen.add((outcome, len(stream.token_ns)))

@@ -117,9 +117,9 @@ def test_analysis_imports_dask_only_when_it_is_asked_for(tape):
 
 SLOW = """
 import sys, time
-from tokentape.analysis import _progress
+from tokentape.analysis.loading import _progress
 _progress.AFTER_S = 0.05
-from tokentape.analysis import _parquet
+from tokentape.analysis.loading import _parquet
 load = _parquet.load_part
 _parquet.load_part = lambda *arguments: (time.sleep(0.4), load(*arguments))[1]
 from tokentape.cli import main

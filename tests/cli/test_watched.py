@@ -9,7 +9,7 @@ import pytest
 from tests.analysis.tapes import DONE, MS, SECTION, ZERO, chunk, data, records
 from tests.streams import STREAMS
 from tokentape import cassette
-from tokentape.analysis._exchange import measured
+from tokentape.analysis.measuring._exchange import measured
 from tokentape.cli._watched import Watched
 
 CLOSE = cassette.Close(t=ZERO, exchanges=1, chunks=1, bytes=1)

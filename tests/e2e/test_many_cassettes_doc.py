@@ -11,9 +11,9 @@ from tests.e2e.newcomer import Newcomer, blocks
 from tests.e2e.processes import ROOT
 from tests.e2e.upstream import upstream
 from tokentape.analysis import load
-from tokentape.analysis._parts import MAX_PART_BYTES
 from tokentape.analysis.dask import RELATIVE_ERROR
 from tokentape.analysis.dask._load import EXACT_UP_TO
+from tokentape.analysis.loading._parts import MAX_PART_BYTES
 
 DOCUMENT = (ROOT / "docs" / "many-cassettes.md").read_text()
 

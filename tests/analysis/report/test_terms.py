@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tokentape.analysis._reason import REASONS as ALL_REASONS
-from tokentape.analysis._summary import METRICS as SUMMARISED
+from tokentape.analysis.measuring._reason import REASONS as ALL_REASONS
 from tokentape.analysis.report._terms import LABELS, METRICS, OUTCOMES, REASONS, ZERO
+from tokentape.analysis.summarising._summary import METRICS as SUMMARISED
 from tokentape.dialects import OUTCOMES as ALL_OUTCOMES
 
 DOCUMENT = (Path(__file__).parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")

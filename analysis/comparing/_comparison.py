@@ -1,0 +1,117 @@
+"""Two recordings compared: by how much B differs from A, how sure that is, and what may be said of it.
+
+The unit is the request: intervals draw whole requests (`_bootstrap`). Where B's requests and answers are
+A's, byte counts and all, it is a replay of A, and pairs are drawn together (`_pairs`).
+"""
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tokentape.analysis._recording import Recording
+from tokentape.analysis.comparing import _change, _effect, _failures
+from tokentape.analysis.comparing._pairs import EXCHANGE, pairs_of
+from tokentape.analysis.comparing._verdict import level_of, verdict
+from tokentape.analysis.summarising._summary import METRICS, groups
+
+QUANTILES = _change.QUANTILES
+_GAPS = ("gap_ms", "read_gap_ms")
+_LESS_IS_SLOWER = ("tokens_per_s",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What is known of the difference between A and B.
+
+    `quantiles` has a row for each metric and quantile: `a`, `b`, `n_a`, `n_b` (requests), `change` (b - a),
+    `change_pct`, 95% intervals of these two and of `b` (`change_low` to `change_high`, `low_pct` to
+    `high_pct`, `b_low` to `b_high`), and in `why` what is missing and why. `effects` has a row for each
+    metric: `prob_b_slower` (for tokens: has more) with its 95% interval, and `cliffs_delta`. `failures` has
+    one row: how many requests failed in both, `change_points` (of a percentage) with its 95% interval, and
+    Fisher's exact `p_value`. With `by`, the group is the outer level of all indexes; `left_out` says which
+    groups only one of the two has.
+    """
+
+    quantiles: pd.DataFrame
+    effects: pd.DataFrame
+    failures: pd.DataFrame
+    verdict: str
+    paired: bool
+    left_out: tuple[str, ...] = ()
+
+
+def compare(
+    a: Recording, b: Recording, *, by: str | Sequence[str] | None = None, seed: int = 0
+) -> Comparison:
+    """Return how B differs from A, with intervals from a seeded bootstrap over requests.
+
+    `by` as in `Recording.summary`; groups that only one of the two has are left out, and said. The verdict
+    is about the medians of TTFT, ITL and E2E and about failures, at 95% for all that it looks at together.
+    `prob_b_slower` is P(B > A) + P(B = A) / 2 of requests, each with its median; Cliff's delta is 2 P - 1.
+    For `tokens_per_s`, slower is less. Raises ValueError for a `by` that streams cannot be grouped by.
+    """
+    pairs = pairs_of(a.streams, b.streams)
+    found_a, found_b = (
+        {name: (streams, gaps) for name, streams, gaps in groups(each.streams, each.events, by)}  # type: ignore[arg-type,unused-ignore]  # where only one column is known
+        for each in (a, b)
+    )
+    columns = [] if by is None else [by] if isinstance(by, str) else list(by)
+    names = [name for name in found_a if name in found_b]
+    level = level_of(len(names))
+    rng = np.random.default_rng(seed)
+    quantiles: list[dict[str, Any]] = []
+    effects: list[dict[str, Any]] = []
+    failures: list[dict[str, Any]] = []
+    for name in names:
+        group = _group(columns, name)
+        for metric in METRICS:
+            one = _by_request(metric, *found_a[name], pairs and pairs[0])
+            other = _by_request(metric, *found_b[name], pairs and pairs[1])
+            key = group | {"metric": metric}
+            rows = _change.changes(one, other, rng, level=level, paired=pairs is not None)
+            quantiles += [key | row for row in rows]
+            less = metric in _LESS_IS_SLOWER
+            effects.append(key | _effect.effect(one, other, less_is_slower=less, paired=pairs is not None))
+        row = _failures.failures(found_a[name][0], found_b[name][0])
+        failures.append((group or {"group": "all"}) | row)
+    left_out = tuple(_left_out(columns, found_a, found_b))
+    medians = [row for row in quantiles if row["quantile"] == "p50"]
+    return Comparison(
+        quantiles=_table(quantiles, [*columns, "metric", "quantile"], _change.COLUMNS),
+        effects=_table(effects, [*columns, "metric"], _effect.COLUMNS),
+        failures=_table(failures, columns or ["group"], _failures.COLUMNS),
+        verdict=verdict(medians, failures, columns, left_out, level),
+        paired=pairs is not None,
+        left_out=left_out,
+    )
+
+
+def _table(rows: list[dict[str, Any]], index: list[str], columns: Iterable[str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=[*index, *columns]).set_index(index)
+
+
+def _group(columns: Sequence[str], name: Hashable) -> dict[str, Any]:
+    values = name if isinstance(name, tuple) and len(columns) > 1 else (name,)
+    return dict(zip(columns, values, strict=False))
+
+
+def _left_out(columns: Sequence[str], a: Iterable[Hashable], b: Iterable[Hashable]) -> Iterable[str]:
+    for side, own, others in (("A", a, set(b)), ("B", b, set(a))):
+        for name in own:
+            if name not in others:
+                group = ", ".join(f"{key} {value}" for key, value in _group(columns, name).items())
+                yield f"{group} is only in {side}"
+
+
+def _by_request(
+    metric: str, streams: pd.DataFrame, gaps: pd.DataFrame, names: "pd.Series[Any] | None"
+) -> "pd.Series[float]":
+    """Return the values of a metric; the index names the request of each."""
+    table = gaps if metric in _GAPS else streams
+    values = table[metric].astype("float64")
+    keys = pd.MultiIndex.from_frame(table[EXCHANGE].astype({"cassette": "str"}))
+    index = keys if names is None else pd.Index(names.reindex(keys))
+    return pd.Series(values.to_numpy(), index=index).dropna()

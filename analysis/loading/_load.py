@@ -1,0 +1,159 @@
+"""From files to a `Recording`: the only module of the package that reads anything."""
+
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+from tokentape import cassette
+from tokentape.analysis._recording import Recording
+from tokentape.analysis._tables import events_table, exchange_row, exchanges_table, reads_table, streams_table
+from tokentape.analysis.loading._options import Reading, options_of
+from tokentape.analysis.loading._paths import Path, cassettes_at
+from tokentape.analysis.loading._progress import followed
+from tokentape.analysis.loading._where import holds
+from tokentape.analysis.measuring._exchange import MeasuredExchange, measured
+from tokentape.analysis.measuring._tokenizers import Tokens
+from tokentape.analysis.summarising._in_flight import with_in_flight
+
+
+def load(
+    paths: Path | Iterable[Path],
+    *,
+    where: str | Iterable[str] | None = None,
+    definitions: str | None = None,
+    dialect: str | None = None,
+    tokens: Tokens | None = None,
+    progress: bool = True,
+) -> Recording:
+    """Read one cassette or several into tables, rows in the order of files, sections and exchanges.
+
+    `paths` are files, folders (all `*.tape` and `*.tape.zst` in them, at any depth), patterns such as
+    `"week-*.tape"`, and "-" for standard input.
+
+    `where` is a condition on the columns of `exchanges`, or several that all must hold; what is left out
+    is in no table::
+
+        load("tapes", where=["model=gpt-4o*", "status=200", "started_at>=2026-09-21", "label.env=prod"])
+
+    `definitions` names a tool (one of `DEFINITIONS`): tokens, `ttft_ms`, `itl_ms`, `tpot_ms`, `e2e_ms` and
+    throughput are that tool's. `dialect` names the API that all answers are read as (one of `DIALECTS`);
+    without it each exchange's path and first events tell. `progress`: show a bar on a terminal after the
+    first second.
+
+    `tokens` counts the tokens of every stream anew from its text, with a tokenizer: `"tiktoken:NAME"`, such
+    as `"tiktoken:o200k_base"`, `"tokenizers:FILE"` with the path of a tokenizer.json, or a function from a
+    text to its number of tokens. Nothing is downloaded. `output_tokens` is then what was streamed, and
+    `tokens_from` is `tokenizer`. Without it bills count, and token events where there is none.
+
+    A file that is given twice is read once, under the name that came first: each exchange is one row.
+
+    Files are read leniently: what is whole is used, and what is not is listed in `Recording.lost`.
+    Raises the `CassetteError`s `Unreadable`, `NotACassette` and `UnsupportedVersion` for files of which
+    nothing can be used and for folders and patterns without cassettes, and ValueError for a condition that
+    cannot be understood, a dialect, definitions or a tokenizer that do not exist, and "-" twice.
+    ModuleNotFoundError says what to install for a tokenizer.
+    """
+    reading = options_of(where, definitions, dialect, tokens).reading()
+    files = cassettes_at(paths)
+    exchanges: list[MeasuredExchange] = []
+    lost: list[str] = []
+    with collector_paused():
+        for path in followed(files, shown=progress):
+            found, missing = load_one(path, reading)
+            exchanges += found
+            lost += missing
+        return with_in_flight(tables_of(exchanges, lost, definitions))
+
+
+def tables_of(
+    exchanges: Sequence[MeasuredExchange], lost: Iterable[str], definitions: str | None
+) -> Recording:
+    """Return the four tables of measured exchanges."""
+    return Recording(
+        exchanges=exchanges_table(exchanges),
+        streams=streams_table(exchanges),
+        events=events_table(exchanges),
+        reads=reads_table(exchanges),
+        lost=tuple(lost),
+        definitions=definitions,
+    )
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Keep the cyclic collector from looking through values of which all stay and none are in cycles.
+
+    It would, again and again as they become more: 5% of the time of a load.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def load_one(path: str, reading: Reading) -> tuple[list[MeasuredExchange], list[str]]:
+    """Return the exchanges of a file, measured, and a line for each thing that is lost."""
+    with cassette.open(path, lenient=True) as tape:
+        found = measured_all(
+            cassette.exchanges(tape), path, reading, is_damaged=lambda: is_damaged(tape.damage)
+        )
+        lost = [f"{path}: {damage}" for damage in tape.damage]
+    return found, [*lost, *losses(path, found)]
+
+
+def is_damaged(damage: Iterable[cassette.Damage]) -> bool:
+    """Return whether anything is lost from the middle of a file, and not only at its end."""
+    return any(not each.torn for each in damage)
+
+
+def measured_all(
+    exchanges: Iterable[cassette.Exchange],
+    path: str,
+    reading: Reading,
+    *,
+    is_damaged: Callable[[], bool],
+) -> list[MeasuredExchange]:
+    """Return the exchanges that satisfy all conditions, measured, in order of sections and numbers.
+
+    `is_damaged` is asked when all exchanges were read: whether those without an end are whole depends on it.
+    """
+    found: list[MeasuredExchange] = []
+    open_ended: list[cassette.Exchange] = []
+    for exchange in exchanges:
+        if exchange.end is None:
+            open_ended.append(exchange)
+        else:
+            found.append(measured(exchange, reading, cassette=path))
+    if open_ended:
+        damaged = is_damaged()
+        found += [measured(each, reading, cassette=path, file_is_damaged=damaged) for each in open_ended]
+    if reading.where:
+        found = [each for each in found if holds(reading.where, exchange_row(each))]
+    found.sort(key=_position)
+    return found
+
+
+def losses(path: str, found: Iterable[MeasuredExchange]) -> Iterator[str]:
+    """Yield a line for each exchange of a file that does not have all that was recorded."""
+    for each in found:
+        name = f"{path}: exchange {each.exchange.number} of section {each.exchange.section_index}"
+        if each.lost_chunks > 0:
+            are = "is" if each.lost_chunks == 1 else "are"
+            yield f"{name}: {each.lost_chunks} of its pieces {are} missing; it is not measured"
+        elif each.lost_chunks < 0:
+            yield f"{name}: it has more pieces than its end record says; it is not measured"
+        elif (end := each.exchange.end) is not None and end.chunks:
+            size = int(each.read_bytes.sum())
+            if end.bytes != size:
+                yield f"{name}: its pieces have {size} bytes, and its end record says {end.bytes}"
+        if each.clock_goes_back:
+            yield f"{name}: the times of its pieces go back; it is not measured"
+        if each.answer.undecodable:
+            yield f"{name}: {each.answer.undecodable}"
+
+
+def _position(each: MeasuredExchange) -> tuple[int, int]:
+    return each.exchange.section_index, each.exchange.number

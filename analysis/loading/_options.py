@@ -1,0 +1,65 @@
+"""How exchanges are read: in words, which another process understands, and what these words mean.
+
+The invariant: `Options` that exist can be understood; what cannot is said before anything is read.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tokentape.analysis.loading._where import Condition, conditions
+from tokentape.analysis.measuring._definitions import Definitions, named_definitions
+from tokentape.analysis.measuring._tokenizers import Count, Tokens, tokenizer
+from tokentape.dialects import Dialect, named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What options mean: which exchanges are wanted, and how their answers are measured."""
+
+    where: Sequence[Condition] = ()
+    definitions: Definitions | None = None
+    dialect: Dialect | None = None
+    count: Count | None = None
+
+
+AS_IT_IS = Reading()
+"""Every exchange, with our definitions, in the dialect that it looks like."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `load` is told of the exchanges, as it is told."""
+
+    where: tuple[str, ...] = ()
+    definitions: str | None = None
+    dialect: str | None = None
+    tokens: Tokens | None = None
+
+    def __post_init__(self) -> None:
+        """Raise as `reading` does."""
+        self.reading()
+
+    def reading(self) -> Reading:
+        """Return what the options mean.
+
+        Raises ValueError for what cannot be understood or does not exist, and ModuleNotFoundError, which says
+        what to install, for a tokenizer without its library.
+        """
+        return Reading(
+            where=conditions(self.where),
+            definitions=named_definitions(self.definitions),
+            dialect=None if self.dialect is None else named(self.dialect),
+            count=tokenizer(self.tokens),
+        )
+
+
+def options_of(
+    where: str | Iterable[str] | None, definitions: str | None, dialect: str | None, tokens: Tokens | None
+) -> Options:
+    """Return the options that functions of the package take as arguments."""
+    return Options(
+        where=(where,) if isinstance(where, str) else tuple(where or ()),
+        definitions=definitions,
+        dialect=dialect,
+        tokens=tokens,
+    )

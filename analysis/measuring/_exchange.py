@@ -1,0 +1,171 @@
+"""One exchange measured: its answer, the times of its reads, and its streams. Pure: a value in, a value out.
+
+This is the unit that tables are made of, and what another process could compute by itself.
+"""
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+
+from tokentape.analysis.loading._options import AS_IT_IS, Reading
+from tokentape.analysis.measuring._answer import Answer, answer_of
+from tokentape.analysis.measuring._columns import Ints, ints
+from tokentape.analysis.measuring._definitions import redefined
+from tokentape.analysis.measuring._metrics import Around, Measures, measure
+from tokentape.analysis.measuring._reason import Why
+from tokentape.analysis.measuring._token_stream import TokenStream, streams_of
+from tokentape.analysis.measuring._tokenizers import recounted
+from tokentape.analysis.measuring._tool_tokens import as_seen, has_error_event
+from tokentape.cassette import Exchange, Request
+from tokentape.dialects import Outcome, has_no_body, is_damaged, is_success, outcome_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredStream:
+    """One choice of an answer with its outcome and numbers."""
+
+    stream: TokenStream
+    outcome: Outcome
+    measures: Measures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredExchange:
+    """An exchange, what its answer says, and when each read came.
+
+    `exchange` is without its pieces, which would be most of the memory. `read_ns` is since the request
+    was complete; where the exchange is not timed (`timed`), it holds no times. `unmeasured` says why no
+    token can be known, if so. `zero_ns` is None if it is not known when the request was complete.
+    """
+
+    cassette: str
+    exchange: Exchange
+    lost_chunks: int
+    answer: Answer
+    outcome: Outcome
+    unmeasured: Why | None
+    zero_ns: int | None
+    read_ns: Ints
+    read_bytes: Ints
+    streams: list[MeasuredStream]
+    request_bytes: int | None = None
+    clock_goes_back: bool = False
+    """Whether its pieces have times that no recorder writes: what is between them is not known."""
+    request_digest: str | None = None
+    """Equal for requests that ask the same: of method, path, query and body."""
+
+    @property
+    def timed(self) -> bool:
+        """Whether the times of its reads are known; other formats do not have them."""
+        return self.exchange.request is None or self.exchange.request.times == "all"
+
+
+def measured(
+    exchange: Exchange, reading: Reading = AS_IT_IS, *, cassette: str = "", file_is_damaged: bool = False
+) -> MeasuredExchange:
+    """Return the numbers of one exchange; nothing that is in it makes this raise.
+
+    `reading` says how; what it wants of exchanges is not asked here. `file_is_damaged`: some may be lost.
+    """
+    definitions, count = reading.definitions, reading.count
+    request, response, end = exchange.request, exchange.response, exchange.end
+    answer = answer_of(exchange, reading.dialect)
+    if definitions is not None:
+        answer = as_seen(answer, exchange, definitions.is_token)
+    damaged = is_damaged(request, response, end, chunks=len(exchange.chunks), file_is_damaged=file_is_damaged)
+    clock_goes_back = _clock_goes_back(exchange)
+    damaged = damaged or clock_goes_back
+    zero = request.t_end if request else None
+    start = zero or 0
+    read_ns = ints([chunk.t for chunk in exchange.chunks]) - start
+    status = response.status if response else None
+    streams: list[MeasuredStream] = []
+    no_body = has_no_body(request, response, with_bytes=any(chunk.data for chunk in exchange.chunks))
+    unmeasured = _unmeasured(answer, damaged=damaged, status=status, no_body=no_body)
+    for stream in streams_of(answer, read_ns):
+        outcome = outcome_of(
+            status=status,
+            end_reason=end.reason if end else None,
+            damaged=damaged,
+            failed=answer.error is not None,
+            finished=answer.ended or stream.finish_reason is not None,
+            ends_itself=not no_body
+            and answer.is_stream
+            and answer.dialect is not None
+            and answer.dialect.counts_tokens,
+        )
+        prompt = stream_prompt = answer.usage.prompt if answer.usage else None
+        own = answer.choices.get(stream.choice)
+        if own and own.usage and own.usage.prompt is not None:
+            prompt = own.usage.prompt
+        around = Around(
+            outcome=outcome,
+            unmeasured=unmeasured or _unparsed(answer, stream, outcome),
+            headers_ns=response.t - start if response and not damaged else None,
+            first_byte_ns=int(read_ns[0]) if len(read_ns) and not damaged else None,
+            end_ns=end.t - start if end and not damaged else None,
+            prompt_tokens=prompt if prompt is not None else stream_prompt,
+            times=request.times if request else "all",
+        )
+        counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
+        if count is not None and not damaged:
+            counted = recounted(counted, answer, count)
+        measures = measure(counted, around)
+        if definitions is not None:
+            failed = answer.error is not None and has_error_event(exchange)
+            measures = redefined(measures, definitions, stream=counted, around=around, failed=failed)
+        streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measures))
+    return MeasuredExchange(
+        cassette=cassette.encode("utf-8", "backslashreplace").decode(),  # names of files may be no text
+        clock_goes_back=clock_goes_back,
+        exchange=replace(exchange, chunks=[]),
+        request_bytes=len(request.body) if request else None,
+        request_digest=_digest(request) if request else None,
+        lost_chunks=exchange.lost_chunks,
+        answer=answer,
+        outcome=next((each.outcome for each in streams if each.outcome != "complete"), "complete"),
+        unmeasured=unmeasured,
+        zero_ns=None if request is not None and request.times == "none" else zero,
+        read_ns=read_ns,
+        read_bytes=ints([len(chunk.data) for chunk in exchange.chunks]),
+        streams=streams,
+    )
+
+
+def _clock_goes_back(exchange: Exchange) -> bool:
+    if exchange.request is not None and exchange.request.times != "all":
+        return False
+    times = [chunk.t for chunk in exchange.chunks]
+    if exchange.end is not None:
+        times.append(exchange.end.t)
+    return times != sorted(times)
+
+
+def _digest(request: Request) -> str:
+    asked = b"\0".join((request.method.encode(errors="surrogatepass"), request.path, request.body))
+    return blake2b(asked, digest_size=8).hexdigest()
+
+
+def _unmeasured(answer: Answer, *, damaged: bool, status: int | None, no_body: bool) -> Why | None:
+    if damaged:
+        return "damaged"
+    if status is None or not is_success(status):
+        return None  # the outcome says it
+    if no_body:
+        return "not-a-stream"
+    if answer.undecodable is not None and not answer.events:
+        return "undecodable"
+    if not answer.is_stream:
+        return "not-a-stream"
+    if answer.events and not (answer.dialect and answer.dialect.counts_tokens):
+        return "unknown-dialect"
+    return None
+
+
+def _unparsed(answer: Answer, stream: TokenStream, outcome: Outcome) -> Why | None:
+    """Return the reason if tokens, and also a finish, may have been in events that could not be read.
+
+    Where the connection broke, the last event is often half of one: then the outcome is what explains.
+    """
+    if answer.unparsed and not stream.token_ns and outcome in ("complete", "truncated"):
+        return "unparsed"
+    return None

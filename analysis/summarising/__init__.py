@@ -1,0 +1,1 @@
+"""Many streams in a few numbers: percentiles, outcomes, throughput, objectives, concurrency; by group."""

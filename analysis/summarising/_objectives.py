@@ -1,0 +1,117 @@
+"""What users were promised and how often it was kept: attainment, goodput, deadlines, requests in flight.
+
+A stream whose metric is missing meets no bound on it, and failures and cut streams were sent, too.
+Goodput is completed requests a second that meet every objective, as the authors of DistServe define it
+(Zhong et al., OSDI 2024, arXiv 2401.09670; hao-ai-lab.github.io/blogs/distserve). What that paper maximises,
+the rate that can be sent while a stated share still meets them, takes a sweep of loads.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tokentape.analysis import _schema as schema
+from tokentape.analysis.summarising._grouping import By, group_index, grouped, names_of
+
+_STREAM_KEY = ["cassette", "section", "exchange", "choice"]
+BOUNDED = {"gap_ms": "gap_max_ms"} | {name: name for name in schema.MEASURES}
+"""What an objective can be set for, and the column of `streams` that must be within it."""
+OBJECTIVES = (*BOUNDED,)
+"""The names of these."""
+_NS_PER_MS = 1_000_000
+AT_LEAST = ("tokens_per_s",)
+"""Those that are a least value; all others are most values."""
+
+
+def check_objectives(objectives: Mapping[str, float]) -> None:
+    """Raise ValueError for no objective, or one for what is no metric of a stream."""
+    if not objectives:
+        raise ValueError("expected an objective such as ttft_ms=500, found none")
+    for name in objectives:
+        if name not in BOUNDED:
+            raise ValueError(f"expected an objective for one of {', '.join(BOUNDED)}, found {name!r}")
+
+
+def attainment(streams: pd.DataFrame, objectives: Mapping[str, float], by: By | None) -> pd.DataFrame:
+    """Return a row for each group: how many streams were sent and met all objectives, and goodput."""
+    check_objectives(objectives)
+    known, met = (pd.Series(data=True, index=streams.index) for _ in range(2))
+    for name, bound in objectives.items():
+        values = streams[BOUNDED[name]].astype("float64")
+        known &= values.notna()
+        met &= (values >= bound) if name in AT_LEAST else (values <= bound)
+    is_complete = streams["outcome"] == "complete"
+    table = streams.assign(_met=met & is_complete, _missing=is_complete & ~known)
+    if by is None or not names_of(by):
+        return pd.DataFrame([_attained(table)], index=pd.Index(["all"], name="group"))
+    groups = [(name, _attained(group)) for name, group in grouped(table, by)]
+    index = group_index([name for name, _ in groups], by)
+    return pd.DataFrame([row for _, row in groups], columns=list(_attained(table)), index=index)
+
+
+def _attained(group: pd.DataFrame) -> dict[str, Any]:
+    met, sent = int(group["_met"].sum()), len(group)
+    window_s = _window_s(group)
+    return {
+        "sent": sent,
+        "met": met,
+        "missing": int(group["_missing"].sum()),
+        "attainment": met / sent if sent else float("nan"),
+        "window_s": window_s,
+        "goodput_per_s": met / window_s if window_s > 0 else float("nan"),
+    }
+
+
+def _window_s(group: pd.DataFrame) -> float:
+    last_ms = group["end_ms"].fillna(group["last_token_ms"]).fillna(0)
+    ends = group["started_at"] + pd.to_timedelta(last_ms, unit="ms")
+    window = ends.max() - group["started_at"].min()
+    return float(window.total_seconds()) if pd.notna(window) else float("nan")
+
+
+def missed_deadlines(
+    events: pd.DataFrame, streams: pd.DataFrame, tbt_ms: float, ttft_ms: float | None
+) -> "pd.Series[float]":
+    """Return, for each stream with token deadlines, the share of these that were missed."""
+    tbt_ns, ttft_ns = (None if each is None else round(each * _NS_PER_MS) for each in (tbt_ms, ttft_ms))
+    if tbt_ns is None or tbt_ns < 1:
+        raise ValueError(f"expected a time between tokens above 0 ms, found {tbt_ms}")
+    if ttft_ns is not None and ttft_ns < 0:
+        raise ValueError(f"expected a time to the first token of 0 ms or more, found {ttft_ms}")
+    times = events.loc[events["gap_ms"].notna(), [*_STREAM_KEY, "gap_ms"]].astype({"choice": "int64"})
+    times = times.rename(columns={"gap_ms": "ms"})
+    if ttft_ns is not None:
+        first = streams.loc[streams["ttft_ms"].notna(), [*_STREAM_KEY, "ttft_ms"]]
+        times = pd.concat([first.rename(columns={"ttft_ms": "ms"}), times], ignore_index=True)
+    times["ms"] = np.rint(times["ms"].to_numpy(np.float64) * _NS_PER_MS).astype(np.int64)
+    found = times.groupby(_STREAM_KEY, observed=True, sort=True)["ms"].agg(
+        lambda each: miss_rate(each.tolist(), tbt_ns, ttft_ns)
+    )
+    return found.astype("float64").rename("deadline_miss_rate")
+
+
+def miss_rate(times_ns: Sequence[int], tbt_ns: int, ttft_ns: int | None = None) -> float:
+    """Return missed deadlines / all deadlines of a stream, as Etalon counts them; there must be one time.
+
+    `times_ns` are the times between tokens and, if `ttft_ns` is given, before them that to the first token.
+    A token in time leaves what it did not use as slack to those after it. A late one misses a deadline
+    for each `tbt_ns` that is begun after its own, and what comes after starts anew, without slack. All are
+    integers, since 0.3 // 0.1 is 2.
+
+    The documentation of Etalon counts a late token once; its code, and this, counts each deadline missed.
+    Source: Agrawal et al., arXiv 2407.07000, the algorithm of the fluidity-index, and in its authors' code
+    (github.com/project-etalon/etalon) `get_request_level_deadline_miss_rate` of metrics/metric_utils.py, with
+    `should_ignore_first_token` where `ttft_ns` is None.
+    """
+    slack = missed = in_time = 0
+    for position, time in enumerate(times_ns):
+        due = ttft_ns if ttft_ns is not None and position == 0 else tbt_ns
+        if time <= due + slack:
+            slack += due - time
+            in_time += 1
+        else:
+            missed += 1 + (time - slack - due) // tbt_ns
+            slack = 0
+    return missed / (missed + in_time)
