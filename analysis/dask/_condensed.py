@@ -18,6 +18,8 @@ from tokentape.analysis._tables import empty
 from tokentape.analysis.dask._approximate import GAPS, ApproximateRecording
 from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
 from tokentape.analysis.loading._parquet import TABLES
+from tokentape.analysis.summarising._grouping import names_of
+from tokentape.analysis.summarising._in_flight import with_in_flight
 from tokentape.analysis.summarising._summary import groups
 
 if TYPE_CHECKING:
@@ -65,6 +67,11 @@ def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | Non
         lost=[line for part in parts for line in part.lost],
     )
     if exact_up_to is not None and (gaps > exact_up_to or any(part.sketches for part in parts)):
+        if unknown := {"in_flight", "concurrency"} & set(names_of(by)):
+            raise ValueError(
+                f"expected at most {exact_up_to} gaps to group by {unknown.pop()}, which no part knows by "
+                "itself, found more; choose a higher exact_up_to"
+            )
         found: dict[Hashable, list[dict[str, Sketch]]] = {}
         for part in parts:
             for name, each in (part.sketches or _sketches(part, by)).items():
@@ -92,8 +99,8 @@ def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> 
         "definitions": definitions,
     }
     if not found.sketches:
-        return Recording(**tables)
-    return ApproximateRecording(**tables, by=by, gaps=found.sketches)
+        return with_in_flight(Recording(**tables))
+    return with_in_flight(ApproximateRecording(**tables, by=by, gaps=found.sketches))
 
 
 def joined(tables: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFrame:

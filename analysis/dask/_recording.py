@@ -21,6 +21,7 @@ from tokentape.analysis.comparing import _comparison
 from tokentape.analysis.comparing._comparison import Comparison
 from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._condensed import Condensed, condensed, recording_of, together
+from tokentape.analysis.loading._in_flight_files import fill_in_flight, spans_of
 from tokentape.analysis.loading._options import Options
 from tokentape.analysis.loading._parquet import TABLES, made_whole, write_tables
 from tokentape.analysis.loading._parts import Part, load_part
@@ -100,14 +101,15 @@ class DaskRecording:
         """
         write = delayed(_written, pure=False)
         with made_whole(folder, overwrite=overwrite) as into:
-            lines = compute(
+            spans = compute(
                 *[
                     write(part, self.options, into, f"part-{number:06}.parquet")
                     for number, part in enumerate(self.parts)
                 ]
             )
             _check_written(into, len(self.parts))
-        self._lost = tuple(line for each in lines for line in each)
+            fill_in_flight(into, spans)
+        self._lost = tuple(line for each in spans for line in each.lost)
         return self._lost
 
     def _computed(self, by: By | None, exact_up_to: int | None) -> Condensed:
@@ -162,11 +164,11 @@ def _condensed_part(part: Part, options: Options) -> Condensed:
         return condensed(load_part(part, options))
 
 
-def _written(part: Part, options: Options, folder: str, file: str) -> tuple[str, ...]:
+def _written(part: Part, options: Options, folder: str, file: str) -> Recording:
     with said_where():
         recording = load_part(part, options)
     write_tables(recording, folder, file)
-    return recording.lost
+    return spans_of(recording)
 
 
 def _check_written(folder: str, parts: int) -> None:

@@ -17,6 +17,7 @@ from pyarrow import parquet
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import empty
+from tokentape.analysis.loading._in_flight_files import fill_in_flight, spans_of
 from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._parts import MAX_PART_BYTES, load_part, parts_of
 from tokentape.analysis.loading._paths import Path, cassettes_at
@@ -77,13 +78,15 @@ def to_parquet(
             )
             for name in TABLES
         }
-        lost: list[str] = []
+        spans = []
         for part in followed(parts, shown=progress, what="writing tables"):
             recording = load_part(part, options)
-            lost += recording.lost
+            spans.append(spans_of(recording))
             for name, writer in writers.items():
                 writer.write_table(arrow_table(recording, name))
-    return tuple(lost)
+        stack.close()
+        fill_in_flight(into, spans)
+    return tuple(line for each in spans for line in each.lost)
 
 
 def arrow_schema(name: str) -> pa.Schema:

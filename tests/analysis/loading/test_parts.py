@@ -35,11 +35,16 @@ def plain(table):
     return table.astype(dict.fromkeys(names, "object"))
 
 
+def local(table):
+    """The table without the one column that depends on the exchanges of other parts."""
+    return table.drop(columns="in_flight", errors="ignore")
+
+
 def check(path, max_bytes, **options):
     whole = load(path, **options)
     tables, lost, count = joined(path, max_bytes, Options(**options))
     for name in TABLES:
-        pd.testing.assert_frame_equal(tables[name], plain(getattr(whole, name)), check_categorical=False)
+        pd.testing.assert_frame_equal(local(tables[name]), local(plain(getattr(whole, name))))
     assert tuple(lost) == whole.lost
     return count
 
