@@ -21,7 +21,7 @@ _FORM = re.compile(
     r"\s*(surely\s+)?([a-z][a-z0-9_]*)\s*(>=|<=|>|<)\s*([+-]?)(\d+(?:\.\d+)?|\.\d+)\s*(%|pp|ms|s)?\s*"
 )
 _COMPARED = {">": gt, ">=": ge, "<": lt, "<=": le}
-_METRICS = {name: f"{name}_ms" for name in ("ttft", "gap", "read_gap", "itl", "e2e")} | {
+_METRICS = {name: f"{name}_ms" for name in ("ttft", "gap", "read_gap", "itl", "tpot", "e2e")} | {
     name: name for name in ("output_tokens", "tokens_per_s")
 }
 _QUANTILE = re.compile(r"(\w+?)(?:_ms)?_(p50|p90|p99)")

@@ -70,7 +70,13 @@ def _table(summary: "pd.DataFrame") -> "Table":
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in map(str, summary.columns):
         of_numbers = name in numbers
-        table.add_column(name, justify="right" if of_numbers else "left", no_wrap=of_numbers, overflow="fold")
+        table.add_column(
+            name,
+            justify="right" if of_numbers else "left",
+            no_wrap=of_numbers,
+            overflow="fold",
+            min_width=24 if name == "metric" else None,
+        )
     for row in summary.to_dict("records"):
         shown = (
             ""

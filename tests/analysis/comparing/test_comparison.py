@@ -278,6 +278,33 @@ def test_groups_are_compared_apart(tmp_path):
         compare(one, other, by="nope")
 
 
+@pytest.mark.parametrize("shown", [True, False])
+def test_groups_are_counted_for_whoever_waits(rng, monkeypatch, shown):
+    said = []
+
+    def followed(names, *, shown, what):
+        said.append((len(names), shown, what))
+        return iter(names)
+
+    monkeypatch.setattr("tokentape.analysis.comparing._comparison.followed", followed)
+    one, other = (drawn(rng, name, model=["x", "y"] * 15) for name in "ab")
+    compare(one, other, by="model", progress=shown)
+    assert said == [(2, shown, "comparing")]
+
+
+def test_verdict_names_several_columns_and_what_has_no_value(rng):
+    sizes = [500, None] * 30
+    one, other = (
+        drawn(rng, name, 60, model=["x"] * 60, prompt_tokens=pd.array(sizes, dtype="Int64")) for name in "ab"
+    )
+    other.streams["ttft_ms"] *= 10
+    found = compare(one, other, by=["model", "prompt_size"])
+    assert "ttft_ms (model x, prompt_size 0-999) slower" in found.verdict
+    assert "ttft_ms (model x, without prompt_size) slower" in found.verdict
+    assert found.failures.index.tolist() == [("x", "0-999"), ("x", None)]
+    assert found.quantiles.index.names == ["model", "prompt_size", "metric", "quantile"]
+
+
 def test_verdict_names_the_group_and_what_only_one_side_has(rng):
     models = np.repeat(["x", "y"], 30)
     one = drawn(rng, "a", 60, model=models)
