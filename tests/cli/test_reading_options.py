@@ -14,10 +14,10 @@ NAMES = ("where", "definitions", "tokens", "dialect")
 VERBS = {"analyze": 1, "compare": 2, "fidelity": 2, "report": 2}
 
 
-@pytest.fixture
-def tapes(tmp_path):
+@pytest.fixture(scope="module")
+def tapes(tmp_path_factory):
     """Of two models and two hosts each; B is 20% slower. Half of the requests have failed."""
-    made = []
+    folder, made = tmp_path_factory.mktemp("tapes"), []
     for name, ttft in (("a", 100), ("b", 120)):
         exchanges = []
         for number in range(4 * SIZE):
@@ -26,7 +26,7 @@ def tapes(tmp_path):
             body = f'{{"model":"m{number % 2}","number":{number}}}'.encode()
             status = 200 if number < 2 * SIZE else 500
             exchanges.append(records(pieces, exchange=number, body=body, status=status))
-        made.append(write(tmp_path / f"{name}.tape", *exchanges))
+        made.append(write(folder / f"{name}.tape", *exchanges))
     return made
 
 
