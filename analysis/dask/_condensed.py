@@ -5,7 +5,7 @@ from them is what pandas computes. From then on their counts come (`_sketch`), g
 longer grows with them. Which of the two it is depends on the cassettes and on nothing else.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from tokentape.analysis._tables import empty
 from tokentape.analysis.dask._approximate import GAPS, ApproximateRecording
 from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
 from tokentape.analysis.loading._parquet import TABLES
-from tokentape.analysis.summarising._grouping import names_of
+from tokentape.analysis.summarising._grouping import models_by_request, names_of
 from tokentape.analysis.summarising._in_flight import with_in_flight
 from tokentape.analysis.summarising._summary import groups
 
@@ -76,18 +76,69 @@ def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | Non
         for part in parts:
             for name, each in (part.sketches or _sketches(part, by)).items():
                 found.setdefault(name, []).append(each)
-        whole.sketches = {
-            name: {metric: merged(sketch[metric] for sketch in each) for metric in GAPS}
-            for name, each in found.items()
-        }
+        whole.sketches = _merged(found)
         whole.events = empty(_OF_GAPS)
     return whole
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A group of which only all parts together know the name: its answers name no model.
+
+    `name` is that of the group by what `_asked` returns.
+    """
+
+    name: tuple[Hashable, ...]
+
+
 def _sketches(part: Condensed, by: "By | None") -> dict[Hashable, dict[str, Sketch]]:
+    names = names_of(by)
+    if "model" not in names:
+        return dict(_sketched(part.streams, part.events, by))
+    # Gaps of a number that is used twice are those of the first stream that has it, as in `groups`.
+    streams = part.streams[~part.streams.duplicated([*_KEY, "choice"])]
+    answered = streams["model"].notna()
+    found = dict(_sketched(streams[answered], part.events, names))
+    for name, each in _sketched(streams[~answered], part.events, _asked(names)):
+        several: Any = name
+        found[Asked(several if len(_asked(names)) > 1 else (several,))] = each
+    return found
+
+
+def _sketched(
+    streams: pd.DataFrame, events: pd.DataFrame, by: "By | None"
+) -> Iterator[tuple[Hashable, dict[str, Sketch]]]:
+    for name, _, gaps in groups(streams, events, by):
+        yield name, {metric: sketch_of(gaps[metric].dropna().to_numpy("float64")) for metric in GAPS}
+
+
+def _asked(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the names to group by where answers name no model."""
+    return tuple(dict.fromkeys("model_requested" if name == "model" else name for name in names))
+
+
+def _named(
+    sketches: Mapping[Hashable, dict[str, Sketch]], streams: pd.DataFrame, by: "By | None"
+) -> dict[Hashable, dict[str, Sketch]]:
+    """Return the sketches by the names that the groups have in all streams."""
+    names = names_of(by)
+    answering = models_by_request(streams) if "model" in names else {}
+    found: dict[Hashable, list[dict[str, Sketch]]] = {}
+    for key, each in sketches.items():
+        name = key
+        if isinstance(key, Asked):
+            values: dict[str, Any] = dict(zip(_asked(names), key.name, strict=True))
+            asked = values["model_requested"]
+            values["model"] = answering.get(asked, asked)
+            name = tuple(values[one] for one in names) if len(names) > 1 else values["model"]
+        found.setdefault(name, []).append(each)
+    return _merged(found)
+
+
+def _merged(found: Mapping[Hashable, list[dict[str, Sketch]]]) -> dict[Hashable, dict[str, Sketch]]:
     return {
-        name: {metric: sketch_of(gaps[metric].dropna().to_numpy("float64")) for metric in GAPS}
-        for name, _, gaps in groups(part.streams, part.events, by)
+        name: {metric: merged(sketch[metric] for sketch in each) for metric in GAPS}
+        for name, each in found.items()
     }
 
 
@@ -100,7 +151,8 @@ def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> 
     }
     if not found.sketches:
         return with_in_flight(Recording(**tables))
-    return with_in_flight(ApproximateRecording(**tables, by=by, gaps=found.sketches))
+    sketches = _named(found.sketches, found.streams, by)
+    return with_in_flight(ApproximateRecording(**tables, by=by, gaps=sketches))
 
 
 def joined(tables: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFrame:
