@@ -3,8 +3,8 @@
 The invariant: a stream is in one group, and one of which the name is not known is in a group without one.
 A group by one thing has a name (None if it is not known), a group by several a tuple of such.
 
-An answer that failed names no model. It is in the group of the model that was to answer (`models_by_request`),
-since failures that are counted apart from a model are failures that nobody sees.
+An answer that failed names no model. It is in the group of the model that was to answer
+(`models_by_request`), since failures that are counted apart from a model are failures that nobody sees.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence

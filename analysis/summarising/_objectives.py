@@ -27,7 +27,7 @@ AT_LEAST = ("tokens_per_s",)
 
 
 def check_objectives(objectives: Mapping[str, float]) -> None:
-    """Raise ValueError for no objective, one for what is no metric of a stream, and a bound that is no number."""
+    """Raise ValueError for no objective, one for what is no metric of a stream, and a bound not finite."""
     if not objectives:
         raise ValueError("expected an objective such as ttft_ms=500, found none")
     for name, bound in objectives.items():
