@@ -6,6 +6,8 @@ A's, byte counts and all, it is a replay of A, and pairs are drawn together (`_p
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, product
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -77,24 +79,23 @@ def compare(
     effects: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     counting: list[str] = []
-    for name in followed(names, shown=progress, what="comparing"):
+    steps = followed([*product(names, metrics)], shown=progress, what="comparing")
+    for name, of_name in groupby(steps, key=itemgetter(0)):
         group = _group(columns, name)
         counted = [_counting.counted_by(each[name][0]) for each in (found_a, found_b)]
         if differ := _counting.differ(*counted):
             counting.append(f"{_counting.words(*counted)}{in_group(group)}")
         by_a = _by_request(*found_a[name], pairs and pairs[0])
         by_b = _by_request(*found_b[name], pairs and pairs[1])
-        for metric in metrics:
+        for _, metric in of_name:
             one, other = by_a[metric], by_b[metric]
             key = group | {"metric": metric}
             rows = _change.changes(one, other, rng, level=level, paired=pairs is not None)
             less = metric in _LESS_IS_SLOWER
             effect = _effect.effect(one, other, less_is_slower=less, paired=pairs is not None)
             if differ and metric in _counting.OF_COUNTS:
-                rows, effect = (
-                    [_counting.not_comparable(row) for row in rows],
-                    _counting.not_comparable(effect),
-                )
+                rows = [_counting.not_comparable(row) for row in rows]
+                effect = _counting.not_comparable(effect)
             quantiles += [key | row for row in rows]
             effects.append(key | effect)
         row = _failures.failures(found_a[name][0], found_b[name][0])

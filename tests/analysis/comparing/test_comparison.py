@@ -279,17 +279,17 @@ def test_groups_are_compared_apart(tmp_path):
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_groups_are_counted_for_whoever_waits(rng, monkeypatch, shown):
+def test_metrics_of_groups_are_counted_for_whoever_waits(rng, monkeypatch, shown):
     said = []
 
-    def followed(names, *, shown, what):
-        said.append((len(names), shown, what))
-        return iter(names)
+    def followed(steps, *, shown, what):
+        said.append((len(steps), shown, what))
+        return iter(steps)
 
     monkeypatch.setattr("tokentape.analysis.comparing._comparison.followed", followed)
     one, other = (drawn(rng, name, model=["x", "y"] * 15) for name in "ab")
     compare(one, other, by="model", progress=shown)
-    assert said == [(2, shown, "comparing")]
+    assert said == [(2 * 7, shown, "comparing")]
 
 
 def test_verdict_names_several_columns_and_what_has_no_value(rng):
@@ -301,7 +301,7 @@ def test_verdict_names_several_columns_and_what_has_no_value(rng):
     found = compare(one, other, by=["model", "prompt_size"])
     assert "ttft_ms (model x, prompt_size 0-999) slower" in found.verdict
     assert "ttft_ms (model x, without prompt_size) slower" in found.verdict
-    assert found.failures.index.tolist() == [("x", "0-999"), ("x", None)]
+    assert [(model, str(size)) for model, size in found.failures.index] == [("x", "0-999"), ("x", "nan")]
     assert found.quantiles.index.names == ["model", "prompt_size", "metric", "quantile"]
 
 
