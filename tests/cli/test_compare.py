@@ -159,6 +159,10 @@ def test_nothing_in_common_is_nothing_to_compare(tmp_path):
     one, other = made(tmp_path / "a.tape", 100, "old"), made(tmp_path / "b.tape", 100, "new")
     result = run("compare", one, other, "--by", "model_requested", "--fail-if", "ttft_p50 > +10%")
     assert "Nothing to compare: model_requested old is only in A" in " ".join(result.stdout.split())
+    assert result.exit_code == 1
+    for side in ("old is only in A", "new is only in B"):
+        assert f"cannot be told: model_requested {side}" in result.stderr
+    result = run("compare", *[write(tmp_path / "c.tape")] * 2, "--by", "host", "--fail-if", "failed > 2%")
     assert (result.exit_code, "cannot be told: nothing to compare" in result.stderr) == (1, True)
 
 
