@@ -132,7 +132,9 @@ def failed_comparison(condition: Condition, found: "Comparison") -> list[str]:
         looked_at = [row[end] for end in ends] if condition.surely else [row[column]]
         where = f" ({group_words(row, groups)})" if groups else ""
         why = row["why"]
-        if why in _ONE_SIDED:
+        if why == "only-in-b" and not condition.signed:  # it is about B's own value
+            why = "too-few" if row["n_b"] else "no-values"
+        elif why in _ONE_SIDED:
             why = f"{group_words(row, groups)} is only in {_ONE_SIDED[why]}"
         said = _failing(condition, looked_at, why)
         if said:

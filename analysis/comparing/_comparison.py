@@ -73,16 +73,15 @@ def compare(
         {name: (streams, gaps) for name, streams, gaps in groups(each.streams, each.events, by)}  # type: ignore[arg-type,unused-ignore]  # where only one column is known
         for each in (a, b)
     )
-    both = [name for name in found_a if name in found_b]
     names = [*found_a, *(name for name in found_b if name not in found_a)]
-    level = level_of(len(both))
+    level = level_of(len(found_a.keys() & found_b.keys()))
     rng = np.random.default_rng(seed)
     quantiles: list[dict[str, Any]] = []
     effects: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     counting: list[str] = []
     lacking: list[dict[str, Any]] = []
-    nothing = tuple(table.iloc[:0] for table in (a.streams, a.events))
+    nothing = (a.streams.iloc[:0], a.events.iloc[:0])
     steps = followed([*product(names, metrics)], shown=progress, what="comparing")
     for name, of_name in groupby(steps, key=itemgetter(0)):
         group = _group(columns, name)

@@ -106,7 +106,7 @@ def _may_have_changed(judged: Sequence[Row], by: Sequence[str]) -> str:
         widest = max(judged, key=lambda row: float(row["change_high"] - row["change_low"]))
     low, high = (widest[end] for end in ends)
     if high - low < _PRINTED and abs(low) < _PRINTED:
-        return "however often requests are drawn from these, medians are the same"
+        return "the medians are the same in every draw of requests"
     unit = "%" if in_percent else " ms"
     return (
         f"the median of {widest['metric']}{_where(widest, by)} may have changed by {_range(low, high, unit)}"
@@ -136,7 +136,7 @@ def _told(row: Row, note: str, by: Sequence[str]) -> str:
     else:
         change, low, high, unit = row["change"], row["change_low"], row["change_high"], " ms"
     if high - low < _NO_WIDTH * abs(change):
-        interval = "the same however often requests are drawn from these, so without an interval"
+        interval = "the same in every draw of requests: no interval"
     else:
         interval = f"95% interval {_range(low, high, unit)}"
     from_zero = " from 0" if unit == " ms" and row["a"] == 0 else ""
@@ -149,18 +149,24 @@ _NO_WIDTH = 1e-9
 
 def _without(row: Row, by: Sequence[str]) -> str:
     more = "more" if row["lacks_b"] * row["n_a"] > row["lacks_a"] * row["n_b"] else "fewer"
+    *others, last = row["metrics"]
+    names = f"{', '.join(others)} and {last}" if others else last
     return (
-        f"{more} requests without {' and '.join(row['metrics'])}{_where(row, by)}, though they did not fail: "
+        f"{more} requests without {names}{_where(row, by)}, though they did not fail: "
         f"{row['lacks_b']} of {row['n_b']} of B, {row['lacks_a']} of {row['n_a']} of A "
         f"(95% interval {_range(row['low_points'], row['high_points'], ' points')})"
     )
 
 
 def _any_failed(row: Row) -> bool:
-    return bool(row["failed_a"] or row["failed_b"]) and row["why"] is None
+    return bool(row["failed_a"] or row["failed_b"])
 
 
 def _failing(row: Row, by: Sequence[str], *, sure: bool) -> str:
+    if row["why"] is not None:
+        side = "b" if row["n_b"] else "a"
+        counts = f"{row[f'failed_{side}']} of {row[f'n_{side}']} requests of {side.upper()} failed"
+        return f"{counts}{_where(row, by)}"
     counts = f"{row['failed_b']} of {row['n_b']} requests of B failed, {row['failed_a']} of {row['n_a']} of A"
     if sure:
         points = _range(row["low_points"], row["high_points"], " points")
