@@ -18,6 +18,7 @@ from tokentape.analysis._tables import empty
 from tokentape.analysis.dask._approximate import GAPS, ApproximateRecording
 from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
 from tokentape.analysis.loading._parquet import TABLES
+from tokentape.analysis.summarising._in_flight import with_in_flight
 from tokentape.analysis.summarising._summary import groups
 
 if TYPE_CHECKING:
@@ -42,16 +43,24 @@ class Condensed:
 
 
 def condensed(recording: Recording) -> Condensed:
-    """Return what is kept of a part: events with a gap, and of the reads the last of each exchange."""
+    """Return what is kept of a part: events with a gap, and of the reads the last of each exchange.
+
+    Of a number that a cassette made by hand uses twice it is the last of both, as where both are looked at.
+    """
     events = recording.events.loc[recording.events["gap_ms"].notna(), list(_OF_GAPS)]
     events = events.reset_index(drop=True)
     return Condensed(
         exchanges=recording.exchanges,
         streams=recording.streams,
         events=events,
-        reads=recording.reads.drop_duplicates(_KEY, keep="last"),
+        reads=_last(recording.reads),
         lost=list(recording.lost),
     )
+
+
+def _last(reads: pd.DataFrame) -> pd.DataFrame:
+    by_time = reads.sort_values("t_ms", kind="stable", na_position="first")
+    return by_time.drop_duplicates(_KEY, keep="last").sort_index()
 
 
 def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | None) -> Condensed:
@@ -91,9 +100,10 @@ def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> 
         "lost": tuple(found.lost),
         "definitions": definitions,
     }
-    if not found.sketches:
-        return Recording(**tables)
-    return ApproximateRecording(**tables, by=by, gaps=found.sketches)
+    made = (
+        ApproximateRecording(**tables, by=by, gaps=found.sketches) if found.sketches else Recording(**tables)
+    )
+    return with_in_flight(made)
 
 
 def joined(tables: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFrame:
