@@ -5,11 +5,15 @@ The invariant: `Options` that exist can be understood; what cannot is said befor
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tokentape.analysis.loading._where import Condition, conditions
 from tokentape.analysis.measuring._definitions import Definitions, named_definitions
 from tokentape.analysis.measuring._tokenizers import Count, Tokens, tokenizer
 from tokentape.dialects import Dialect, named
+
+_tokenizer = lru_cache(maxsize=4)(tokenizer)
+"""To make one takes as long as to read many small cassettes, and a part at a time is read with the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +53,7 @@ class Options:
             where=conditions(self.where),
             definitions=named_definitions(self.definitions),
             dialect=None if self.dialect is None else named(self.dialect),
-            count=tokenizer(self.tokens),
+            count=_tokenizer(self.tokens),
         )
 
 

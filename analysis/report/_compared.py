@@ -11,6 +11,7 @@ import pandas as pd
 from tokentape.analysis.report._terms import COUNTS, LABELS
 from tokentape.analysis.report._text import number, percent, shown
 from tokentape.analysis.report._views import NO_VALUE
+from tokentape.cassette import counted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -110,3 +111,17 @@ def effects(table: pd.DataFrame) -> list[Effect]:
             )
         )
     return found
+
+
+def failures(table: pd.DataFrame) -> str:
+    """Return how many requests failed in both, as a sentence; "" where one of them has none."""
+    (row,) = table.to_dict("records")
+    if not row["n_a"] or not row["n_b"]:
+        return ""
+    low, high = row["low_points"], row["high_points"]
+    interval = f" (95% interval {low:+.1f} to {high:+.1f})" if pd.notna(low) and pd.notna(high) else ""
+    return (
+        f"Failed: {row['failed_a']:,} of {counted(row['n_a'], 'request', grouped=True)} of A "
+        f"({row['a_pct']:.1f}%), {row['failed_b']:,} of {row['n_b']:,} of B ({row['b_pct']:.1f}%): "
+        f"{row['change_points']:+.1f} points{interval}."
+    )

@@ -12,7 +12,7 @@ from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.measuring._definitions import DEFINITIONS
 from tokentape.analysis.report import _slowest as slow
 from tokentape.analysis.report import _terms as terms
-from tokentape.analysis.report._compared import changes, effects
+from tokentape.analysis.report._compared import changes, effects, failures
 from tokentape.analysis.report._document import document
 from tokentape.analysis.report._figures import OF_ONE, OF_TWO, plots_of, plots_of_two, templates, timeline
 from tokentape.analysis.report._left_out import lost_lines, missing, unread
@@ -79,7 +79,7 @@ def report(
         for name, each in zip("AB", recordings, strict=False)
     ]
     compared = None if b is None else compare(a, b)
-    by_group = [] if b is None else [(each, changes(compare(a, b, by=each).quantiles)) for each in columns]
+    groups = [] if b is None else [(each, compare(a, b, by=each)) for each in columns]
     is_empty = not any(len(each.streams) for each in recordings)
     names = ["all streams", *(f"{facet.name} {value.name}" for facet, value in each_value(facets))]
     views = [
@@ -101,7 +101,8 @@ def report(
         paired=bool(compared and compared.paired),
         changes=compared and changes(compared.quantiles),
         effects=compared and effects(compared.effects),
-        by_group=by_group,
+        failures=compared and failures(compared.failures),
+        by_group=[(name, changes(each.quantiles), each.left_out) for name, each in groups],
         cards=cards_of_two(compared.quantiles) if compared else cards(a),
         rows=rows(named),
         facets=facets,

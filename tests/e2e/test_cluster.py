@@ -12,9 +12,9 @@ import pytest
 from distributed import Client, KilledWorker, LocalCluster
 
 from tests.analysis.dask.test_recording import TABLES, tapes
+from tests.analysis.loading.test_parts import local, plain
 from tests.analysis.tapes import DONE, records, write
 from tests.analysis.test_load import damaged
-from tests.analysis.test_parts import plain
 from tests.e2e.processes import run, wait_until
 from tokentape import analysis, cassette
 from tokentape.analysis.dask import compare, connected, load
@@ -64,7 +64,7 @@ def test_tables_are_computed_by_processes_as_pandas_does(few):
     made, whole = load(few), analysis.load(few)
     for name in TABLES:
         found = getattr(made, name).compute().reset_index(drop=True)
-        pd.testing.assert_frame_equal(plain(found), plain(getattr(whole, name)))
+        pd.testing.assert_frame_equal(local(plain(found)), local(plain(getattr(whole, name))))
 
 
 @pytest.mark.usefixtures("client")

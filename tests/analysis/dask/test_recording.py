@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.analysis.loading.test_parts import plain
 from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, usage, write
 from tests.analysis.test_load import damaged
-from tests.analysis.test_parts import plain
 from tokentape import analysis, cassette
 from tokentape.analysis import _schema as schema
 from tokentape.analysis.dask import RELATIVE_ERROR, ApproximateRecording, compare, load

@@ -4,9 +4,9 @@ import stat
 import pandas as pd
 import pytest
 
+from tests.analysis.loading.test_parts import plain
 from tests.analysis.tapes import DONE, MS, chunk, data, records, usage, write
 from tests.analysis.test_load import damaged
-from tests.analysis.test_parts import plain
 from tokentape import cassette
 from tokentape.analysis import load, to_parquet
 from tokentape.analysis.loading._parquet import TABLES

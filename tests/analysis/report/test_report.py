@@ -123,6 +123,8 @@ def test_two_recordings_stand_side_by_side_and_with_their_comparison(
     for row in found.quantiles.itertuples():
         assert f" {shown(row, row.a)} {shown(row, row.b)} " in re.sub(r"\s+", " ", two.text)
     assert "The same by outcome" in two.text
+    (failed,) = found.failures.to_dict("records")
+    assert f"Failed: {failed['failed_a']} of {failed['n_a']} requests of A" in two.text
 
 
 def test_each_view_has_the_numbers_of_its_streams_alone(page: Page, one: Recording, tmp_path: Path):
@@ -220,7 +222,7 @@ def test_a_damaged_recording_says_what_was_lost():
 
 def test_the_definitions_of_another_tool_are_said(tmp_path: Path):
     made = Page(report(load(tape(tmp_path / "a.tape", n=3), definitions="guidellm")))
-    assert "TTFT, ITL, TPOT and E2E are those of guidellm." in made.text
+    assert "TTFT, ITL, TPOT, E2E and throughput are those of guidellm." in made.text
 
 
 def test_a_column_that_does_not_exist_is_refused(one: Recording):
