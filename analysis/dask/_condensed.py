@@ -9,13 +9,14 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import empty
-from tokentape.analysis.dask._approximate import GAPS, ApproximateRecording
+from tokentape.analysis.dask._approximate import ApproximateRecording, gaps_for, sketched
 from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
 from tokentape.analysis.loading._parquet import TABLES
 from tokentape.analysis.summarising._in_flight import with_in_flight
@@ -63,7 +64,9 @@ def _last(reads: pd.DataFrame) -> pd.DataFrame:
     return by_time.drop_duplicates(_KEY, keep="last").sort_index()
 
 
-def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | None) -> Condensed:
+def together(
+    parts: Sequence[Condensed], by: "By | None", exact_up_to: int | None, definitions: str | None
+) -> Condensed:
     """Return several as one, with sketches if there are more gaps than `exact_up_to` or any has sketches."""
     gaps = sum(len(part.events) for part in parts)
     whole = Condensed(
@@ -76,20 +79,20 @@ def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | Non
     if exact_up_to is not None and (gaps > exact_up_to or any(part.sketches for part in parts)):
         found: dict[Hashable, list[dict[str, Sketch]]] = {}
         for part in parts:
-            for name, each in (part.sketches or _sketches(part, by)).items():
+            for name, each in (part.sketches or _sketches(part, by, sketched(definitions))).items():
                 found.setdefault(name, []).append(each)
         whole.sketches = {
-            name: {metric: merged(sketch[metric] for sketch in each) for metric in GAPS}
+            name: {metric: merged(sketch[metric] for sketch in each) for metric in sketched(definitions)}
             for name, each in found.items()
         }
         whole.events = empty(_OF_GAPS)
     return whole
 
 
-def _sketches(part: Condensed, by: "By | None") -> dict[Hashable, dict[str, Sketch]]:
+def _sketches(part: Condensed, by: "By | None", metrics: Sequence[str]) -> dict[Hashable, dict[str, Sketch]]:
     return {
-        name: {metric: sketch_of(gaps[metric].dropna().to_numpy("float64")) for metric in GAPS}
-        for name, _, gaps in groups(part.streams, part.events, by)
+        name: {metric: sketch_of(np.array(gaps_for(metric, streams, gaps), np.float64)) for metric in metrics}
+        for name, streams, gaps in groups(part.streams, part.events, by)
     }
 
 

@@ -147,7 +147,10 @@ class DaskRecording:
         nodes: Sequence[Any] = [take(part, self.options, among) for part in self.parts]
         while True:
             starts = range(0, len(nodes), _AT_A_TIME)
-            nodes = [join(list(nodes[start : start + _AT_A_TIME]), by, exact_up_to) for start in starts]
+            nodes = [
+                join(list(nodes[start : start + _AT_A_TIME]), by, exact_up_to, self.definitions)
+                for start in starts
+            ]
             if len(nodes) == 1:
                 (found,) = compute(nodes[0])
                 return found  # type: ignore[no-any-return]  # dask has no types
@@ -213,12 +216,11 @@ def _with_part(table: pd.DataFrame, number: int) -> pd.DataFrame:
     return table.assign(**{_PART: np.full(len(table), number)})
 
 
-def _counts(table: pd.DataFrame, spans: list[Spans], among: Moments, at: int) -> "pd.Series[int]":
+def _counts(table: pd.DataFrame, spans: list[Spans], among: Moments, at: int) -> "pd.Series[Any]":
     """Return the column `in_flight` of a partition of the table that is at this place of `IN_FLIGHT`."""
-    if table.empty:
-        return pd.Series([], dtype="Int64", name="in_flight", index=table.index)
-    counts = in_flight(spans[int(table[_PART].iloc[0])], among)[at]
-    return pd.Series(counts, name="in_flight", index=table.index)
+    # A partition without rows may be the one that Dask makes up to see types.
+    counts = [] if table.empty else in_flight(spans[int(table[_PART].iloc[0])], among)[at]
+    return pd.Series(counts, name="in_flight", index=table.index, dtype="Int64")
 
 
 def _condensed_part(part: Part, options: Options, among: Moments | None) -> Condensed:
