@@ -84,7 +84,7 @@ def in_pandas(folder, definitions=None):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tapes(tmp_path_factory.mktemp("tapes") / "some", count=9)
+    return tapes(tmp_path_factory.mktemp("tapes") / "some", count=6)
 
 
 @pytest.mark.parametrize("max_part_bytes", [1, 10**9])
