@@ -26,7 +26,7 @@ def _count(tokens: Tokens | None) -> Count | None:
 
 @lru_cache(maxsize=4)
 def _tokenizer(tokens: str, stamp: tuple[int, int] | None) -> Count | None:  # noqa: ARG001  (another file)
-    """Return a tokenizer, the same for all parts: it takes as long to make as to read many small cassettes."""
+    """Return a tokenizer, made once for all parts: that takes as long as to read many small cassettes."""
     return tokenizer(tokens)
 
 
