@@ -263,6 +263,16 @@ def test_what_was_lost_comes_together(tmp_path):
     assert len(whole.lost) == 3
 
 
+def test_requests_that_have_a_number_twice_and_no_end_are_in_flight_as_in_pandas(tmp_path):
+    pieces = [(5 * MS, data(chunk({"content": "a"}))), (9 * MS, data(chunk({"content": "b"})))]
+    twice = [records(pieces[:size], exchange=1, end=None) for size in (2, 1)]
+    path = write(tmp_path / "a.tape", *twice, records(pieces, exchange=2))
+    whole, made = analysis.load(path), load(path, max_part_bytes=1)
+    pd.testing.assert_series_equal(made.collected().concurrency(), whole.concurrency())
+    found = made.exchanges["in_flight"].compute().reset_index(drop=True)
+    pd.testing.assert_series_equal(found, whole.exchanges["in_flight"])
+
+
 def test_empty_cassettes_have_tables_without_rows(tmp_path):
     made = load(write(tmp_path / "a.tape"))
     whole = analysis.load(tmp_path / "a.tape")
