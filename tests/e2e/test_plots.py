@@ -11,6 +11,7 @@ from tests.analysis.tapes import records, write
 from tests.e2e.browser import chromium
 from tokentape.analysis import load
 
+pytestmark = pytest.mark.once
 PHONE = 360
 DRAW = """async figure => {
     document.body.innerHTML = "";
