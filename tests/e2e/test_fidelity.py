@@ -41,7 +41,7 @@ def test_replay_has_the_scale_of_its_speed_and_does_not_drift(
             assert raw_body(recorder.url, "m")[0] == 200
         found = json.loads(run("fidelity", recorded, again, "--speed", speed, "--json").stdout)
         assert (found["exchanges"], found["gaps"]) == (1, PIECES + 2)
-        # Over 840 ms: 2% are 17 ms, which a busy machine may be late once, and what sums up its sleeps is not.
+        # Over 840 ms 2% are 17 ms: a busy machine may be that late once, what sums up its sleeps always is.
         if abs(found["drift_ppm"]) < 50_000 and found["scaled_gap_error_p50_ms"] < 20 / float(speed):
             break
     assert found["scale"] == pytest.approx(1 / float(speed), rel=0.05)
