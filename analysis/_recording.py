@@ -66,7 +66,7 @@ class Recording:
         are that tool's. `by` as in `summary`.
         """
         found = [(name, streams) for name, streams, _ in groups(self.streams, self.events, by)]
-        return throughputs(found, by, self.definitions)
+        return throughputs(found, self.exchanges, by, self.definitions)
 
     def outcomes(self, by: By | None = None) -> pd.DataFrame:
         """Return how streams ended: a row for each outcome, the column `streams` with how many had it.
@@ -93,7 +93,7 @@ class Recording:
             *outer, last = ["" if each is None else str(each) for each in path]
             for each in outer:
                 around = around.setdefault(each, {})
-            around[last] = _summary_of(streams, gaps, self.definitions)
+            around[last] = _summary_of(streams, gaps, self.exchanges, self.definitions)
         return {
             "exchanges": _rows(self.exchanges),
             "streams": _rows(self.streams),
@@ -167,10 +167,12 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return plain.where(table.notna(), None).to_dict("records")  # type: ignore[return-value]
 
 
-def _summary_of(streams: pd.DataFrame, gaps: pd.DataFrame, definitions: str | None) -> dict[str, Any]:
+def _summary_of(
+    streams: pd.DataFrame, gaps: pd.DataFrame, exchanges: pd.DataFrame, definitions: str | None
+) -> dict[str, Any]:
     metrics = metrics_of(streams, gaps, definitions)
     metrics["output_tokens"] = {name: _whole(value) for name, value in metrics["output_tokens"].items()}
-    rates = throughput_of(streams, definitions)
+    rates = throughput_of(streams, exchanges, definitions)
     return {
         "streams": len(streams),
         "outcomes": outcomes_of(streams),
