@@ -190,7 +190,7 @@ def _connect_ms(each: MeasuredExchange) -> float | None:
         return None
     known = [t for t in (connect.tcp_start, connect.tcp_end, connect.tls_end) if t is not None]
     # They are the wall clock's, which may have been set back meanwhile.
-    if len(known) < 2 or known != sorted(known):  # noqa: PLR2004  (a start and an end)
+    if len(known) < 2 or known != sorted(known):
         return None
     return (known[-1] - known[0]) / NS_PER_MS
 

@@ -151,11 +151,12 @@ def test_group_without_a_name_is_a_group(tmp_path):
     assert list(made.as_dict("model_requested")["summary"]) == ["a", ""]
 
 
-def test_gaps_of_an_exchange_number_that_was_used_twice_are_counted_once(tmp_path):
-    made = load(write(tmp_path / "a.tape", spoken(0, [100, 110], "a"), spoken(0, [100, 110, 120], "b")))
+def test_an_exchange_number_that_was_used_twice_has_no_gaps_in_any_group(tmp_path):
+    twice = spoken(0, [100, 110], "a"), spoken(0, [100, 110, 120], "b")
+    made = load(write(tmp_path / "a.tape", *twice, spoken(1, [100, 130], "a")))
     summary = made.summary("model_requested")
-    assert made.summary().loc["gap_ms", "n"] == 3
-    assert summary.xs("gap_ms", level="metric")["n"].sum() == 3
+    assert made.summary().loc["gap_ms", ["n", "max"]].tolist() == [1, 30]
+    assert summary.xs("gap_ms", level="metric")["n"].to_dict() == {"a": 1, "b": 0}
 
 
 def test_file_given_twice_does_not_double_the_summary(tmp_path):
