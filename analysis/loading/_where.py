@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
-from math import isfinite
+from math import isfinite, nan
 from operator import ge, gt, le, lt
 from typing import Any, TypeAlias
 
@@ -100,14 +100,13 @@ def _equal(text: str, get: Callable[[Row], Any], dtype: str, value: str) -> Cond
 
 def _value(text: str, value: str, dtype: str) -> float:
     try:
-        if dtype == schema.TIME:
-            return _ns(value)
-        if isfinite(found := float(value)):
-            return found
-        raise ValueError(value)
+        found = _ns(value) if dtype == schema.TIME else float(value)
     except ValueError:
+        found = nan
+    if not isfinite(found):
         kind = "a time such as 2026-09-21T12:00" if dtype == schema.TIME else "a number"
-        raise ValueError(f"expected {kind}, found {value!r} in {text!r}") from None
+        raise ValueError(f"expected {kind}, found {value!r} in {text!r}")
+    return found
 
 
 def _flag(text: str, value: str) -> bool:

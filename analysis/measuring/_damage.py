@@ -9,10 +9,11 @@ from tokentape.dialects import is_damaged
 REPEATED = "its number is used more than once, so what belongs to which is not known"
 
 
-def damage_of(exchange: Exchange, *, file_is_damaged: bool) -> str | None:
+def damage_of(exchange: Exchange, *, times_go_back: bool, file_is_damaged: bool) -> str | None:
     """Return what is wrong with an exchange, for people; None if it can be measured.
 
-    `file_is_damaged`: something in the middle of the file was lost, and what that was nobody knows.
+    `times_go_back` is the exchange's. `file_is_damaged`: something in the middle of the file was lost, and what
+    that was nobody knows.
     """
     request, response, end, chunks = exchange.request, exchange.response, exchange.end, len(exchange.chunks)
     if exchange.is_mixed:
@@ -28,6 +29,6 @@ def damage_of(exchange: Exchange, *, file_is_damaged: bool) -> str | None:
             return "its response is missing"
         return f"its end is missing, and more may be: {counted(chunks, 'piece')} are there"
     # Where only those of headers are known, they are of others, who may see an answer begin early.
-    if exchange.times_go_back and (request is None or request.times == "all"):
+    if times_go_back and (request is None or request.times == "all"):
         return "its times go back, which no recorder writes"
     return None

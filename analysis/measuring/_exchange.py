@@ -74,10 +74,11 @@ def measured(
     answer = answer_of(exchange, reading.dialect)
     if definitions is not None:
         answer = as_seen(answer, exchange, definitions.is_token)
-    damage = damage_of(exchange, file_is_damaged=file_is_damaged)
+    times_go_back = exchange.times_go_back
+    damage = damage_of(exchange, times_go_back=times_go_back, file_is_damaged=file_is_damaged)
     damaged = damage is not None
     times: Times = request.times if request else "all"
-    if exchange.times_go_back or exchange.is_mixed:
+    if times_go_back:
         times = "none"
     zero = request.t_end if request else None
     start = zero or 0
@@ -119,7 +120,7 @@ def measured(
             failed = answer.error is not None and has_error_event(exchange)
             measures = redefined(measures, definitions, stream=counted, around=around, failed=failed)
         streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measures))
-    return MeasuredExchange(
+    made = MeasuredExchange(
         cassette=cassette.encode("utf-8", "backslashreplace").decode(),  # names of files may be no text
         times=times,
         damage=damage,
@@ -135,10 +136,11 @@ def measured(
         read_bytes=ints([len(chunk.data) for chunk in exchange.chunks]),
         streams=streams,
     )
+    return repeated(made, reading) if exchange.is_mixed else made
 
 
 def repeated(each: MeasuredExchange, reading: Reading = AS_IT_IS) -> MeasuredExchange:
-    """Return an exchange without its numbers, since another has its name: tables cannot tell the two apart."""
+    """Return an exchange without its numbers, where another has its name: no table tells the two apart."""
     around = Around(outcome="damaged", unmeasured="damaged", times="none")
     streams: list[MeasuredStream] = []
     for measured_stream in each.streams:

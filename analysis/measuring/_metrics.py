@@ -121,7 +121,7 @@ def measure(stream: TokenStream, around: Around) -> Measures:
 
 
 def no_time_between(stream: TokenStream) -> Why:
-    """Return why there is no time between the tokens of a stream: one read had all, or the clock stood still."""
+    """Return why there is no time between tokens of a stream: one read had all, or the clock stood still."""
     return "no-time-between" if len(stream.read_ns) > 1 else "single-read"
 
 
