@@ -63,8 +63,8 @@ class Recording:
         The columns are `requests` (completed), `output_tokens` (of all streams of which they are known; of
         a request with several choices as billed for all of them), `tokens_from` (how these are known, such as
         `chunks+usage`), `window_s` (first request to last end, of the group), and `requests_per_s` and
-        `output_tokens_per_s`, which are these divided. With the definitions of another tool, what counts and what ends the window
-        are that tool's. `by` as in `summary`.
+        `output_tokens_per_s`, which are these divided. With the definitions of another tool, what counts and
+        what ends the window are that tool's. `by` as in `summary`.
         """
         found = [(name, streams) for name, streams, _ in groups(self.streams, self.events, by)]
         return throughputs(found, self.exchanges, by, self.definitions)

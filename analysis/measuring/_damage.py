@@ -12,8 +12,8 @@ REPEATED = "its number is used more than once, so what belongs to which is not k
 def damage_of(exchange: Exchange, *, times_go_back: bool, file_is_damaged: bool) -> str | None:
     """Return what is wrong with an exchange, for people; None if it can be measured.
 
-    `times_go_back` is the exchange's. `file_is_damaged`: something in the middle of the file was lost, and what
-    that was nobody knows.
+    `times_go_back` is the exchange's. `file_is_damaged`: something in the middle of the file was lost, and
+    what that was nobody knows.
     """
     request, response, end, chunks = exchange.request, exchange.response, exchange.end, len(exchange.chunks)
     if exchange.is_mixed:

@@ -1,8 +1,8 @@
 """Streams of providers, mutated: nothing raises, and no number is made of what is not there.
 
 A mutant is a recorded stream whose lines were dropped, doubled, swapped or cut, whose JSON values were
-replaced by others, whose bytes were damaged, and which came in any pieces at any times. A cassette of them may
-be damaged, and have times in any order and numbers that are used twice. TOKENTAPE_FUZZ is how many to try;
+replaced by others, whose bytes were damaged, and which came in any pieces at any times. A cassette of them
+may be damaged, and have times in any order and numbers that are used twice. TOKENTAPE_FUZZ is how many to try;
 `make fuzz` tries many.
 """
 
@@ -247,9 +247,9 @@ def at_any_time(found, *, t=-55, t_end=0, connect=(None, None, None)):
 @given(mutants(), mutants(), clocks, clocks, st.booleans())
 def test_no_times_and_no_numbers_of_exchanges_do_either(tmp_path, one, other, first, second, mixed):
     made = []
-    for number, ((body, options), times) in enumerate(((one, first), (other, second))):
+    for position, ((body, options), times) in enumerate(((one, first), (other, second))):
         own = {name: times[name] for name in ("headers_ns", "end_ns") if name in times}
-        number = times.get("exchange", number)
+        number = times.get("exchange", position)
         found = records(in_pieces(body, [0.3, 0.6], [1_000_000]), exchange=number, **options | own)
         made.append(at_any_time(found, **{k: times[k] for k in ("t", "t_end", "connect") if k in times}))
     if mixed:
