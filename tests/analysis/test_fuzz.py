@@ -2,8 +2,8 @@
 
 A mutant is a recorded stream whose lines were dropped, doubled, swapped or cut, whose JSON values were
 replaced by others, whose bytes were damaged, and which came in any pieces at any times. A cassette of them
-may be damaged, and have times in any order and numbers that are used twice. TOKENTAPE_FUZZ is how many to try;
-`make fuzz` tries many.
+may be damaged, and have times in any order and numbers that are used twice. TOKENTAPE_FUZZ is how many to
+try; `make fuzz` tries many.
 """
 
 import gzip
