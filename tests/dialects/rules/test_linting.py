@@ -8,7 +8,7 @@ from tests.dialects.rules.clean import CLEAN, clean, written
 from tests.streams import STREAMS, anthropic_messages
 from tokentape import cassette
 from tokentape.dialects import named
-from tokentape.dialects.rules import RULE_SETS, Finding, anywhere, folded, lint, summary
+from tokentape.dialects.rules import RULE_SETS, Finding, Folds, anywhere, folded, lint
 from tokentape.dialects.rules._choosing import choose_rules
 
 PATHS = {
@@ -94,7 +94,6 @@ def test_rules_can_be_named():
     linted = lint(of("openai-chat"), RULE_SETS["stepfun"])
     assert (linted.rules.name, linted.chosen_by) == ("stepfun", "name")
     assert linted.findings
-    assert summary(linted).startswith("held against stepfun (as asked): ")
 
 
 SKIPPED = {
@@ -116,7 +115,6 @@ def test_what_is_no_stream_of_a_known_dialect_is_skipped_with_the_reason(why):
         made.end = cassette.End(exchange=0, t=9, reason="upstream-error", chunks=0, bytes=0)
     linted = lint(made)
     assert (linted.skipped, linted.rules, linted.findings) == (why, None, [])
-    assert summary(linted) == f"skipped: {why}"
 
 
 def test_an_exchange_with_lost_parts_is_skipped():
@@ -174,3 +172,43 @@ def test_there_is_a_rule_set_or_a_reason_for_every_dialect():
         assert choose_rules(named(name), [])[0] is None
     for name in ("openai-chat", "openai-responses", "anthropic-messages", "gemini", "cohere", "ollama"):
         assert choose_rules(named(name), [])[0].name == name
+
+
+def test_findings_of_many_streams_are_folded_but_for_their_ids_and_numbers_and_the_rarest_comes_first():
+    def changed(event, first, found, choice=0):
+        return Finding("id-changes", event, f'"{first}", as in event 1', f'"{found}"', "$.id", choice)
+
+    def unknown(level, choice=0):
+        path = f"$.choices[{choice}].delta.a"
+        return Finding("unknown-field", 1, "no such field", "1", path, choice, level)
+
+    missing = Finding("missing-event", 3, "ping before", "stop")
+    other = Finding("missing-event", 3, "start before", "stop")
+    folds = Folds()
+    folds.add([changed(2, "a", "b"), changed(3, "a", "c")], "first")
+    folds.add([changed(4, 'a"1', "d", choice=1), unknown("note"), unknown("warning", choice=1)], "second")
+    folds.add([unknown("warning"), missing, other], "third")
+    made = [(each.finding.code, each.place, each.streams, each.events) for each in folds.rarest_first()]
+    assert made == [
+        ("missing-event", "third", 1, 1),
+        ("missing-event", "third", 1, 1),
+        ("unknown-field", "second", 2, 2),
+        ("id-changes", "first", 2, 3),
+        ("unknown-field", "second", 1, 1),
+    ]
+    assert sum(each.findings for each in folds.rarest_first()) == 8
+
+
+def test_what_an_unknown_provider_adds_is_a_note_and_what_openai_or_the_asked_rules_do_not_have_is_not():
+    events = clean("openai-chat")
+    events[2]["surprise"] = 1
+    body = written("openai-chat", events)
+    levels = {
+        lint(exchange(body, host=host), rules).findings[0].level: (host, rules and rules.name)
+        for host, rules in (
+            ("api.example", None),
+            ("api.example", RULE_SETS["openai-chat"]),
+            ("api.openai.com", None),
+        )
+    }
+    assert levels == {"note": ("api.example", None), "warning": ("api.openai.com", None)}
