@@ -23,7 +23,7 @@ class Pattern:
         return not self.path or path == self.path or path.startswith((f"{self.path}.", f"{self.path}["))
 
 
-class PatternType(click.ParamType):
+class PatternType(click.ParamType["Pattern"]):
     """CODE or CODE:PATH, the path as `lint` prints it."""
 
     name = "CODE[:PATH]"

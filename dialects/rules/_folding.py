@@ -65,7 +65,7 @@ class Folds(Generic[Place]):
         events: dict[Key, set[int]] = {}
         for finding in findings:
             expected = _OF_ONE_STREAM.sub("", finding.expected)
-            key = (finding.level, finding.code, anywhere(finding.path), expected)
+            key: Key = (finding.level, finding.code, anywhere(finding.path), expected)
             fold = self._folds.setdefault(key, FoldedOver(finding, place))
             fold.findings += 1
             events.setdefault(key, set()).add(finding.event)

@@ -59,8 +59,10 @@ def test_a_line_a_finding_and_on_stderr_a_line_a_file(tape):
         )
     ]
     assert result.stderr.splitlines() == [
-        f"{tape}: 3 exchanges checked: 2 against stepfun (by model), 1 against openai-chat (by dialect); "
-        "2 skipped: 1 HTTP status 429, 1 not streamed; 2 findings; 1 note (8 in all)"
+        (
+            f"{tape}: 3 exchanges checked: 2 against stepfun (by model), 1 against openai-chat (by dialect); "
+            "2 skipped: 1 HTTP status 429, 1 not streamed; 2 findings; 1 note (8 in all)"
+        )
     ]
 
 
@@ -87,8 +89,10 @@ def test_what_exchanges_have_in_common_is_a_line_and_the_broken_one_comes_first(
         "exchange 7, event 5: no-end-mark",
         "exchange 7, choice 0: no-finish in 2 events, first event 3",
         "missing-field object in 10 exchanges (77 events), first exchange 0, event 1",
-        "note: unknown-field choices[].delta.surprise in 10 exchanges (68 events), "
-        "first exchange 0, choice 0, event 1",
+        (
+            "note: unknown-field choices[].delta.surprise in 10 exchanges (68 events), "
+            "first exchange 0, choice 0, event 1"
+        ),
     ]
     (said,) = result.stderr.splitlines()
     assert said.endswith(

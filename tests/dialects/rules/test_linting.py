@@ -10,6 +10,7 @@ from tokentape import cassette
 from tokentape.dialects import named
 from tokentape.dialects.rules import RULE_SETS, Finding, Folds, anywhere, folded, lint
 from tokentape.dialects.rules._choosing import choose_rules
+from tokentape.dialects.rules._shown import shown
 
 PATHS = {
     "stepfun": b"/v1/chat/completions",
@@ -176,7 +177,7 @@ def test_there_is_a_rule_set_or_a_reason_for_every_dialect():
 
 def test_findings_of_many_streams_are_folded_but_for_their_ids_and_numbers_and_the_rarest_comes_first():
     def changed(event, first, found, choice=0):
-        return Finding("id-changes", event, f'"{first}", as in event 1', f'"{found}"', "$.id", choice)
+        return Finding("id-changes", event, f"{shown(first)}, as in event 1", shown(found), "$.id", choice)
 
     def unknown(level, choice=0):
         path = f"$.choices[{choice}].delta.a"
