@@ -22,6 +22,7 @@ from tokentape.dialects.rules._openrouter import OPENROUTER
 from tokentape.dialects.rules._qwen import QWEN
 from tokentape.dialects.rules._rule_set import RuleSet
 from tokentape.dialects.rules._stepfun import STEPFUN
+from tokentape.dialects.rules._together import TOGETHER
 from tokentape.dialects.rules._vllm import VLLM
 from tokentape.dialects.rules._xai import XAI
 from tokentape.dialects.rules._zai import ZAI
@@ -40,6 +41,7 @@ RULE_SETS: dict[str, RuleSet] = {
         MOONSHOT,
         OPENROUTER,
         QWEN,
+        TOGETHER,
         VLLM,
         XAI,
         ZAI,

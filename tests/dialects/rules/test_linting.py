@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.analysis.tapes import SECTION, records
-from tests.dialects.rules.clean import CLEAN, clean, written
+from tests.dialects.rules.clean import CLEAN, LIKE_OPENAI, clean, written
 from tests.streams import STREAMS, anthropic_messages
 from tokentape import cassette
 from tokentape.dialects import named
@@ -13,6 +13,7 @@ from tokentape.dialects.rules._choosing import choose_rules
 from tokentape.dialects.rules._shown import shown
 
 PATHS = {
+    **dict.fromkeys(LIKE_OPENAI, b"/v1/chat/completions"),
     "stepfun": b"/v1/chat/completions",
     "openai-relay": b"/v1/chat/completions",
     "openai-chat": b"/v1/chat/completions",
@@ -34,6 +35,8 @@ def exchange(answer, host="api.example", **options):
 def of(name, **options):
     kind = "application/x-ndjson" if name == "ollama" else "text/event-stream"
     body = written(name, clean(name))
+    if name in LIKE_OPENAI and RULE_SETS[name].hosts:
+        options = {"host": RULE_SETS[name].hosts[0]} | options
     return exchange(body, **{"path": PATHS[name], "content_type": kind, "body": b"{}"} | options)
 
 
@@ -42,6 +45,8 @@ def of(name, **options):
 def test_each_stream_is_held_against_its_own_rules_wherever_it_comes_from(name, path):
     linted = lint(of(name) if path == "its own" else of(name, path=path))
     by = {"stepfun": "model", "openai-relay": "shape"}.get(name, "dialect")
+    if name in LIKE_OPENAI:
+        by = "host" if RULE_SETS[name].hosts else "shape"
     assert (linted.rules.name, linted.chosen_by, linted.skipped) == (name, by, "")
     assert linted.findings == []
     assert linted.events == len(clean(name))
@@ -53,7 +58,8 @@ def test_each_stream_is_held_against_its_own_rules_wherever_it_comes_from(name, 
         ("api.stepfun.com", "stepfun", "host"),
         ("API.STEPFUN.AI.", "stepfun", "host"),
         ("api.openai.com", "openai-chat", "host"),
-        ("mine.openai.azure.com", "openai-chat", "host"),
+        ("mine.openai.azure.com", "azure-openai", "host"),
+        ("api.deepseek.com", "deepseek", "host"),
         ("api.openai.com.example", "openai-relay", "shape"),
         ("notstepfun.com", "openai-relay", "shape"),
         ("", "openai-relay", "shape"),
@@ -213,3 +219,24 @@ def test_what_an_unknown_provider_adds_is_a_note_and_what_openai_or_the_asked_ru
         )
     }
     assert levels == {"note": ("api.example", None), "warning": ("api.openai.com", None)}
+
+
+@pytest.mark.parametrize("name", [name for name in LIKE_OPENAI if RULE_SETS[name].marks])
+def test_behind_a_gateway_a_provider_is_known_by_a_field_that_no_other_has(name):
+    linted = lint(of(name, host="gateway.example"))
+    assert (linted.rules.name, linted.chosen_by, linted.findings) == (name, "shape", [])
+
+
+def test_a_mark_in_a_text_is_none_and_the_host_counts_before_it():
+    events = clean("openai-chat")
+    events[2]["choices"][0]["delta"]["content"] = '{"x_groq": 1, "timings": 2}'
+    assert lint(exchange(written("openai-chat", events))).rules.name == "openai-chat"
+    assert lint(of("groq", host="api.deepseek.com")).rules.name == "deepseek"
+
+
+def test_a_mark_in_the_last_chunk_alone_is_seen():
+    events = clean("openai-chat")
+    events[-2]["timings"] = {}
+    assert lint(exchange(written("openai-chat", events[:1] + events[2:3] * 20 + events[3:]))).rules.name == (
+        "llama-cpp"
+    )
