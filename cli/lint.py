@@ -2,8 +2,9 @@ import click
 
 from tokentape import cassette
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._findings_wanted import Pattern, PatternType, Wanted
 from tokentape.cli._json_text import json_text
-from tokentape.cli._linted import as_objects, finding_lines, lint_file, summary_line
+from tokentape.cli._linted import LintedFile, as_objects, each_line, lint_file
 from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 from tokentape.dialects.rules import RULE_SETS
@@ -18,6 +19,15 @@ from tokentape.dialects.rules import RULE_SETS
     multiple=True,
     help="Only exchanges such as model=step-*, status=200 or label.env=prod (repeatable).",
 )
+@click.option(
+    "--only", type=PatternType(), multiple=True, help="Only such findings, such as no-finish (repeatable)."
+)
+@click.option(
+    "--ignore",
+    type=PatternType(),
+    multiple=True,
+    help="No such findings, such as unknown-field:usage for all in usage (repeatable).",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a list with an object for each exchange.")
 @click.option("--all", "each", is_flag=True, help="Print every finding, also those that say the same again.")
 @click.pass_context
@@ -26,43 +36,50 @@ def command(
     files: tuple[str, ...],
     rules: str | None,
     where: tuple[str, ...],
+    only: tuple[Pattern, ...],
+    ignore: tuple[Pattern, ...],
     as_json: bool,
     each: bool,
 ) -> None:
     """Hold the streams in cassettes against the documented chunk: fields, order, ids, finish, usage, end.
 
-    A line a finding: what was expected, and what was found. Events count from 1. What several events of a
-    stream have in common is one line. stderr says what each exchange was held against, and why: by its
-    host, model or shape, else by its dialect. Answers that are no event stream, and HTTP errors, are
+    A line a finding: what was expected, and what was found. What events and exchanges have in common is one
+    line with the first of them, the rarest first. Events count from 1 (in the tables of analyze, from 0).
+    A note is a field that an unknown provider adds. stderr says what the exchanges were held against, and
+    why: by host, model or shape, else by dialect. Answers that are no event stream, and HTTP errors, are
     skipped. docs/lint.md has every rule and every code. FILE may be - for standard input.
 
-    Exit code: 0 nothing found, 1 something found, 2 usage, or a file could not be read. 3: a cassette is
-    damaged, whatever was found; what is whole was looked at, and stderr says what was lost. Of several
-    files 2 wins, then 3.
+    Exit code: 0 nothing found but notes, 1 something found, 2 usage, or a file could not be read. 3: a
+    cassette is damaged, whatever was found; what is whole was looked at, and stderr says what was lost. Of
+    several files 2 wins, then 3.
 
     \b
     tokentape lint session.tape
-    tokentape lint session.tape --rules stepfun
-    tokentape lint *.tape --json | jq '.[].findings[].code' -r | sort | uniq -c
+    tokentape lint session.tape --rules stepfun --only no-finish
+    tokentape lint session.tape --ignore unknown-field:usage
     """
     lost: list[str] = []
     objects: list[dict[str, object]] = []
     any_found = failed = False
     for file in files:
+        seen = LintedFile(file)
         try:
-            for found in lint_file(file, RULE_SETS[rules] if rules else None, where, lost):
-                any_found = any_found or bool(found.linted.findings)
-                click.echo(safe_text(summary_line(found)), err=True)
-                if as_json:
-                    objects.append(as_objects(found, each=each))
-                    continue
-                for line in finding_lines(found, each=each):
+            wanted = Wanted(only=only, ignored=ignore)
+            for found in lint_file(file, RULE_SETS[rules] if rules else None, where, wanted, lost):
+                seen.add(found)
+                objects += [as_objects(found, each=each)] * as_json
+                for line in each_line(found) if each and not as_json else ():
                     click.echo(safe_text(line))
         except cassette.CassetteError as error:
             failed = True
             click.echo(f"Error: {safe_text(error)}", err=True)
+            continue
         except ValueError as error:
             raise click.UsageError(str(error)) from error
+        for line in () if as_json or each else seen.lines():
+            click.echo(safe_text(line))
+        click.echo(safe_text(seen.summary()), err=True)
+        any_found = any_found or bool(seen.levels["warning"])
     if as_json:
         click.echo(json_text(objects))
     any_lost = said_lost(lost)

@@ -13,7 +13,8 @@ has every code and every rule set.
 from tokentape.dialects.rules._checking import check
 from tokentape.dialects.rules._choosing import RULE_SETS, choose_rules
 from tokentape.dialects.rules._finding import CODES, Finding, Folded
-from tokentape.dialects.rules._linting import Linted, anywhere, folded, lint, summary
+from tokentape.dialects.rules._folding import FoldedOver, Folds, anywhere, folded
+from tokentape.dialects.rules._linting import Linted, lint
 from tokentape.dialects.rules._rule_set import EndMark, Framing, RuleSet
 
 __all__ = [
@@ -22,6 +23,8 @@ __all__ = [
     "EndMark",
     "Finding",
     "Folded",
+    "FoldedOver",
+    "Folds",
     "Framing",
     "Linted",
     "RuleSet",
@@ -30,5 +33,4 @@ __all__ = [
     "choose_rules",
     "folded",
     "lint",
-    "summary",
 ]

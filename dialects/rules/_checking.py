@@ -97,9 +97,13 @@ class _Stream:
                 "NaN, half a surrogate pair or the like",
             )
         yield from self._name(number, event, value)
-        odd = islice(departures(value, self._rules.chunk), _MOST_OF_AN_EVENT)
-        for code, path, expected, found in odd:
+        apart = self._rules.apart
+        is_apart = apart is not None and apart.is_apart(value)
+        shape = apart.chunk if apart is not None and is_apart else self._rules.chunk
+        for code, path, expected, found in islice(departures(value, shape), _MOST_OF_AN_EVENT):
             yield Finding(code, number, expected, found, path, _choice_at(path, value))
+        if is_apart:
+            return
         seen = Seen(number, value, carried)
         for rule in self._running:
             yield from rule.see(seen)

@@ -27,18 +27,20 @@ class Finishes:
 
     `last` is what the delta of the finishing chunk is where the document says that: `no-fields`, or
     `empty-content` (a `content` of ""). The chunks before it have text then, but for one with no more
-    than the role.
+    than the role. `usage_after`: an empty delta may come afterwards, beside the usage.
     """
 
     last: Literal["", "no-fields", "empty-content"] = ""
+    usage_after: bool = False
 
     def start(self) -> Running:
-        return _Finishes(self.last)
+        return _Finishes(self.last, usage_after=self.usage_after)
 
 
 class _Finishes:
-    def __init__(self, last: str) -> None:
+    def __init__(self, last: str, *, usage_after: bool) -> None:
         self._last = last
+        self._usage_after = usage_after
         self._finished: dict[int, int] = {}
         self._open: dict[int, int] = {}  # with the last event of each
         self._followed: set[int] = set()
@@ -68,6 +70,8 @@ class _Finishes:
             yield Finding("content-after-finish", seen.number, over, kind, choice=choice)
         if carries & FINISH:
             yield Finding("two-finishes", seen.number, over, f"finish {shown(finish)}", choice=choice)
+        elif self._usage_after and not carries & TOKEN and type(seen.value.get("usage")) is dict:
+            return
         elif not carries & TOKEN and choice not in self._followed:
             self._followed.add(choice)
             expected, found = "the last chunk of its choice", f"another in event {seen.number}"
@@ -141,14 +145,20 @@ class _RoleFirst:
 
 @dataclass(frozen=True, slots=True)
 class UsageAlone:
-    """Usage comes in a chunk of its own, the last, whose choices are empty; no other chunk has no choices."""
+    """Usage comes in a chunk of its own, the last, whose choices are empty; no other chunk has no choices.
+
+    `beside_choices`: it may come in a chunk with choices as well.
+    """
+
+    beside_choices: bool = False
 
     def start(self) -> Running:
-        return _UsageAlone()
+        return _UsageAlone(beside_choices=self.beside_choices)
 
 
 class _UsageAlone:
-    def __init__(self) -> None:
+    def __init__(self, *, beside_choices: bool) -> None:
+        self._beside_choices = beside_choices
         self._alone = 0
         self._any = False
 
@@ -162,7 +172,7 @@ class _UsageAlone:
             self._any = True
             if choices == []:
                 self._alone = seen.number
-            elif type(choices) is list:
+            elif type(choices) is list and not self._beside_choices:
                 found = f"usage beside {len(choices)} choice{'s' * (len(choices) != 1)}"
                 yield Finding("usage-misplaced", seen.number, "a chunk without choices", found, "$.usage")
         elif choices == []:

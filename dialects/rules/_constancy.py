@@ -102,11 +102,15 @@ class _Grows(_Watching):
 
 @dataclass(frozen=True, slots=True)
 class Total:
-    """One count of an object is the sum of others, wherever all are there."""
+    """One count of an object is the sum of others, wherever all are there.
+
+    `beside` is the path of a count that is a part too, where it is there.
+    """
 
     names: tuple[str, ...]
     total: str
     parts: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
     def start(self) -> Running:
         return _Total(self)
@@ -124,7 +128,10 @@ class _Total(_Watching):
         total = count_of(at(bill, rule.total))
         parts = [count_of(at(bill, part)) for part in rule.parts]
         counts = [part for part in parts if part is not None]
-        if total is not None and len(counts) == len(parts) and sum(counts) != total:
+        whole = len(counts) == len(parts)
+        beside = count_of(at(bill, *rule.beside)) if rule.beside else None
+        counts += [beside] if beside else []
+        if total is not None and whole and sum(counts) != total:
             expected = f"{' + '.join(map(str, counts))} = {sum(counts)}"
             path = _path((*rule.names, rule.total))
             yield Finding("usage-total", seen.number, expected, str(total), path)

@@ -3,7 +3,7 @@
 The invariant: every code that a rule uses is in `CODES`, and `docs/lint.md` has the same codes.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -76,6 +76,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     `event` counts from 1 over all events with data, the end mark among them. `choice` is None for what
     concerns no choice. `path` says where in the event's JSON (RFC 9535), `$` for all of it. `expected` and
     `found` are words for people; what a stranger sent is in `found`, `expected` and `path` cut to a line.
+    `level` is `note` for a field that an unknown provider adds to OpenAI's chunk.
     """
 
     code: str
@@ -84,6 +85,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     found: str
     path: str = "$"
     choice: int | None = None
+    level: Literal["warning", "note"] = "warning"
 
 
 class Folded(msgspec.Struct, frozen=True, gc=False):

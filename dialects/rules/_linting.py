@@ -1,10 +1,10 @@
 """An exchange of a cassette held against the rules: pure, a value in and a value out, and nothing raises."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from tokentape.cassette import Exchange, UndecodableContent, counted, decoded, header, request_body
+from msgspec.structs import replace
+
+from tokentape.cassette import Exchange, UndecodableContent, decoded, header, request_body
 from tokentape.dialects._choosing import choose
 from tokentape.dialects._framing import events_of, is_lines
 from tokentape.dialects._json import dict_of, parse, text_of
@@ -12,10 +12,10 @@ from tokentape.dialects._outcome import has_no_body, is_damaged, is_success
 from tokentape.dialects._transcript import path_of
 from tokentape.dialects.rules._checking import check
 from tokentape.dialects.rules._choosing import choose_rules
-from tokentape.dialects.rules._finding import Finding, Folded
+from tokentape.dialects.rules._finding import Finding
+from tokentape.dialects.rules._openai_chat import OPENAI_CHAT
 from tokentape.dialects.rules._rule_set import RuleSet
 
-_INDEX = re.compile(r"\[\d+\]")
 _MODELS_LOOKED_AT = 8
 
 
@@ -78,35 +78,12 @@ def lint(exchange: Exchange, rules: RuleSet | None = None, *, file_is_damaged: b
     whole = end is not None and end.reason in ("complete", "upstream-error") and undecodable is None
     lines = [] if is_lines(response.headers) else pieces
     findings = check(events, rules, pieces=lines, whole=whole, asked=asked)
+    findings = _of_a_stranger(findings) if rules is OPENAI_CHAT and by == "dialect" else findings
     return Linted(
         rules=rules, chosen_by=by, events=len(events), findings=findings, undecodable=undecodable or ""
     )
 
 
-def folded(findings: Iterable[Finding]) -> list[Folded]:
-    """Return each finding once, with the number of events that have it: the first stands for all.
-
-    Findings are the same if what was expected, of which choice, and where in the event are, whichever
-    item of an array it is.
-    """
-    firsts: dict[tuple[str, int | None, str, str], Finding] = {}
-    events: dict[tuple[str, int | None, str, str], set[int]] = {}
-    for finding in findings:
-        path = anywhere(finding.path)
-        key = (finding.code, finding.choice, path, finding.expected)
-        firsts.setdefault(key, finding)
-        events.setdefault(key, set()).add(finding.event)
-    return [Folded(finding, len(events[key])) for key, finding in firsts.items()]
-
-
-def anywhere(path: str) -> str:
-    """Return a path without the places in its arrays."""
-    return _INDEX.sub("[]", path)
-
-
-def summary(linted: Linted) -> str:
-    """Return in words what an exchange was held against, and how many findings there are."""
-    if linted.rules is None:
-        return f"skipped: {linted.skipped}"
-    how = "as asked" if linted.chosen_by == "name" else f"by its {linted.chosen_by}"
-    return f"held against {linted.rules.name} ({how}): {counted(len(linted.findings), 'finding')}"
+def _of_a_stranger(findings: list[Finding]) -> list[Finding]:
+    """Return the findings in the stream of a provider that nobody here knows: what it adds is a note."""
+    return [replace(each, level="note") if each.code == "unknown-field" else each for each in findings]

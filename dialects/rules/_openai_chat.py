@@ -28,14 +28,14 @@ from tokentape.dialects.rules._shape import (
 )
 
 _FUNCTION = Fields(may={"name": TEXT, "arguments": TEXT})
-_CALL = Fields(
+CALL = Fields(
     has={"index": COUNT},
     may={"id": TEXT, "type": OneOf(("function",)), "function": _FUNCTION},
 )
-CALLS = Items(_CALL)
+CALLS = Items(CALL)
 LOGPROBS = Maybe(Fields(may={"content": Maybe(ARRAY), "refusal": Maybe(ARRAY)}))
 FINISH = FinishReason(None, ("stop", "length", "tool_calls", "content_filter", "function_call"))
-_DELTA = Fields(
+DELTA = Fields(
     may={
         "role": OneOf(("developer", "system", "user", "assistant", "tool")),
         "content": Maybe(TEXT),
@@ -44,32 +44,34 @@ _DELTA = Fields(
         "function_call": _FUNCTION,
     }
 )
-_USAGE = Fields(
+USAGE = Fields(
     has={"prompt_tokens": COUNT, "completion_tokens": COUNT, "total_tokens": COUNT},
     may={"prompt_tokens_details": Maybe(OBJECT), "completion_tokens_details": Maybe(OBJECT)},
 )
-_CHOICE = Fields(has={"index": COUNT, "delta": _DELTA, "finish_reason": FINISH}, may={"logprobs": LOGPROBS})
+CHOICE = Fields(has={"index": COUNT, "delta": DELTA, "finish_reason": FINISH}, may={"logprobs": LOGPROBS})
+CHUNK = Fields(
+    has={
+        "id": NAME,
+        "object": OneOf(("chat.completion.chunk",), "object-name"),
+        "created": SECONDS,
+        "model": NAME,
+        "choices": Items(CHOICE),
+    },
+    may={
+        "service_tier": Maybe(OneOf(("auto", "default", "flex", "scale", "priority"))),
+        "system_fingerprint": Maybe(TEXT),
+        "usage": Maybe(USAGE),
+        "obfuscation": TEXT,
+        "moderation": Maybe(OBJECT),
+    },
+)
 
 OPENAI_CHAT = RuleSet(
     name="openai-chat",
     source="OpenAI's API reference, the chat completion chunk object",
+    hosts=("api.openai.com",),
     dialect=OpenAIChat(),
-    chunk=Fields(
-        has={
-            "id": NAME,
-            "object": OneOf(("chat.completion.chunk",), "object-name"),
-            "created": SECONDS,
-            "model": NAME,
-            "choices": Items(_CHOICE),
-        },
-        may={
-            "service_tier": Maybe(OneOf(("auto", "default", "flex", "scale", "priority"))),
-            "system_fingerprint": Maybe(TEXT),
-            "usage": Maybe(_USAGE),
-            "obfuscation": TEXT,
-            "moderation": Maybe(OBJECT),
-        },
-    ),
+    chunk=CHUNK,
     rules=(
         Unchanged("id-changes", ("id",)),
         Unchanged("created-changes", ("created",)),

@@ -49,11 +49,21 @@ DONE_MARK = EndMark(words="data: [DONE]", is_end=done_line)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Apart:
+    """Events with a shape of their own, which say nothing of the answer: no other rule looks at them."""
+
+    is_apart: Callable[[dict[str, Any]], bool]
+    chunk: Shape
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSet:
     """What a provider's document says of a stream.
 
     `source` names the document. `dialect` reads the text, the finish and the errors in an event. `chunk` is
-    the shape of every event that is an object and no error.
+    the shape of every event that is an object and no error, and not one of those `apart`. `hosts` are the
+    provider's: names of machines, or of domains that they are in. `marks` are paths of fields that no other
+    provider's chunks have; a path goes into every item of an array.
     """
 
     name: str
@@ -63,3 +73,6 @@ class RuleSet:
     rules: tuple[Rule, ...]
     end_mark: EndMark | None
     framing: Framing = Framing()
+    apart: Apart | None = None
+    hosts: tuple[str, ...] = ()
+    marks: tuple[tuple[str, ...], ...] = ()

@@ -40,6 +40,7 @@ _CHOICE = Fields(
 STEPFUN = RuleSet(
     name="stepfun",
     source="StepFun's API reference, chat completion streaming",
+    hosts=("stepfun.com", "stepfun.ai"),
     dialect=OpenAIChat(),
     chunk=Fields(
         has={

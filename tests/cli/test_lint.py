@@ -38,16 +38,12 @@ def clean_tape(tmp_path):
     return write(tmp_path / "clean.tape", records([(1, written("stepfun", clean("stepfun")))]))
 
 
-def test_a_line_a_finding_and_on_stderr_what_each_was_held_against(tape):
+def test_a_line_a_finding_and_on_stderr_a_line_a_file(tape):
     result = run("lint", tape)
     assert result.exit_code == 1
     assert result.stdout.splitlines() == [
         f"{tape}: {line}"
         for line in (
-            (
-                "exchange 1: unknown-field provider in 8 events, first event 1: "
-                r'expected no such field, found "Acme\u001b[31m"'
-            ),
             (
                 "exchange 2, event 8: usage-decreases usage.completion_tokens: "
                 "expected at least 8, as in event 7, found 3"
@@ -56,21 +52,102 @@ def test_a_line_a_finding_and_on_stderr_what_each_was_held_against(tape):
                 "exchange 2, choice 0, event 8: content-after-finish: "
                 "expected nothing more of choice 0, which finished in event 7, found content"
             ),
+            (
+                "exchange 1: note: unknown-field provider in 8 events, first event 1: "
+                r'expected no such field, found "Acme\u001b[31m"'
+            ),
         )
     ]
     assert result.stderr.splitlines() == [
-        f"{tape}: exchange 0: held against stepfun (by its model): 0 findings",
-        f"{tape}: exchange 1: held against openai-chat (by its dialect): 8 findings",
-        f"{tape}: exchange 2: held against stepfun (by its model): 2 findings",
-        f"{tape}: exchange 3: skipped: HTTP status 429",
-        f"{tape}: exchange 4: skipped: not streamed",
+        (
+            f"{tape}: 3 exchanges checked: 2 against stepfun (by model), 1 against openai-chat (by dialect); "
+            "2 skipped: 1 HTTP status 429, 1 not streamed; 2 findings; 1 note (8 in all)"
+        )
     ]
+
+
+@pytest.fixture
+def week(tmp_path):
+    """Ten exchanges that lack their fingerprint and say something odd, the eighth with two broken ends."""
+    events = clean("openai-chat")
+    for event in events[:-1]:
+        del event["object"]
+        event["choices"] = [
+            choice | {"delta": choice["delta"] | {"surprise": {}}} for choice in event["choices"]
+        ]
+    whole, broken = written("openai-chat", events), written("openai-chat", events[:5])
+    pieces = [[(1, broken if exchange == 7 else whole)] for exchange in range(10)]
+    return write(
+        tmp_path / "week.tape", *(records(piece, exchange=number) for number, piece in enumerate(pieces))
+    )
+
+
+def test_what_exchanges_have_in_common_is_a_line_and_the_broken_one_comes_first(week):
+    result = run("lint", week)
+    lines = [line.removeprefix(f"{week}: ").partition(": expected")[0] for line in result.stdout.splitlines()]
+    assert lines == [
+        "exchange 7, event 5: no-end-mark",
+        "exchange 7, choice 0: no-finish in 2 events, first event 3",
+        "missing-field object in 10 exchanges (77 events), first exchange 0, event 1",
+        (
+            "note: unknown-field choices[].delta.surprise in 10 exchanges (68 events), "
+            "first exchange 0, choice 0, event 1"
+        ),
+    ]
+    (said,) = result.stderr.splitlines()
+    assert said.endswith(
+        "10 exchanges checked: 10 against openai-chat (by dialect); "
+        "3 findings (80 in all); 1 note (68 in all)"
+    )
+
+
+def test_the_counts_of_the_last_line_are_those_of_the_lines_with_and_without_all(week):
+    every = run("lint", week, "--all")
+    notes = sum(": note: " in line for line in every.stdout.splitlines())
+    assert (len(every.stdout.splitlines()) - notes, notes) == (80, 68)
+    assert every.stderr == run("lint", week).stderr
+
+
+def test_notes_alone_set_no_exit_code(week):
+    for options in (["--only", "unknown-field"], ["--ignore", "no-finish", "--ignore", "no-end-mark"]):
+        result = run("lint", week, *options, "--ignore", "missing-field:object")
+        assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
+        assert "0 findings; 1 note" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "codes"),
+    [
+        (["--only", "no-finish"], {"no-finish"}),
+        (["--only", "no-finish", "--only", "no-end-mark"], {"no-finish", "no-end-mark"}),
+        (["--only", "missing-field:object"], {"missing-field"}),
+        (["--only", "missing-field:obj"], set()),
+        (["--ignore", "missing-field"], {"no-finish", "no-end-mark", "unknown-field"}),
+        (["--ignore", "missing-field:model"], {"no-finish", "no-end-mark", "unknown-field", "missing-field"}),
+        (["--ignore", "unknown-field:choices[].delta"], {"no-finish", "no-end-mark", "missing-field"}),
+        (["--ignore", "unknown-field:$.choices[0].delta"], {"no-finish", "no-end-mark", "missing-field"}),
+        (["--ignore", "unknown-field:choices"], {"no-finish", "no-end-mark", "missing-field"}),
+    ],
+)
+def test_codes_and_paths_choose_findings_in_words_and_in_json(week, options, codes):
+    objects = json.loads(run("lint", week, "--json", *options).stdout)
+    assert {finding["code"] for each in objects for finding in each["findings"]} == codes
+    lines = run("lint", week, *options).stdout.splitlines()
+    assert {word.rstrip(":") for line in lines for word in line.split()} & set(CODES) == codes
+
+
+def test_a_code_that_does_not_exist_is_a_usage_error(week):
+    for option in ("--only", "--ignore"):
+        result = run("lint", week, option, "no-finsh")
+        assert result.exit_code == 2
+        assert "found 'no-finsh'" in result.stderr
 
 
 def test_all_prints_what_is_folded(tape):
     lines = run("lint", tape, "--all").stdout.splitlines()
     assert [line.partition(": ")[2] for line in lines[:8]] == [
-        rf'exchange 1, event {event}: unknown-field provider: expected no such field, found "Acme\u001b[31m"'
+        f"exchange 1, event {event}: note: unknown-field provider: "
+        r'expected no such field, found "Acme\u001b[31m"'
         for event in range(1, 9)
     ]
     assert len(lines) == 10
@@ -94,7 +171,7 @@ def test_json_has_an_object_for_each_exchange(tape):
     assert objects[1]["findings"] == [
         {
             "code": "unknown-field", "event": 1, "expected": "no such field", "found": '"Acme\\u001b[31m"',
-            "path": "$.provider", "choice": None, "events": 8,
+            "path": "$.provider", "choice": None, "level": "note", "events": 8,
         }
     ]  # fmt: skip
     every = json.loads(run("lint", tape, "--json", "--all").stdout)[1]["findings"]
@@ -110,7 +187,7 @@ def test_rules_are_chosen_by_name(clean_tape):
     result = run("lint", clean_tape, "--rules", "openai-relay")
     assert result.exit_code == 1
     assert "unknown-field usage in 7 events, first event 1" in result.stdout
-    assert "held against openai-relay (as asked)" in result.stderr
+    assert "1 against openai-relay (as asked)" in result.stderr
 
 
 def test_rules_that_do_not_exist_are_a_usage_error_with_their_names(clean_tape):
@@ -122,7 +199,7 @@ def test_rules_that_do_not_exist_are_a_usage_error_with_their_names(clean_tape):
 def test_where_chooses_exchanges(tape):
     result = run("lint", tape, "--where", "status=200", "--where", "model=step-*")
     assert len(result.stdout.splitlines()) == 2
-    assert len(result.stderr.splitlines()) == 2
+    assert "2 exchanges checked: 2 against stepfun" in result.stderr
     piped = run("lint", "-", "--where", "status=200", stdin=tape.read_bytes())
     assert piped.exit_code == 2
     assert "expected a file beside --where" in piped.stderr
@@ -153,7 +230,7 @@ def test_an_exchange_with_a_damaged_piece_is_skipped(tmp_path):
     path.write_bytes(data)
     result = run("lint", path)
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "exchange 0: skipped: parts of it are lost to damage" in result.stderr
+    assert "0 exchanges checked; 1 skipped: 1 parts of it are lost to damage" in result.stderr
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -189,14 +266,14 @@ def test_what_cannot_be_decoded_is_lost_and_the_rest_is_looked_at(tmp_path):
     coder = zlib.compressobj(wbits=31)
     half = coder.compress(written("stepfun", clean("stepfun")[:3])) + coder.flush(zlib.Z_SYNC_FLUSH)
     cases = [
-        ([(1, b"no gzip")], "skipped: not what its encoding says"),
-        ([(1, half), (2, b"\xff" * 99)], "held against stepfun (by its model): 0 findings"),
+        ([(1, b"no gzip")], "1 skipped: 1 not what its encoding says"),
+        ([(1, half), (2, b"\xff" * 99)], "1 exchange checked: 1 against stepfun (by model); 0 findings"),
     ]
     for pieces, said in cases:
         path = write(tmp_path / f"{len(pieces)}.tape", records(pieces, encoding="gzip"))
         result = run("lint", path)
         assert result.exit_code == 3
-        assert f"exchange 0: {said}" in result.stderr
+        assert said in result.stderr
         assert f"lost: {path}: exchange 0: not what its encoding says" in result.stderr
 
 

@@ -189,10 +189,142 @@ def ollama() -> list[Event]:
     return [line("Hello"), line(" you"), line("", done=True, done_reason="stop", eval_count=2)]
 
 
+BILL = {"prompt_tokens": 9, "completion_tokens": 5, "total_tokens": 14}
+
+
+def like_openai(
+    *,
+    chunk: Event = None,
+    choice: Event = None,
+    delta: Event = None,
+    call: Event = None,
+    usage: Event = None,
+    beside: bool = False,
+) -> list[Event]:
+    """OpenAI's stream with what a provider adds: `beside`, its usage is in the chunk that finishes."""
+    bill = {**BILL, **(usage or {})}
+
+    def sent(said: Event, finish: str | None = None, **more: Event) -> Event:
+        first = {"index": 0, "delta": said, "finish_reason": finish, **more.pop("choice", {})}
+        return {
+            "id": "chatcmpl-1",
+            "object": "chat.completion.chunk",
+            "created": AT,
+            "model": "m",
+            "choices": [first],
+            **more,
+        }
+
+    asked = call or {"index": 0, "id": "call_1", "type": "function"}
+    events = [
+        sent({"role": "assistant", "content": ""}),
+        sent({"content": "Hi", **(delta or {})}, choice=choice or {}, **(chunk or {})),
+        sent({"tool_calls": [{**asked, "function": {"name": "f", "arguments": "{}"}}]}),
+        sent({}, "tool_calls", **({"usage": bill} if beside else {})),
+    ]
+    return [*events, *([] if beside else [sent({}, usage=bill) | {"choices": []}]), "[DONE]"]
+
+
+def azure() -> list[Event]:
+    filtered = {"content_filter_results": {"hate": {"filtered": False}}}
+    nobody = {"id": "", "object": "", "created": 0, "model": ""}
+    offsets = {"check_offset": 44, "start_offset": 44, "end_offset": 198}
+    noted = {"index": 0, "finish_reason": None, **filtered}
+    noted |= {"content_filter_raw": [], "content_filter_offsets": offsets}
+    events = like_openai(
+        chunk={"prompt_filter_results": []},
+        choice={**filtered, "content_filter_raw": [], "content_filter_offsets": offsets},
+    )
+    first = {**nobody, "choices": [], "prompt_filter_results": [{"prompt_index": 0, **filtered}]}
+    return [first, *events[:-2], {**nobody, "choices": [noted], "usage": None}, *events[-2:]]
+
+
+def without(events: list[Event], *names: str) -> list[Event]:
+    """A stream without some of the fields of its chunks, and a finish reason only where there is one."""
+    for event in events[:-1]:
+        for name in names:
+            event.pop(name, None)
+        for choice in event["choices"] if "finish_reason" in names else ():
+            if choice["finish_reason"] is None:
+                del choice["finish_reason"]
+    return events
+
+
+REASONING = {"reasoning_content": "Hm"}
+LIKE_OPENAI = {
+    "azure-openai": azure(),
+    "deepseek": like_openai(
+        delta=REASONING,
+        usage={"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5},
+        beside=True,
+    ),
+    "groq": like_openai(
+        chunk={"x_groq": {"id": "req_1"}, "service_tier": "on_demand"},
+        delta={"reasoning": "Hm", "executed_tools": [], "annotations": []},
+        usage={"queue_time": 0.2, "prompt_time": 0.1, "completion_time": 1, "total_time": 1.1},
+        beside=True,
+    ),
+    "llama-cpp": like_openai(chunk={"timings": {"predicted_n": 5}}, delta=REASONING),
+    "mistral": without(
+        like_openai(
+            delta={
+                "content": [{"type": "text", "text": "Hi"}],
+                "refs": [],
+                "index": 0,
+                "tool_call_id": None,
+                "metadata": {},
+            },
+            call={"id": "call_1"},
+            usage={"prompt_audio_seconds": None, "num_cached_tokens": 4},
+            beside=True,
+        ),
+        "object",
+        "created",
+    ),
+    "moonshot": like_openai(
+        choice={"usage": {**BILL, "cached_tokens": 4}}, delta=REASONING, usage={"cached_tokens": 4}
+    ),
+    "openrouter": like_openai(
+        chunk={"provider": "Acme", "openrouter_metadata": {}, "service_tier": "standard"},
+        choice={"native_finish_reason": None, "error": None},
+        delta={"reasoning": "Hm", "reasoning_details": []},
+        usage={"cost": 0.1, "is_byok": False, "cost_details": {}},
+        beside=True,
+    ),
+    "qwen": like_openai(delta=REASONING),
+    "together": like_openai(
+        chunk={"warnings": []}, choice={"seed": 7, "logprobs": -0.5}, delta={"token_id": 7}
+    ),
+    "vllm": like_openai(
+        chunk={"prompt_token_ids": [7]},
+        choice={"stop_reason": None, "token_ids": [7]},
+        delta={**REASONING, "reasoning": "Hm"},
+        beside=True,
+    ),
+    "xai": without(
+        like_openai(
+            chunk={"citations": []},
+            delta=REASONING,
+            usage={
+                "num_sources_used": 1,
+                "cost_in_usd_ticks": 7,
+                "completion_tokens_details": {"reasoning_tokens": 3},
+                "total_tokens": 17,
+            },
+        ),
+        "finish_reason",
+    ),
+    "zai": without(
+        like_openai(delta={**REASONING, "audio": {"id": "a"}}, beside=True), "object", "finish_reason"
+    ),
+}
+"""Of providers that add to OpenAI's chunk: each stream has every field that is added."""
+
 CLEAN = {
     "stepfun": stepfun(),
     "openai-relay": relay(),
     "openai-chat": openai_chat(),
+    **LIKE_OPENAI,
     "openai-responses": responses(),
     "anthropic-messages": anthropic(),
     "gemini": gemini(),

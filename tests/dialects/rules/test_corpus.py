@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.analysis.tapes import SECTION, records
 from tests.analysis.test_corpus_expectations import EXPECTED as FILES
@@ -30,6 +31,18 @@ OWN = {
     # whoever published it lost the blank lines
     "google-gemini/stream-no-blank-lines.sse": {"cut-off"},
 }
+HOSTS = {
+    "alibaba-dashscope/": "dashscope-us.aliyuncs.com",
+    "azure-openai/": "mine.services.ai.azure.com",
+    "deepseek/": "api.deepseek.com",
+    "groq/": "api.groq.com",
+    "mistral/": "api.mistral.ai",
+    "moonshot/": "api.moonshot.ai",
+    "openai/": "api.openai.com",
+    "openrouter/": "openrouter.ai",
+    "xai/": "api.x.ai",
+    "zai/": "api.z.ai",
+}
 PROVIDERS = ("anthropic/", "cohere/", "google-gemini/", "ollama/", "openai/", "stepfun/")
 
 
@@ -41,7 +54,10 @@ def linted(corpus, name):
     elif name.endswith(".jsonl"):  # the source kept the chunks and lost their framing
         body = b"".join(b"data: " + line + b"\n\n" for line in body.splitlines() if line)
     path = PATHS[FILES[name]["dialect"]]
-    (exchange,) = cassette.exchanges([SECTION, *records([(1, body)], path=path, body=b"{}", **options)])
+    made = records([(1, body)], path=path, body=b"{}", **options)
+    host = next((host for folder, host in HOSTS.items() if name.startswith(folder)), "api.example")
+    made[0] = replace(made[0], host=host)
+    (exchange,) = cassette.exchanges([SECTION, *made])
     return lint(exchange)
 
 

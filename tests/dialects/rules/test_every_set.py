@@ -5,7 +5,7 @@ The two documents that come first have a sweep of their own (`test_sweep.py`).
 
 import pytest
 
-from tests.dialects.rules.clean import CLEAN, clean, codes, found_in
+from tests.dialects.rules.clean import CLEAN, LIKE_OPENAI, clean, codes, found_in
 from tests.dialects.rules.test_sweep import at, changed, paths
 from tokentape.dialects.rules import RULE_SETS
 
@@ -29,7 +29,11 @@ UNSEEN = {
 }
 
 
-@pytest.mark.parametrize("name", RULE_SETS)
+def test_there_is_a_list_of_what_each_set_cannot_see():
+    assert UNSEEN.keys() | LIKE_OPENAI.keys() == RULE_SETS.keys()
+
+
+@pytest.mark.parametrize("name", UNSEEN)
 def test_events_that_are_missing_repeated_or_swapped_are_found_but_for_text(name):
     events = clean(name)
     made = {
