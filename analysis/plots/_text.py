@@ -13,17 +13,28 @@ import pandas as pd
 
 LINE_CHARS = 50
 """What fits into 360 px."""
+NAME_CHARS = 30
+"""Of a group's name: what a legend below a plot has room for on 360 px."""
 
 
 def shown(text: object, max_chars: int = 60) -> str:
     """Return a stranger's text as plotly shows it letter by letter, cut in the middle if it is longer."""
     plain = "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in str(text)[: 4 * max_chars]
+        letter if letter.isprintable() else _unprintable(letter) for letter in str(text)[: 4 * max_chars]
     )
     if len(plain) > max_chars:
         plain = f"{plain[: max_chars // 2]}…{plain[-(max_chars // 2 - 1) :]}"
     return escaped(plain)
+
+
+def whole(text: object) -> str:
+    """Return a stranger's text as `shown`, in lines that a hover on a phone has room for."""
+    plain = "".join(letter if letter.isprintable() else _unprintable(letter) for letter in str(text)[:400])
+    return "<br>".join(escaped(plain[at : at + 40]) for at in range(0, len(plain), 40))
+
+
+def _unprintable(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def escaped(text: str) -> str:
@@ -106,6 +117,16 @@ def names_of(table: pd.DataFrame) -> list[str]:
             table["cassette"], table["section"], table["exchange"], choices, strict=True
         )
     ]
+
+
+def ids_of(table: pd.DataFrame) -> list[str]:
+    """Return cassette, section, exchange and choice of each row, a line each, for `ids` of a trace.
+
+    A page that opens streams finds them by it; plotly does not draw it. Where there is no choice it is 0.
+    """
+    columns = [table[name].astype("str") for name in ("cassette", "section", "exchange")]
+    choices: Iterable[object] = table["choice"].fillna(0) if "choice" in table else [0] * len(table)
+    return ["\n".join(map(str, each)) for each in zip(*columns, choices, strict=True)]
 
 
 def _base(path: str) -> str:

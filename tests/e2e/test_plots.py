@@ -3,15 +3,19 @@
 import json
 import os
 import shutil
+from functools import partial
+from itertools import combinations
+from random import Random
 
 import pytest
 from playwright.sync_api import sync_playwright
 from plotly.offline import get_plotlyjs
 
-from tests.analysis.plots.sessions import MARKUP, session
+from tests.analysis.plots.sessions import MARKUP, at, session, stream
 from tests.analysis.plots.test_any_recording import FUNCTIONS, TAPES, token
-from tests.analysis.tapes import records, write
-from tokentape.analysis import load
+from tests.analysis.tapes import MS, records, write
+from tokentape.analysis import load, plots
+from tokentape.analysis.plots._text import number
 
 PHONE = 360
 DRAW = """async figure => {
@@ -19,8 +23,9 @@ DRAW = """async figure => {
     const at = document.body.appendChild(document.createElement("div"));
     await Plotly.newPlot(at, figure.data, figure.layout, {responsive: true, displayModeBar: false});
     return [...at.querySelectorAll("text")].filter(each => each.textContent.trim()).map(each => {
-        const box = each.getBoundingClientRect();
-        return [each.textContent, box.left, box.right];
+        const box = each.getBoundingClientRect(), legend = each.closest(".legend");
+        const end = legend ? legend.querySelector(".bg").getBoundingClientRect().right : document.body.clientWidth;
+        return [each.textContent, box.left, box.right, box.top, box.bottom, end];
     });
 }"""
 
@@ -67,12 +72,95 @@ def test_a_browser_draws_every_figure_without_a_word(paper, tmp_path, name):
         assert not paper.said, function
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_no_text_is_cut_off_on_a_phone(paper, tmp_path, function):
-    found = paper.draw(FUNCTIONS[function](session(tmp_path, 60)))
+NAMES = {
+    "model": "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8",
+    "route": "api.example.com/v1/agents/chat/completions",
+}
+PLOTS = FUNCTIONS | {
+    f"{function} by {by}": partial(plot, by=by)
+    for by in ("model", "route")
+    for function, plot in (
+        ("ttft", plots.ttft_distribution),
+        ("tokens_per_s", partial(plots.ttft_distribution, metric="tokens_per_s")),
+        ("gaps", plots.gap_distribution),
+        ("read_gap_ms", partial(plots.ttft_distribution, metric="read_gap_ms")),
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def of_two_models(tmp_path_factory):
+    """Streams of two models and routes, with names as long as they are."""
+    folder = tmp_path_factory.mktemp("two")
+    random = Random(3)
+    made = []
+    for number in range(120):
+        model, path = NAMES["model"], b"/v1/agents/chat/completions"
+        if number % 3:
+            model, path = model.replace("Maverick-17B-128E", "Scout-17B-16E"), b"/v1/chat/completions"
+        pieces = stream(random, model, stall_at=3 if number % 9 == 0 else None)
+        exchange = records(pieces, end_ns=pieces[-1][0] + 4 * MS, path=path)
+        made.append(at(exchange, number, number * 130 * MS))
+    return load(write(folder / "two.tape", *made))
+
+
+def cut_off(found):
+    return [text for text in found if text[1] < -1 or text[2] > text[5] + 1]
+
+
+def run_together(found):
+    """Pairs of texts of which one lies on the other."""
+    return [
+        (one[0], other[0])
+        for one, other in combinations(found, 2)
+        if min(one[2], other[2]) - max(one[1], other[1]) > 1
+        and min(one[4], other[4]) - max(one[3], other[3]) > 4  # boxes are higher than letters
+    ]
+
+
+@pytest.mark.parametrize("function", PLOTS)
+def test_no_text_is_cut_off_on_a_phone(paper, of_two_models, function):
+    found = paper.draw(PLOTS[function](of_two_models))
     assert len(found) > 10
-    assert not [(words, left, right) for words, left, right in found if left < -1 or right > PHONE + 1]
+    assert not cut_off(found)
+    assert not run_together(found)
     assert not paper.said
+
+
+@pytest.mark.parametrize("by", NAMES)
+def test_a_legend_says_of_how_many_and_the_whole_number(paper, of_two_models, by):
+    figure = plots.ttft_distribution(of_two_models, metric="tokens_per_s", by=by)
+    said = " ".join(text for text, *_ in paper.draw(figure))
+    for name, group in of_two_models.summary(by=by).xs("tokens_per_s", level="metric").iterrows():
+        assert (
+            f"n {group['n']:,}p50 {number(group['p50'], '')}, p99 {number(group['p99'], 'tokens_per_s')}"
+            in said
+        )
+        assert f"{name[:15]}…{name[-14:]}" in said
+        assert any(name in str(row) for row in figure.data[0].customdata) or figure.data[0].meta != name
+
+
+@pytest.mark.parametrize("streams", [1, 2, 12])
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_in_a_short_recording_no_text_lies_on_another(paper, tmp_path, function, streams):
+    found = paper.draw(FUNCTIONS[function](session(tmp_path, streams)))
+    assert not cut_off(found)
+    assert not run_together(found)
+
+
+@pytest.mark.parametrize("width", [300, PHONE, 1280])
+@pytest.mark.parametrize("metric", ["ttft_ms", "itl_ms", "gap_ms"])
+@pytest.mark.parametrize("streams", [1, 40])
+def test_the_names_of_a_and_b_lie_on_nothing(paper, tmp_path, metric, streams, width):
+    a, b = (session(tmp_path, n, name=f"{n}.tape", seed=n) for n in (streams, 60))
+    paper.page.set_viewport_size({"width": width, "height": 800})
+    try:
+        found = paper.draw(plots.a_against_b(a, b, metric))
+    finally:
+        paper.page.set_viewport_size({"width": PHONE, "height": 800})
+    assert {words[:6] for words, *_ in found} >= {"A: p50", "B: p50"}
+    assert not cut_off(found)
+    assert not run_together(found)
 
 
 def test_strangers_text_is_drawn_letter_by_letter(paper, tmp_path):
@@ -83,4 +171,4 @@ def test_strangers_text_is_drawn_letter_by_letter(paper, tmp_path):
         assert not paper.said, function
         assert not paper.page.query_selector_all("svg a"), function
         if function in ("gap_distribution", "stream_timeline"):
-            assert "<b>m</b><a" in "".join(words for words, _, _ in found)
+            assert "<b>m</b><a" in "".join(words for words, *_ in found)
