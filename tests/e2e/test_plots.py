@@ -1,22 +1,21 @@
 """Every figure in the browser that readers have: no error, no text cut off, no stranger's markup."""
 
 import json
-import os
-import shutil
 from functools import partial
 from itertools import combinations
 from random import Random
 
 import pytest
-from playwright.sync_api import sync_playwright
 from plotly.offline import get_plotlyjs
 
 from tests.analysis.plots.sessions import MARKUP, at, session, stream
 from tests.analysis.plots.test_any_recording import FUNCTIONS, TAPES, token
 from tests.analysis.tapes import MS, records, write
+from tests.e2e.browser import chromium
 from tokentape.analysis import load, plots
 from tokentape.analysis.plots._text import number
 
+pytestmark = pytest.mark.once
 PHONE = 360
 DRAW = """async figure => {
     document.body.innerHTML = "";
@@ -24,8 +23,8 @@ DRAW = """async figure => {
     await Plotly.newPlot(at, figure.data, figure.layout, {responsive: true, displayModeBar: false});
     return [...at.querySelectorAll("text")].filter(each => each.textContent.trim()).map(each => {
         const box = each.getBoundingClientRect(), legend = each.closest(".legend");
-        const end = legend ? legend.querySelector(".bg").getBoundingClientRect().right : document.body.clientWidth;
-        return [each.textContent, box.left, box.right, box.top, box.bottom, end];
+        const edge = (legend ? legend.querySelector(".bg") : document.body).getBoundingClientRect();
+        return [each.textContent, box.left, box.right, box.top, box.bottom, edge.right];
     });
 }"""
 
@@ -50,18 +49,8 @@ class Paper:
 
 @pytest.fixture(scope="module")
 def paper():
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("expected a Chromium: apt-get install chromium")
-        pytest.skip("there is no Chromium here")
-    with sync_playwright() as playwright:
-        # As root, and in containers, its sandbox cannot be set up; the page is our own.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        try:
-            yield Paper(browser.new_page(viewport={"width": PHONE, "height": 800}))
-        finally:
-            browser.close()
+    with chromium() as browser:
+        yield Paper(browser.new_page(viewport={"width": PHONE, "height": 800}))
 
 
 @pytest.mark.parametrize("name", TAPES)
@@ -94,13 +83,13 @@ def of_two_models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two")
     random = Random(3)
     made = []
-    for number in range(120):
+    for n in range(120):
         model, path = NAMES["model"], b"/v1/agents/chat/completions"
-        if number % 3:
+        if n % 3:
             model, path = model.replace("Maverick-17B-128E", "Scout-17B-16E"), b"/v1/chat/completions"
-        pieces = stream(random, model, stall_at=3 if number % 9 == 0 else None)
+        pieces = stream(random, model, stall_at=3 if n % 9 == 0 else None)
         exchange = records(pieces, end_ns=pieces[-1][0] + 4 * MS, path=path)
-        made.append(at(exchange, number, number * 130 * MS))
+        made.append(at(exchange, n, n * 130 * MS))
     return load(write(folder / "two.tape", *made))
 
 
