@@ -22,9 +22,9 @@ from tokentape.analysis.summarising._summary import METRICS
 _SIDES = {"A": BLUE, "B": VERMILLION}
 _ABOVE = {
     "xref": "paper", "x": 0, "yref": "paper", "y": 1, "yanchor": "bottom", "itemclick": False,
-    "itemdoubleclick": False,
+    "itemdoubleclick": False, "entrywidthmode": "fraction", "entrywidth": 1,
 }  # fmt: skip
-"""Names of the curves in a line above them: beside a curve there is not always room."""
+"""Names of the curves, one below the other above them: beside a curve there is not always room."""
 
 
 def a_against_b(
@@ -65,7 +65,7 @@ def a_against_b(
         ],
         theme=theme,
         height=440,
-        above=24,
+        above=46,
         rows=[1.7, 1],
         spacing=0.17,
     )

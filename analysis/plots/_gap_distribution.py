@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._axes import blank, figure, log_axis
-from tokentape.analysis.plots._text import NAME_CHARS, count, duration, left_out, shown, whole
+from tokentape.analysis.plots._text import count, duration, left_out, shown, told_apart, whole
 from tokentape.analysis.plots._theme import BLUE, VERMILLION, Theme
 from tokentape.analysis.plots._values import Values, all_missing, values_of
 
@@ -52,13 +52,14 @@ def gap_distribution(recording: Recording, *, by: str | None = None, theme: Them
     )
     axis = log_axis(pooled, "ms")
     edges = _edges(axis["range"])
-    for row, each in enumerate(drawn, 1):
+    names = told_apart([each.name for each in drawn])
+    for row, (each, name) in enumerate(zip(drawn, names, strict=True), 1):
         made.add_trace(_bars(each, edges), row=row, col=1)
         made.add_trace(_marks(each), row=row, col=1)
         points = each.percentiles
-        name = f"<b>{shown(each.name, NAME_CHARS)}</b><br>" if by is not None else ""
+        above = f"<b>{name}</b><br>" if by is not None else ""
         made.add_annotation(
-            text=f"{name}p50 {duration(points[50])}, p99 {duration(points[99])}, "
+            text=f"{above}p50 {duration(points[50])}, p99 {duration(points[99])}, "
             f"max {duration(float(each.numbers.max()))}",
             x=0, xref="x domain", xanchor="left", y=1, yref="y domain", yanchor="bottom", yshift=2,
             align="left", hovertext=whole(each.meta) if each.meta is not None else None,

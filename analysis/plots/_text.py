@@ -5,7 +5,7 @@ The guarantee: none of them survives `shown`. Its result is never put into a tem
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from html import escape
 from textwrap import wrap
 
@@ -25,6 +25,29 @@ def shown(text: object, max_chars: int = 60) -> str:
     if len(plain) > max_chars:
         plain = f"{plain[: max_chars // 2]}…{plain[-(max_chars // 2 - 1) :]}"
     return escaped(plain)
+
+
+def told_apart(names: Sequence[str], max_chars: int = NAME_CHARS) -> list[str]:
+    """Return strangers' names as `shown`, cut so that names that differ are different."""
+    found = [shown(name, max_chars) for name in names]
+    for name in {each for each in found if found.count(each) > 1}:
+        alike = [at for at, each in enumerate(found) if each == name]
+        letters = enumerate(zip(*(names[at] for at in alike), strict=False))
+        start = next((at for at, each in letters if len(set(each)) > 1), max_chars)
+        for at in alike:
+            found[at] = _around(names[at], start, max_chars)
+    return found
+
+
+def _around(name: str, start: int, max_chars: int) -> str:
+    """Return the ends of a name, and between them what follows `start`."""
+    head, tail = max_chars // 5, max_chars // 7
+    room = max_chars - head - tail - 2
+    last = len(name) - tail - room
+    at = max(head, min(start, last))
+    middle = name[at : at + room]
+    before, after = ("…" if at > head else ""), ("…" if at < last else "")
+    return shown(f"{name[:head]}{before}{middle}{after}{name[-tail:]}", max_chars)
 
 
 def whole(text: object) -> str:

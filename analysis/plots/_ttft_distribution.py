@@ -9,13 +9,12 @@ from tokentape.analysis._recording import Recording
 from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._axes import blank, figure, log_axis, thinned
 from tokentape.analysis.plots._text import (
-    NAME_CHARS,
     count,
     escaped,
     left_out,
     names_of,
     number,
-    shown,
+    told_apart,
     unit,
     whole,
 )
@@ -40,7 +39,7 @@ def ttft_distribution(
     found = values_of(recording, metric, by)
     drawn = [each for each in found if len(each.numbers)]
     missing = left_out(all_missing(found))
-    title = f"{metric}: share of {'gaps' if metric in GAPS else 'streams'} up to a value"
+    title = f"{metric}: share of {'gaps' if metric in GAPS else 'streams'}"
     if not drawn:
         return blank(title, f"Nothing to show: no stream has a value. {missing}", theme=theme)
     drawn.sort(key=lambda each: each.percentiles[50])
@@ -52,14 +51,14 @@ def ttft_distribution(
         theme=theme,
         bottom=52 + 53 * len(drawn) * many,
     )
-    for at, each in enumerate(drawn):
+    names = told_apart([each.name for each in drawn]) if by is not None else ["all"]
+    for at, (each, name) in enumerate(zip(drawn, names, strict=True)):
         colour, dash = SERIES[at % len(SERIES)], DASHES[at // len(SERIES) % len(DASHES)]
-        name = shown(each.name, NAME_CHARS) if by is not None else "all"
         told = f"{name}<br>{_told(each, metric)}"
         made.add_trace(ecdf(each, metric, name=told, colour=colour, dash=dash, legend=many))
         made.add_trace(_marks(each, metric, name=name, colour=colour, text=not many))
     made.update_xaxes(log_axis(pooled, unit(metric)), title_text=axis_title(metric))
-    made.update_yaxes(percent_axis(), title_text="share")
+    made.update_yaxes(percent_axis(), title_text="share up to there")
     return made.update_layout(showlegend=many, legend=_ONE_BELOW_THE_OTHER)
 
 

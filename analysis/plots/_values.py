@@ -34,7 +34,7 @@ class Values:
     name: str
     """Plain text."""
     meta: str | None = None
-    """The name of the one group that this is: plain text, for `meta` of traces, which plotly does not draw."""
+    """The name of the one group that this is: plain text, for `meta` of traces, which is not drawn."""
     numbers: Floats
     rows: pd.DataFrame
     missing: Counter[str]
