@@ -114,9 +114,10 @@ def _tick(value: float, unit: str) -> str:
 def time_axis(begin: Any, end: Any) -> dict[str, Any]:
     """Return the layout of an axis of time of day whose labels have room side by side on a phone.
 
-    Within seconds they are as long as `14:13:27.25`.
+    Within seconds they are as long as `14:13:27.25`, within minutes as `14:13:27`, else as `Sep 21`.
     """
-    return {"type": "date", "tickangle": 0, "nticks": 4 if (end - begin).total_seconds() >= 8 else 3}
+    seconds = (end - begin).total_seconds()
+    return {"type": "date", "tickangle": 0, "nticks": 3 if seconds < 8 else 4 if seconds < 600 else 6}
 
 
 def thinned(n: int, at_most: int) -> Any:

@@ -12,6 +12,8 @@ import nbclient
 import nbformat
 import pytest
 
+from tokentape.analysis.comparing._bootstrap import MIN_BEYOND
+
 pytestmark = pytest.mark.once
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOK = EXAMPLES / "latency_analysis.ipynb"
