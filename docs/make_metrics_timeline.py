@@ -2,8 +2,9 @@
 
     python docs/make_metrics_timeline.py
 
-The stream is made up; the clocks are what the analysis makes of it. Colours are those of the plots, which can
-be seen on a light and on a dark page; the ground is transparent.
+The stream is made up; the clocks are what the analysis makes of it. Marks have the colours of the plots. Text
+is never coloured: on no colour can it be read on white and near-black alike, so the picture has a ground of
+its own, and text and ground change together with the reader's colour scheme.
 """
 
 import json
@@ -31,6 +32,8 @@ SAID = {
     "done_ms": "end mark, here late",
     "end_ms": "the exchange ends",
 }
+GROUNDS = {"light": ("#ffffff", "#1f2430"), "dark": ("#0d1117", "#e8eaf0")}
+"""Ground and text."""
 GREY, BLUE, GREEN, PURPLE, VERMILLION = "#767676", "#1A7FC4", "#009E73", "#C46A9C", "#D55E00"
 COLOURS = {"reasoning": PURPLE, "content": BLUE, "tool_call": GREEN}
 LEFT, WIDTH, SPAN_MS = 24, 812, 1_760
@@ -97,10 +100,10 @@ def at(ms: float) -> float:
     return round(LEFT + ms * (WIDTH - 2 * LEFT) / SPAN_MS, 1)
 
 
-def text(x: float, y: float, words: str, *, anchor: str = "start", colour: str = GREY, kind: str = "") -> str:
+def text(x: float, y: float, words: str, *, anchor: str = "start", kind: str = "") -> str:
     """Return an element of text; `kind` is a class of the style sheet."""
     named = f' class="{kind}"' if kind else ""
-    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{colour}"{named}>{escape(words)}</text>'
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}"{named}>{escape(words)}</text>'
 
 
 def line(x1: float, y1: float, x2: float, y2: float, colour: str = GREY, more: str = "") -> str:
@@ -113,7 +116,7 @@ def span(begin_ms: float, end_ms: float, y: float, words: str, colour: str) -> l
     x1, x2 = at(begin_ms), at(end_ms)
     ends = [line(x, y - 5, x, y + 5, colour) for x in (x1, x2)]
     middle = round((x1 + x2) / 2, 1)
-    return [*ends, line(x1, y, x2, y, colour), text(middle, y + 17, words, anchor="middle", colour=colour)]
+    return [*ends, line(x1, y, x2, y, colour), text(middle, y + 17, words, anchor="middle")]
 
 
 def clocks(stream: dict[str, Any]) -> list[str]:
@@ -134,7 +137,7 @@ def clocks(stream: dict[str, Any]) -> list[str]:
         name = f'<tspan class="name">{words}</tspan>  {escape(SAID[clock])}'
         anchor, beside = ("end", x - 10) if is_late else ("start", x + 10)
         parts.append(
-            f'<text x="{round(beside, 1)}" y="{y + 4}" text-anchor="{anchor}" fill="{colour}" '
+            f'<text x="{round(beside, 1)}" y="{y + 4}" text-anchor="{anchor}" '
             f'class="clock" xml:space="preserve">{name}</text>'
         )
     return parts
@@ -148,12 +151,11 @@ def strip(events: list[dict[str, Any]]) -> list[str]:
         x = at(event["t_ms"])
         parts.append(line(x, STRIP, x, STRIP + 30, colour, ' stroke-width="3"'))
     below = STRIP + 45
-    for ms, words, colour in (
-        (142, "comment, role", GREY), (360, "reasoning", PURPLE), (640, "content", BLUE),
-        (1_120, "content", BLUE), (1_280, "tool call", GREEN),
-        (1_405, "finish", GREY), (1_566, "usage", GREY), (1_690, "[DONE]", GREY),
+    for ms, words in (
+        (142, "comment, role"), (360, "reasoning"), (640, "content"), (1_120, "content"),
+        (1_280, "tool call"), (1_405, "finish"), (1_566, "usage"), (1_690, "[DONE]"),
     ):  # fmt: skip
-        parts.append(text(at(ms), below, words, anchor="middle", colour=colour))
+        parts.append(text(at(ms), below, words, anchor="middle"))
     return parts
 
 
@@ -191,7 +193,13 @@ def picture() -> str:
     events: list[dict[str, Any]] = found.events.fillna({"gap_ms": 0}).to_dict("records")  # type: ignore[assignment]
     named = {str(key): value for key, value in stream.items()}
     parts = [*clocks(named), *strip(events), *measures(named, events), *axis()]
-    style = "text{font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif}.name{font-weight:600}"
+    (light, dark_text), (dark, light_text) = GROUNDS["light"], GROUNDS["dark"]
+    style = (
+        f"text{{font:13px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:{dark_text}}}"
+        f".name{{font-weight:600}}.ground{{fill:{light}}}@media (prefers-color-scheme:dark)"
+        f"{{text{{fill:{light_text}}}.ground{{fill:{dark}}}}}"
+    )
+    parts.insert(0, f'<rect class="ground" width="{WIDTH}" height="{HEIGHT}"/>')
     described = "; ".join(f"{clock} at {named[clock]:,.0f} ms, {SAID[clock]}" for clock in CLOCKS)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '

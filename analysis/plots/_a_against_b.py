@@ -20,6 +20,11 @@ from tokentape.analysis.plots._values import GAPS, Values, values_of
 from tokentape.analysis.summarising._summary import METRICS
 
 _SIDES = {"A": BLUE, "B": VERMILLION}
+_ABOVE = {
+    "xref": "paper", "x": 0, "yref": "paper", "y": 1, "yanchor": "bottom", "itemclick": False,
+    "itemdoubleclick": False, "entrywidthmode": "fraction", "entrywidth": 1,
+}  # fmt: skip
+"""Names of the curves, one below the other above them: beside a curve there is not always room."""
 
 
 def a_against_b(
@@ -49,6 +54,7 @@ def a_against_b(
         return blank(title, f"Nothing to compare: {absent} has no value. {' '.join(missing)}", theme=theme)
     changes = (comparison or compare(a, b)).quantiles.xs(metric, level="metric")
     pooled = np.concatenate([each.numbers for each in known.values()])
+    told = {side: number(each.percentiles[50], metric) for side, each in known.items()}
     thing = "gap" if metric in GAPS else "stream"
     made = figure(
         title,
@@ -59,18 +65,21 @@ def a_against_b(
         ],
         theme=theme,
         height=440,
+        above=46,
         rows=[1.7, 1],
         spacing=0.17,
     )
     made.update_xaxes(matches=None)
     for side, each in known.items():
-        made.add_trace(ecdf(each, metric, name=side, colour=_SIDES[side]), row=1, col=1)
-    _label(made, known, metric)
+        made.add_trace(
+            ecdf(each, metric, name=f"{side}: p50 {told[side]}", colour=_SIDES[side]), row=1, col=1
+        )
+    made.add_trace(_medians(known, metric), row=1, col=1)
     made.update_xaxes(log_axis(pooled, unit(metric)), row=1, col=1)
     made.update_xaxes(title_text=axis_title(metric), showticklabels=True, row=1, col=1)
     made.update_yaxes(percent_axis() | {"title": {"text": "share"}}, row=1, col=1)
     _draw_changes(made, changes, metric)
-    return made.update_layout(showlegend=False)
+    return made.update_layout(showlegend=True, legend=_ABOVE)
 
 
 def _missing(side: str, each: Values | None) -> str:
@@ -78,17 +87,20 @@ def _missing(side: str, each: Values | None) -> str:
     return f"{side}: {said[0].lower()}{said[1:]}" if said else ""
 
 
-def _label(made: Any, known: dict[str, Values], metric: str) -> None:
-    """Name both curves at their medians, on the outer sides, where no curve is."""
-    medians = {side: each.percentiles[50] for side, each in known.items()}
-    left = min(medians, key=lambda side: medians[side])
-    for side, median in medians.items():
-        if median > 0:
-            made.add_annotation(
-                text=f"<b>{side}</b> p50 {number(median, metric)}",
-                x=np.log10(median), y=50, xanchor="right" if side == left else "left",
-                xshift=-8 if side == left else 8, font={"color": _SIDES[side], "size": 12}, row=1, col=1,
-            )  # fmt: skip
+def _medians(known: dict[str, Values], metric: str) -> Any:
+    return go.Scatter(
+        x=[each.percentiles[50] for each in known.values()],
+        y=[50] * len(known),
+        mode="markers",
+        marker={
+            "size": 8, "color": [_SIDES[side] for side in known], "symbol": "circle-open",
+            "line": {"width": 2},
+        },
+        text=[f"{side} p50 {number(each.percentiles[50], metric)}" for side, each in known.items()],
+        hovertemplate="%{text}<extra></extra>",
+        showlegend=False,
+        name="medians",
+    )  # fmt: skip
 
 
 def _draw_changes(made: Any, changes: Any, metric: str) -> None:
@@ -121,6 +133,7 @@ def _draw_changes(made: Any, changes: Any, metric: str) -> None:
             hovertemplate="%{y}: %{customdata}<br>%{text}<extra></extra>",
             cliponaxis=False,
             name="change",
+            showlegend=False,
         ),
         row=2, col=1,
     )  # fmt: skip

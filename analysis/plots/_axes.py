@@ -13,6 +13,10 @@ from tokentape.analysis.plots._text import lines
 from tokentape.analysis.plots._theme import Theme, template
 
 _STEPS = (1, 2, 5)
+_BETWEEN = (1.5, 3, 7)
+"""Where 1, 2 and 5 are too few."""
+TITLE_CHARS = 36
+"""What fits into 360 px in the size and weight of a title."""
 
 
 def figure(
@@ -31,12 +35,12 @@ def figure(
     `height` is the plot's own, without title, legend, and what is drawn `above` it. `title`
     and `notes` are plain text.
     """
-    head, below = lines(title, 42), [line for note in notes if note for line in lines(note)]
+    head, below = lines(title, TITLE_CHARS), [line for note in notes if note for line in lines(note)]
     top = 34 + 19 * len(head) + 16 * len(below) + above
     layout = {
         "template": template(theme),
         "title": {"text": "<br>".join(head), "subtitle": {"text": "<br>".join(below)}},
-        "margin": {"l": 12, "r": 24, "t": top, "b": bottom},
+        "margin": {"l": 12, "r": 28, "t": top, "b": bottom},
         "height": height + top + bottom,
     }
     if not rows:
@@ -68,6 +72,12 @@ def log_axis(values: Floats, unit: str) -> dict[str, Any]:
     keep = (1, 2, 5) if decades <= 1.7 else (1, 3) if decades <= 3.2 else (1,)
     if 3 in keep:
         ticks = sorted({*ticks, *(tick * 3 for tick in ticks if _digit(tick) == 1 and tick * 3 < ticks[-1])})
+    named = {tick for tick in ticks if _digit(tick) in keep}
+    if len(named) < 3:
+        between = {float(f"{step * 10.0 ** math.floor(math.log10(ticks[0])):.12g}") for step in _BETWEEN}
+        between |= {tick * 10 for tick in between}
+        named |= {tick for tick in between if ticks[0] < tick < ticks[-1]}
+        ticks = sorted({*ticks, *named})
     return {
         "type": "log",
         # A little more, or rounding takes the ticks at the ends away.
@@ -75,7 +85,7 @@ def log_axis(values: Floats, unit: str) -> dict[str, Any]:
         "tickangle": 0,
         "tickmode": "array",
         "tickvals": ticks,
-        "ticktext": [_tick(tick, unit) if _digit(tick) in keep else "" for tick in ticks],
+        "ticktext": [_tick(tick, unit) if tick in named else "" for tick in ticks],
     }
 
 
@@ -99,6 +109,15 @@ def _tick(value: float, unit: str) -> str:
         if value >= size:
             return f"{value / size:,.12g} {name}"
     return f"{value:.12g} ms" if value >= 0.05 else f"{value * 1_000:.12g} µs"
+
+
+def time_axis(begin: Any, end: Any) -> dict[str, Any]:
+    """Return the layout of an axis of time of day whose labels have room side by side on a phone.
+
+    Within seconds they are as long as `14:13:27.25`, within minutes as `14:13:27`, else as `Sep 21`.
+    """
+    seconds = (end - begin).total_seconds()
+    return {"type": "date", "tickangle": 0, "nticks": 3 if seconds < 8 else 4 if seconds < 600 else 6}
 
 
 def thinned(n: int, at_most: int) -> Any:

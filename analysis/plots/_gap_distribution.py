@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._axes import blank, figure, log_axis
-from tokentape.analysis.plots._text import count, duration, left_out, shown
+from tokentape.analysis.plots._text import count, duration, left_out, shown, told_apart, whole
 from tokentape.analysis.plots._theme import BLUE, VERMILLION, Theme
 from tokentape.analysis.plots._values import Values, all_missing, values_of
 
@@ -35,6 +35,8 @@ def gap_distribution(recording: Recording, *, by: str | None = None, theme: Them
     pooled = np.concatenate([each.numbers for each in drawn])
     zero = int((pooled <= 0).sum())
     streams = sum(_streams(each) for each in drawn)
+    head = 18 if by is None else 32  # of each row: a line of numbers, and one for its name
+    height = 260 if len(drawn) == 1 else (100 + head) * len(drawn)
     made = figure(
         _TITLE,
         [
@@ -43,22 +45,24 @@ def gap_distribution(recording: Recording, *, by: str | None = None, theme: Them
             missing,
         ],
         theme=theme,
-        above=18,
-        height=260 if len(drawn) == 1 else 130 * len(drawn),
+        above=head,
+        height=height,
         rows=[1.0] * len(drawn),
-        spacing=min(0.1, 0.36 / len(drawn)),
+        spacing=(head + 6) / height,
     )
     axis = log_axis(pooled, "ms")
     edges = _edges(axis["range"])
-    for row, each in enumerate(drawn, 1):
+    names = told_apart([each.name for each in drawn])
+    for row, (each, name) in enumerate(zip(drawn, names, strict=True), 1):
         made.add_trace(_bars(each, edges), row=row, col=1)
         made.add_trace(_marks(each), row=row, col=1)
         points = each.percentiles
-        name = f"<b>{shown(each.name, 36)}</b>  " if by is not None else ""
+        above = f"<b>{name}</b><br>" if by is not None else ""
         made.add_annotation(
-            text=f"{name}p50 {duration(points[50])}, p99 {duration(points[99])}, "
+            text=f"{above}p50 {duration(points[50])}, p99 {duration(points[99])}, "
             f"max {duration(float(each.numbers.max()))}",
             x=0, xref="x domain", xanchor="left", y=1, yref="y domain", yanchor="bottom", yshift=2,
+            align="left", hovertext=whole(each.meta) if each.meta is not None else None,
             row=row, col=1,
         )  # fmt: skip
     made.update_xaxes(axis)
@@ -101,7 +105,10 @@ def _bars(each: Values, edges: Floats) -> Any:
             ]
         ),
         hovertemplate="%{customdata[1]} to %{customdata[2]}<br>%{customdata[0]:,} gaps, %{y:.3~g}%"
-        "<extra></extra>",
+        f"{'<br>%{text}' if each.meta is not None else ''}<extra></extra>",
+        text=[whole(each.meta)] * len(counts) if each.meta is not None else None,
+        textposition="none",
+        meta=each.meta,
     )
 
 
@@ -117,4 +124,5 @@ def _marks(each: Values) -> Any:
         text=[f"{name} {duration(value)}" for name, value in on_axis.items()],
         hovertemplate="%{text}<extra></extra>",
         cliponaxis=False,
+        meta=each.meta,
     )

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tokentape.analysis._recording import Recording
-from tokentape.analysis.plots._axes import blank, figure, log_axis
+from tokentape.analysis.plots._axes import blank, figure, log_axis, time_axis
 from tokentape.analysis.plots._text import count, left_out, number, unit
 from tokentape.analysis.plots._theme import BLUE, GREY, ORANGE, VERMILLION, Theme
 from tokentape.analysis.plots._ttft_distribution import axis_title
@@ -83,7 +83,7 @@ def percentiles_over_time(
         ),
         row=2, col=1,
     )  # fmt: skip
-    made.update_xaxes(type="date", nticks=5, tickangle=0)
+    made.update_xaxes(time_axis(every_span[0], every_span[-1] + pd.Timedelta(length)))
     made.update_xaxes(title_text="start of the request (UTC)", row=2, col=1)
     made.update_yaxes(log_axis(table.to_numpy("float64").ravel(), unit(metric)), row=1, col=1)
     made.update_yaxes(title_text=axis_title(metric), row=1, col=1)
@@ -147,6 +147,5 @@ def _label(made: Any, x: list[str], values: "pd.Series[float]", percent: int) ->
     last = int(np.flatnonzero(values.notna().to_numpy())[-1])
     made.add_annotation(
         text=f"<b>p{percent}</b>", x=x[last],
-        y=np.log10(max(float(values.iloc[last]), 1e-9)), xanchor="left", xshift=6,
-        font={"color": _COLOURS[percent]}, row=1, col=1,
+        y=np.log10(max(float(values.iloc[last]), 1e-9)), xanchor="left", xshift=6, row=1, col=1,
     )  # fmt: skip

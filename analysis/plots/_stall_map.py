@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.plots._axes import blank, figure
-from tokentape.analysis.plots._text import count, duration, left_out, names_of
+from tokentape.analysis.plots._text import count, duration, ids_of, left_out, names_of
 from tokentape.analysis.plots._theme import FAINT, VERMILLION, Theme
 from tokentape.analysis.plots._values import values_of
 
@@ -96,7 +96,7 @@ def _extents(streams: pd.DataFrame) -> Any:
 def _marks(drawn: pd.DataFrame) -> Any:
     gaps = drawn["gap_ms"].to_numpy("float64")
     # So many that they would cover one another are smaller.
-    widest = float(np.clip(270 / np.sqrt(max(len(gaps), 1)), 5, 22))
+    widest = float(np.clip(270 / np.sqrt(max(len(gaps), 1)), 5, 12))
     return go.Scatter(
         x=drawn["token_event"].astype("int64").to_numpy(),
         y=drawn["row"].to_numpy(),
@@ -111,6 +111,7 @@ def _marks(drawn: pd.DataFrame) -> Any:
             "line": {"width": 0},
         },
         text=names_of(drawn),
+        ids=[f"{name}\n{row}" for name, row in zip(ids_of(drawn), drawn["token_event"], strict=True)],
         customdata=[duration(gap) for gap in gaps],
         hovertemplate="%{customdata} before token event %{x}<br>%{text}<extra></extra>",
         name="stalls",

@@ -5,7 +5,7 @@ The guarantee: none of them survives `shown`. Its result is never put into a tem
 """
 
 import math
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from html import escape
 from textwrap import wrap
 
@@ -13,17 +13,51 @@ import pandas as pd
 
 LINE_CHARS = 50
 """What fits into 360 px."""
+NAME_CHARS = 30
+"""Of a group's name: what a legend below a plot has room for on 360 px."""
 
 
 def shown(text: object, max_chars: int = 60) -> str:
     """Return a stranger's text as plotly shows it letter by letter, cut in the middle if it is longer."""
     plain = "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
-        for letter in str(text)[: 4 * max_chars]
+        letter if letter.isprintable() else _unprintable(letter) for letter in str(text)[: 4 * max_chars]
     )
     if len(plain) > max_chars:
         plain = f"{plain[: max_chars // 2]}…{plain[-(max_chars // 2 - 1) :]}"
     return escaped(plain)
+
+
+def told_apart(names: Sequence[str], max_chars: int = NAME_CHARS) -> list[str]:
+    """Return strangers' names as `shown`, cut so that names that differ are different."""
+    found = [shown(name, max_chars) for name in names]
+    for name in {each for each in found if found.count(each) > 1}:
+        alike = [at for at, each in enumerate(found) if each == name]
+        letters = enumerate(zip(*(names[at] for at in alike), strict=False))
+        start = next((at for at, each in letters if len(set(each)) > 1), max_chars)
+        for at in alike:
+            found[at] = _around(names[at], start, max_chars)
+    return found
+
+
+def _around(name: str, start: int, max_chars: int) -> str:
+    """Return the ends of a name, and between them what follows `start`."""
+    head, tail = max_chars // 5, max_chars // 7
+    room = max_chars - head - tail - 2
+    last = len(name) - tail - room
+    at = max(head, min(start, last))
+    middle = name[at : at + room]
+    before, after = ("…" if at > head else ""), ("…" if at < last else "")
+    return shown(f"{name[:head]}{before}{middle}{after}{name[-tail:]}", max_chars)
+
+
+def whole(text: object) -> str:
+    """Return a stranger's text as `shown`, in lines that a hover on a phone has room for."""
+    plain = "".join(letter if letter.isprintable() else _unprintable(letter) for letter in str(text)[:400])
+    return "<br>".join(escaped(plain[at : at + 40]) for at in range(0, len(plain), 40))
+
+
+def _unprintable(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def escaped(text: str) -> str:
@@ -106,6 +140,16 @@ def names_of(table: pd.DataFrame) -> list[str]:
             table["cassette"], table["section"], table["exchange"], choices, strict=True
         )
     ]
+
+
+def ids_of(table: pd.DataFrame) -> list[str]:
+    """Return cassette, section, exchange and choice of each row, a line each, for `ids` of a trace.
+
+    A page that opens streams finds them by it; plotly does not draw it. Where there is no choice it is 0.
+    """
+    columns = [table[name].astype("str") for name in ("cassette", "section", "exchange")]
+    choices: Iterable[object] = table["choice"].fillna(0) if "choice" in table else [0] * len(table)
+    return ["\n".join(map(str, each)) for each in zip(*columns, choices, strict=True)]
 
 
 def _base(path: str) -> str:

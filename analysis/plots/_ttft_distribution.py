@@ -8,7 +8,16 @@ import plotly.graph_objects as go
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._axes import blank, figure, log_axis, thinned
-from tokentape.analysis.plots._text import count, escaped, left_out, names_of, number, shown, unit
+from tokentape.analysis.plots._text import (
+    count,
+    escaped,
+    left_out,
+    names_of,
+    number,
+    told_apart,
+    unit,
+    whole,
+)
 from tokentape.analysis.plots._theme import DASHES, SERIES, Theme
 from tokentape.analysis.plots._values import GAPS, Values, all_missing, values_of
 
@@ -30,7 +39,7 @@ def ttft_distribution(
     found = values_of(recording, metric, by)
     drawn = [each for each in found if len(each.numbers)]
     missing = left_out(all_missing(found))
-    title = f"{metric}: share of {'gaps' if metric in GAPS else 'streams'} up to a value"
+    title = f"{metric}: share of {'gaps' if metric in GAPS else 'streams'}"
     if not drawn:
         return blank(title, f"Nothing to show: no stream has a value. {missing}", theme=theme)
     drawn.sort(key=lambda each: each.percentiles[50])
@@ -40,17 +49,16 @@ def ttft_distribution(
         title,
         [f"n = {count(len(pooled), 'gap' if metric in GAPS else 'stream')}.", missing, off_axis(pooled)],
         theme=theme,
-        bottom=52 + 37 * len(drawn) * many,
+        bottom=52 + 53 * len(drawn) * many,
     )
-    for at, each in enumerate(drawn):
+    names = told_apart([each.name for each in drawn]) if by is not None else ["all"]
+    for at, (each, name) in enumerate(zip(drawn, names, strict=True)):
         colour, dash = SERIES[at % len(SERIES)], DASHES[at // len(SERIES) % len(DASHES)]
-        name = shown(each.name, 38) if by is not None else "all"
-        made.add_trace(
-            ecdf(each, metric, name=f"{name}<br>{_told(each, metric)}", colour=colour, dash=dash, legend=many)
-        )
+        told = f"{name}<br>{_told(each, metric)}"
+        made.add_trace(ecdf(each, metric, name=told, colour=colour, dash=dash, legend=many))
         made.add_trace(_marks(each, metric, name=name, colour=colour, text=not many))
     made.update_xaxes(log_axis(pooled, unit(metric)), title_text=axis_title(metric))
-    made.update_yaxes(percent_axis(), title_text="share")
+    made.update_yaxes(percent_axis(), title_text="share up to there")
     return made.update_layout(showlegend=many, legend=_ONE_BELOW_THE_OTHER)
 
 
@@ -60,6 +68,7 @@ def ecdf(
     """Return the line of one group: at each value, the percentage of values that are no greater."""
     order = np.argsort(each.numbers, kind="stable")
     at = thinned(len(order), MAX_POINTS)
+    group = f"<br>{whole(each.meta)}" if each.meta is not None else ""
     return go.Scatter(
         x=each.numbers[order][at],
         y=(at + 1) * (100 / len(order)),
@@ -68,12 +77,13 @@ def ecdf(
         line={"shape": "hv", "color": colour, "dash": dash, "width": 2},
         marker={"size": 4, "color": colour},
         text=names_of(each.rows.iloc[order[at]]),
-        customdata=[number(value, metric) for value in each.numbers[order][at]],
-        hovertemplate="%{customdata}: %{y:.4~g}% are no slower<br>%{text}<extra></extra>"
-        if metric.endswith("_ms")
-        else "%{customdata}: %{y:.4~g}% have no more<br>%{text}<extra></extra>",
+        customdata=[[number(value, metric), group] for value in each.numbers[order][at]],
+        hovertemplate="%{customdata[0]}: %{y:.4~g}% "
+        + ("are no slower" if metric.endswith("_ms") else "have no more")
+        + "<br>%{text}%{customdata[1]}<extra></extra>",
         showlegend=legend,
         legendgroup=name,
+        meta=each.meta,
     )
 
 
@@ -87,16 +97,19 @@ def _marks(each: Values, metric: str, *, name: str, colour: str, text: bool) -> 
         marker={"size": 8, "color": colour, "symbol": "circle-open", "line": {"width": 2}},
         text=[f"p{percent} {number(value, metric)}" for percent, value in points.items()],
         textposition="middle left",
-        customdata=[name] * len(points),
+        customdata=[whole(each.meta) if each.meta is not None else name] * len(points),
         hovertemplate="%{text}<br>%{customdata}<extra></extra>",
         showlegend=False,
         cliponaxis=False,
+        meta=each.meta,
     )
 
 
 def _told(each: Values, metric: str) -> str:
-    points = each.percentiles
-    return f"p50 {number(points[50], metric)}, p99 {number(points[99], metric)}, n {len(each.numbers):,}"
+    p50, p99 = (number(each.percentiles[percent], metric) for percent in (50, 99))
+    if not metric.endswith("_ms"):  # the unit is said once
+        p50 = p50.removesuffix(f" {unit(metric)}")
+    return f"n {len(each.numbers):,}<br>p50 {p50}, p99 {p99}"
 
 
 def off_axis(values: Floats) -> str:

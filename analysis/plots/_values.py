@@ -33,6 +33,8 @@ class Values:
 
     name: str
     """Plain text."""
+    meta: str | None = None
+    """The name of the one group that this is: plain text, for `meta` of traces, which is not drawn."""
     numbers: Floats
     rows: pd.DataFrame
     missing: Counter[str]
@@ -62,11 +64,14 @@ def values_of(recording: Recording, metric: str, by: str | None = None) -> "list
     check_metric(metric)
     found: list[tuple[Hashable, pd.DataFrame, pd.DataFrame]] = list(_groups(recording, by))
     found.sort(key=lambda group: -len(group[1]))
-    made = [_values(group_name(name), metric, streams, gaps) for name, streams, gaps in found[:MAX_GROUPS]]
+    made = [
+        _values(group_name(name), metric, streams, gaps, is_one=by is not None)
+        for name, streams, gaps in found[:MAX_GROUPS]
+    ]
     rest: Sequence[Any] = found[MAX_GROUPS:]
     if rest:
         streams, gaps = (pd.concat([group[at] for group in rest]) for at in (1, 2))
-        made.append(_values(f"{OTHERS} ({len(rest)})", metric, streams, gaps))
+        made.append(_values(f"{OTHERS} ({len(rest)})", metric, streams, gaps, is_one=False))
     return made
 
 
@@ -75,7 +80,7 @@ def _groups(recording: Recording, by: str | None) -> Iterator[tuple[Hashable, pd
         yield from groups(recording.streams, recording.events, by)
 
 
-def _values(name: str, metric: str, streams: pd.DataFrame, gaps: pd.DataFrame) -> Values:
+def _values(name: str, metric: str, streams: pd.DataFrame, gaps: pd.DataFrame, *, is_one: bool) -> Values:
     table, why = (
         (gaps, f"{metric.removesuffix('_ms')}_p50_ms_why") if metric in GAPS else (streams, f"{metric}_why")
     )
@@ -84,6 +89,7 @@ def _values(name: str, metric: str, streams: pd.DataFrame, gaps: pd.DataFrame) -
     reasons = streams.loc[streams[why].notna(), why]
     return Values(
         name=name,
+        meta=name if is_one else None,
         numbers=np.asarray(rows[metric], np.float64),
         rows=rows,
         missing=Counter({str(reason): int(n) for reason, n in reasons.value_counts().items() if n}),

@@ -12,8 +12,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tokentape.analysis._recording import Recording
-from tokentape.analysis.plots._axes import blank, figure
-from tokentape.analysis.plots._text import count, duration, left_out, names_of, shown
+from tokentape.analysis.plots._axes import blank, figure, time_axis
+from tokentape.analysis.plots._text import count, duration, ids_of, left_out, names_of, shown
 from tokentape.analysis.plots._theme import GREY, OUTCOME_COLOURS, OUTCOME_PATTERNS, Theme, rgba
 
 PHASES = {"headers_ms": 0.25, "ttft_ms": 0.5, "last_token_ms": 1.0, "end_ms": 0.35}
@@ -108,6 +108,7 @@ def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
     colours = [OUTCOME_COLOURS.get(outcome, GREY) for outcome in outcomes]
     patterns = [OUTCOME_PATTERNS.get(outcome, "") for outcome in outcomes]
     text = names_of(drawn)
+    ids = ids_of(drawn)
     hover = [_hover(row) for row in drawn.to_dict("records")]
     before = np.zeros(len(drawn))
     for moment, opacity in PHASES.items():
@@ -126,6 +127,7 @@ def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
                 },
                 text=text,
                 textposition="none",
+                ids=ids,
                 customdata=hover,
                 hovertemplate="%{text}<br>%{customdata}<extra></extra>",
                 showlegend=False,
@@ -137,7 +139,7 @@ def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
         shape = OUTCOME_PATTERNS.get(str(outcome), "")
         made.add_trace(
             go.Bar(
-                x=[None], y=[None], name=f"{outcome} {n:,}", orientation="h",
+                x=[None], y=[None], name=f"{outcome} {n:,}", orientation="h", meta=str(outcome),
                 marker={
                     "color": OUTCOME_COLOURS.get(str(outcome), GREY),
                     "pattern": {"shape": shape, "size": 5, "solidity": 0.5},
@@ -198,7 +200,7 @@ def _window(drawn: pd.DataFrame) -> tuple[Any, Any]:
 def _lay_out(made: Any, drawn: pd.DataFrame) -> None:
     begin, end = _window(drawn)
     pad = max((end - begin) * 0.01, pd.Timedelta(milliseconds=1))
-    made.update_xaxes(type="date", range=_dates(pd.Series([begin - pad, end + pad])), nticks=5, tickangle=0)
+    made.update_xaxes(time_axis(begin, end), range=_dates(pd.Series([begin - pad, end + pad])))
     made.update_xaxes(title_text="time of day (UTC)", row=2, col=1)
     few = len(drawn) <= 24
     made.update_yaxes(

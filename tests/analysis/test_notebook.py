@@ -12,6 +12,8 @@ import nbclient
 import nbformat
 import pytest
 
+from tokentape.analysis.comparing._bootstrap import MIN_BEYOND
+
 pytestmark = pytest.mark.once
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOK = EXAMPLES / "latency_analysis.ipynb"
@@ -66,13 +68,44 @@ def test_it_was_saved_as_it_ran(saved, executed):
         assert found == expected, cell.source
 
 
+def numbers_of(cell):
+    """The numbers that a cell printed, whatever lines and columns a version of pandas makes of them."""
+    said = [output.get("text") or output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+    return {number.rstrip(".") for number in re.findall(r"(?<![\w.])[-+]?\d[\d,.]*", " ".join(said))}
+
+
+def said_of(chart):
+    """What a chart says in words and numbers, and what its lines are called."""
+    layout = chart[CHART]["layout"]
+    notes = [annotation.get("text") for annotation in layout.get("annotations", [])]
+    lines = [[trace.get("name"), trace.get("text")] for trace in chart[CHART]["data"]]
+    return layout["title"], notes, lines
+
+
 def test_its_saved_numbers_are_those_of_this_run(saved, executed):
-    """What is printed depends on the version of pandas; what is drawn does not."""
-    before, now = (
-        [chart[CHART]["layout"]["title"] for chart in charts_of(each)] for each in (saved, executed)
-    )
+    found = {cell.source: numbers_of(cell) for cell in code_of(saved)}
+    assert sum(map(len, found.values())) > 200
+    assert found == {cell.source: numbers_of(cell) for cell in code_of(executed)}
+
+
+def test_its_saved_charts_are_those_of_this_run(saved, executed):
+    before, now = ([said_of(chart) for chart in charts_of(each)] for each in (saved, executed))
     assert len(before) >= 8
     assert before == now
+
+
+def test_its_verdict_is_that_of_this_run(saved, executed):
+    printed = [
+        [output.text for cell in code_of(each) for output in cell.outputs if output.output_type == "stream"]
+        for each in (saved, executed)
+    ]
+    assert len(printed[0]) == 1
+    assert printed[0] == printed[1]
+
+
+def test_its_words_know_how_many_requests_an_interval_takes(saved):
+    words = " ".join(cell.source for cell in saved.cells if cell.cell_type == "markdown")
+    assert f"fewer than {({10: 'ten'})[MIN_BEYOND]} requests lie beyond it" in words
 
 
 def test_every_chart_has_an_image_for_where_no_script_runs(saved):

@@ -62,3 +62,40 @@ def test_no_text_leaves_the_picture(generator, picture):
         left = float(each.get("x")) - share * width
         assert left >= 0
         assert left + width <= generator["WIDTH"]
+
+
+def luminance(colour):
+    """WCAG 2.2's relative luminance."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one, other):
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_and_marks_can_be_read_on_the_pictures_own_ground_in_both_schemes(picture):
+    """WCAG 2.2, 1.4.3 and 1.4.11: 4.5:1 for text, 3:1 for marks."""
+    (style,) = (each.text for each in picture.iter(f"{SVG}style"))
+    assert not [each for each in picture.iter(f"{SVG}text") if "fill" in each.attrib]
+    marks = {each.get("stroke") for each in picture.iter(f"{SVG}line")}
+    marks |= {each.get("fill") for each in picture.iter(f"{SVG}circle")}
+    assert len(marks) >= 5
+    for scheme in style.split("@media (prefers-color-scheme:dark)"):
+        (text,) = re.findall(r"text\{[^}]*fill:(#\w{6})", scheme)
+        (ground,) = re.findall(r"\.ground\{fill:(#\w{6})", scheme)
+        assert contrast(text, ground) >= 4.5
+        assert all(contrast(mark, ground) >= 3 for mark in marks)
+
+
+def test_the_ground_lies_below_all_of_the_picture(generator, picture):
+    first = next(
+        each for each in picture if each.tag not in {f"{SVG}{name}" for name in ("title", "desc", "style")}
+    )
+    assert (first.get("class"), first.get("width"), first.get("height")) == (
+        "ground",
+        str(generator["WIDTH"]),
+        str(generator["HEIGHT"]),
+    )

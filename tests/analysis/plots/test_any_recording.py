@@ -5,12 +5,14 @@ import subprocess
 import sys
 from functools import partial
 
+import numpy as np
 import pytest
 
 from tests.analysis.plots.sessions import MARKUP, session
 from tests.analysis.tapes import MS, chunk, data, records, write
 from tokentape.analysis import load, plots
-from tokentape.analysis.plots._text import duration, shown
+from tokentape.analysis.plots._axes import log_axis
+from tokentape.analysis.plots._text import NAME_CHARS, duration, shown, told_apart
 from tokentape.analysis.plots._theme import OUTCOME_COLOURS, SERIES
 from tokentape.dialects import OUTCOMES
 
@@ -79,8 +81,9 @@ def test_an_exchange_without_times_is_left_out_and_named_as_the_reason(tmp_path,
 
 
 def strings(value):
+    """All texts of a figure but those that it does not draw."""
     if isinstance(value, dict):
-        return [text for each in value.values() for text in strings(each)]
+        return [text for key, each in value.items() if key not in ("ids", "meta") for text in strings(each)]
     if isinstance(value, list):
         return [text for each in value for text in strings(each)]
     return [value] if isinstance(value, str) else []
@@ -102,7 +105,7 @@ def test_strangers_text_is_no_markup_no_template_and_no_formula(tmp_path, functi
         for each in OURS:
             plain = plain.replace(each, "")
         if function == "gap_distribution":  # sets the group's name in bold
-            plain = plain.removeprefix("<b>").replace("</b>  p50", "")
+            plain = plain.removeprefix("<b>").replace("</b>p50", "p50")
         assert not {"<", "$", "\N{RIGHT-TO-LEFT OVERRIDE}"} & set(plain), text
         assert "%{x} &" not in plain
         assert "%{x}.tape" not in plain
@@ -113,6 +116,34 @@ def test_shown_text_is_what_it_was():
 
     assert html.unescape(shown(MARKUP, 200)) == MARKUP.replace("\N{RIGHT-TO-LEFT OVERRIDE}", "\\u202e")
     assert len(html.unescape(shown("x" * 500, 60))) == 60
+
+
+def test_names_that_are_cut_stay_different():
+    from html import unescape
+
+    for names in (
+        [
+            "meta-llama/Llama-4-Scout-17B-16E-Instruct-FP8",
+            "meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8",
+        ],
+        ["api.example.com/v1/agents/chat/completions", "api.example.com/v1/chat/completions"],
+        ["a" * 40, "a" * 41, "b"],
+        [f"{'x' * 50}{n}{'y' * 50}" for n in range(9)],
+    ):
+        found = [unescape(name) for name in told_apart(names)]
+        assert all(len(name) <= NAME_CHARS for name in found)
+        if names[0] != "a" * 40:  # here nothing that fits differs
+            assert len(set(found)) == len(names)
+    assert told_apart(["m<1>", "m-2"]) == ["m&lt;1&gt;", "m-2"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(100, 180), (20, 35), (3, 7), (1, 9), (0.4, 0.8), (1, 4_000), (5, 5)]
+)
+def test_an_axis_has_three_labels_at_least(low, high):
+    axis = log_axis(np.array([low, high], float), "ms")
+    assert sum(bool(text) for text in axis["ticktext"]) >= 3
+    assert axis["tickvals"] == sorted(axis["tickvals"])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from tests.analysis.plots.sessions import HTTP_ERRORS, session
 from tests.analysis.tapes import MS, chunk, data, records, write
 from tokentape.analysis import compare, load, plots
 from tokentape.analysis._schema import CLOCKS
+from tokentape.analysis.plots._text import number
 
 
 @pytest.fixture(scope="module")
@@ -256,11 +257,12 @@ def test_a_against_b_has_the_numbers_of_compare(recording, tmp_path, metric):
     other = session(tmp_path, 50, slower=1.6, seed=2)
     comparison = compare(recording, other)
     figure = plots.a_against_b(recording, other, metric, comparison=comparison)
-    found = traces(figure)
+    found = {name.partition(":")[0]: trace for name, trace in traces(figure).items()}
     for side, each in (("A", recording), ("B", other)):
         table = each.events if metric == "gap_ms" else each.streams
         values = table[metric].dropna().sort_values().tolist()
         assert [found[side].x[0], found[side].x[-1]] == [values[0], values[-1]]
+        assert found[side].name == f"{side}: p50 {number(np.quantile(values, 0.5), metric)}"
     expected = comparison.quantiles.xs(metric, level="metric")
     change = found["change"]
     assert list(change.y) == list(expected.index) == ["p50", "p90", "p99"]
@@ -279,3 +281,30 @@ def test_the_plots_draw_no_metric_that_there_is_not(recording):
     ):
         with pytest.raises(ValueError, match=r"expected a metric.*found '"):
             plot()
+
+
+@pytest.mark.parametrize("plot", [plots.ttft_distribution, plots.gap_distribution])
+def test_a_groups_traces_have_its_plain_name(tmp_path, plot):
+    model = "a<b>model</b> " + "x" * 60
+    for n in range(10):
+        session(tmp_path, 2 + n, name=f"{n}.tape", model=f"m-{n}" if n < 9 else model)
+    figure = plot(load(tmp_path), by="model")
+    assert {trace.meta for trace in figure.data} == {model, None, *(f"m-{n}" for n in range(3, 9))}
+    assert {trace.meta for trace in plot(load(tmp_path)).data} == {None}
+
+
+def test_a_waterfalls_legend_has_the_plain_outcome(recording):
+    names = {trace.meta: trace.name for trace in plots.waterfall(recording).data if trace.meta is not None}
+    assert names == {"complete": "complete 40", "http-error": f"http-error {HTTP_ERRORS}"}
+
+
+def test_bars_and_stalls_name_their_stream_for_a_page_to_open(recording):
+    for bars in plots.waterfall(recording).data[:4]:
+        assert [name.split("\n")[2:] for name in bars.ids] == [[str(n), "0"] for n in range(43)]
+        assert {name.split("\n")[0] for name in bars.ids} == set(recording.streams["cassette"])
+    stalls = recording.stalls(200)
+    ids = traces(plots.stall_map(recording, 200))["stalls"].ids
+    key = ["cassette", "section", "exchange", "choice", "token_event"]
+    assert [name.split("\n") for name in ids] == [
+        [str(each) for each in row] for row in stalls[key].itertuples(index=False)
+    ]
