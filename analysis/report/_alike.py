@@ -7,15 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from tokentape.analysis.plots._axes import log_axis
+
 
 def alike(one: Any, other: Any, *axes: str) -> None:
-    """Give both figures the same ranges of these axes, where both have some: `xaxis`, `yaxis`."""
+    """Give both figures the same ranges of these axes, where both have some; logarithmic ones are in ms."""
     for axis in axes:
         ranges = [figure.layout[axis].range for figure in (one, other)]
         if all(ranges):
             low, high = zip(*ranges, strict=True)
+            ends = (min(low), max(high))
+            ticks: dict[str, Any] = {"range": ends}
+            if one.layout[axis].type == "log":  # ends within, so that the axis has no tick more
+                ticks = log_axis(10 ** (np.array(ends) + (2e-3, -2e-3)), "ms")
             for figure in (one, other):
-                figure.layout[axis].range = (min(low), max(high))
+                figure.update_layout({axis: ticks})
 
 
 def bars_alike(one: Any, other: Any) -> None:

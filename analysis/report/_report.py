@@ -97,9 +97,8 @@ def report(
     changed = [] if compared is None else changes(compared.quantiles)
     by_group = [(name, changes(each.quantiles), each.left_out) for name, each in groups]
     effect = [] if compared is None else effects(compared.effects)
-    unsure = [
-        row.why for row in (*changed, *(row for _, rows, _ in by_group for row in rows), *effect) if row.why
-    ]
+    unsure = [row.why for rows in (changed, *(rows for _, rows, _ in by_group)) for row in rows if row.why]
+    unsure += [row.why for row in effect if row.why]
     streams = [each.streams for each in recordings]
     lost, more_lost = lost_lines(recordings)
     return document(

@@ -24,10 +24,12 @@ COUNTS = ("output_tokens",)
 
 _N = "n is output_tokens less the reasoning that was billed and never sent."
 METRICS = {
-    "ttft_ms": "When the first event came that carries generated text of any kind, reasoning and tool calls, too.",
-    "gap_ms": "The time between consecutive token-carrying events of a stream; all gaps of all streams together.",
-    "read_gap_ms": "The gaps that are not coalesced: of several tokens that came in one read only the first has "
-    "one, since the gaps of 0 between them are the network's.",
+    "ttft_ms": "When the first event came that carries generated text of any kind, reasoning and tool "
+    "calls, too.",
+    "gap_ms": "The time between consecutive token-carrying events of a stream; all gaps of all streams "
+    "together.",
+    "read_gap_ms": "The gaps that are not coalesced: of several tokens that came in one read only the first "
+    "has one, since the gaps of 0 between them are the network's.",
     "itl_ms": f"(last_token_ms - ttft_ms) / (n - 1) of each stream. {_N}",
     "e2e_ms": "When the last event with generated text came, of streams that are complete.",
     "output_tokens": "The tokens of each stream, reasoning among them.",
@@ -70,7 +72,8 @@ REASONS = {
     "no-body": "A body never came.",
     "no-events": "No event came.",
     "not-a-stream": "The answer came in one piece, or has no body by definition.",
-    "unknown-dialect": "It is an event stream of an API that is not known, which has events and reads, and no tokens.",
+    "unknown-dialect": "It is an event stream of an API that is not known, which has events and reads, and "
+    "no tokens.",
     "undecodable": "The body is not what its content-encoding says, or more than 256 MiB come of it.",
     "not-defined": "The tool whose definitions were asked for has no such number.",
     "not-timed": "It happened, and when is not known: the exchange came from a format without such times.",
