@@ -19,7 +19,7 @@ def alike(one: Any, other: Any, *axes: str) -> None:
             ends = (min(low), max(high))
             ticks: dict[str, Any] = {"range": ends}
             if one.layout[axis].type == "log":  # ends within, so that the axis has no tick more
-                ticks = log_axis(10 ** (np.array(ends) + (2e-3, -2e-3)), "ms")
+                ticks = log_axis(10 ** np.array([min(low) + 2e-3, max(high) - 2e-3]), "ms")
             for figure in (one, other):
                 figure.update_layout({axis: ticks})
 

@@ -77,8 +77,8 @@ class Naming:
         began = [day for each in tables for day in each["started_at"].dropna().dt.floor("D").unique()]
         return cls(
             days=len(set(began)) > 1,
-            sections=any(each["section"].nunique() > 1 for each in tables),
-            cassettes=any(each["cassette"].nunique() > 1 for each in tables),
+            sections=any(len(each["section"].unique()) > 1 for each in tables),
+            cassettes=any(len(each["cassette"].unique()) > 1 for each in tables),
         )
 
     def started(self, row: "dict[Any, Any]") -> str:

@@ -28,9 +28,10 @@ def stalled(sides: "Sequence[tuple[str, Recording]]") -> str:
 
 
 def _stalled(side: str, recording: "Recording") -> str:
-    streams = int(recording.streams["gap_max_ms"].notna().sum())
+    longest_ms = recording.streams["gap_max_ms"]
     found = recording.stalls(STALL_MS)
     hit = len(found[_STREAM].drop_duplicates())
     of = f"{side} " if side else ""
-    longest = f"{', the longest ' if len(found) else ', the longest gap '}{duration(float(recording.streams['gap_max_ms'].max()))}"
-    return f"{of}{len(found):,} in {hit:,} of {counted(streams, 'stream', grouped=True)}{longest}"
+    streams = counted(int(longest_ms.notna().sum()), "stream", grouped=True)
+    longest = f"the longest{'' if len(found) else ' gap'} {duration(float(longest_ms.max()))}"
+    return f"{of}{len(found):,} in {hit:,} of {streams}, {longest}"
