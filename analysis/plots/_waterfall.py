@@ -137,7 +137,7 @@ def _draw_bars(made: Any, drawn: pd.DataFrame) -> None:
         shape = OUTCOME_PATTERNS.get(str(outcome), "")
         made.add_trace(
             go.Bar(
-                x=[None], y=[None], name=f"{outcome} {n:,}", meta=str(outcome), orientation="h",
+                x=[None], y=[None], name=f"{outcome} {n:,}", orientation="h", meta=str(outcome),
                 marker={
                     "color": OUTCOME_COLOURS.get(str(outcome), GREY),
                     "pattern": {"shape": shape, "size": 5, "solidity": 0.5},

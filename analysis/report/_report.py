@@ -169,7 +169,7 @@ def _slowest(sides: "Sequence[_Side]", *, progress: bool) -> tuple[list[slow.Slo
         for side, at, each in few
         for row in slow.slow_streams(side.name, each, side.masks, at, scale_ms, naming)
     ]
-    found.sort(key=lambda pair: -(pair[0].values[slow.DEFAULT_ORDER] or 0.0))
+    found.sort(key=lambda pair: -pair[0].slowness)
     drawn = followed(found, shown=progress, what="drawing timelines")
     return [row for row, _ in found], [timeline(each, row.key) for row, each in drawn]
 

@@ -50,6 +50,11 @@ class SlowStream:
         """The values as attributes have them; what is missing sorts last."""
         return {name: "" if value is None else repr(value) for name, value in self.values.items()}
 
+    @property
+    def slowness(self) -> float:
+        """The value by which rows are sorted first."""
+        return self.values[DEFAULT_ORDER] or 0.0
+
 
 def chosen(streams: "pd.DataFrame", masks: "Sequence[Mask]") -> list[int]:
     """Return the positions of the rows that a page needs, in the order of the streams."""
