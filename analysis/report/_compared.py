@@ -33,6 +33,8 @@ class Change:
     """A, B, and how many requests each is of."""
     change: str
     interval: str
+    why: str | None
+    """Why there is no interval."""
     verdict: str
     """`slower`, `faster` or nothing: what the interval of this one number shows by itself."""
     bar: str
@@ -45,6 +47,7 @@ class Effect:
     metric: str
     probability: str
     interval: str
+    why: str | None
     delta: str
 
 
@@ -68,6 +71,7 @@ def _change(row: "dict[Hashable, Any]", group: "Sequence[Hashable]", scale: floa
         cells=(_number(row, "a"), _number(row, "b"), f"{row['n_a']:,} / {row['n_b']:,}"),
         change=percent(row["change_pct"]),
         interval=f"{percent(low)} to {percent(high)}" if is_known else f"none: {row['why']}",
+        why=None if is_known else row["why"],
         verdict=_shown_by(row) if is_known else "",
         bar=_bar(row["change_pct"], low, high, scale) if is_known else "",
     )
@@ -110,6 +114,7 @@ def effects(table: pd.DataFrame) -> list[Effect]:
                 metric=row["metric"],
                 probability=f"{row['prob_b_slower']:.2f}",
                 interval=f"{row['low']:.2f} to {row['high']:.2f}" if is_known else f"none: {row['why']}",
+                why=None if is_known else row["why"],
                 delta=f"{round(row['cliffs_delta'], 2) + 0.0:+.2f}",
             )
         )

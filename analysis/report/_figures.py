@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tokentape.analysis import plots
 from tokentape.analysis.comparing._comparison import compare
+from tokentape.analysis.report._alike import alike, bars_alike, marks_alike
 from tokentape.analysis.report._sparkline import STALL_MS
 from tokentape.analysis.summarising._grouping import with_grouping
 
@@ -38,6 +39,7 @@ OF_ONE = (
     Plot("stalls", "Stalls", "Gaps above 200 ms: which stream, and where in it."),
     Plot("waterfall", "Requests under way", "A bar for each request, and how many were in flight."),
 )
+_SIDES = ("A", "B")
 OF_TWO = (
     Plot("ttft", "Time to first token, A and B", "The share of streams whose first token had come by then."),
     Plot("itl", "Inter-token latency, A and B", "The share of streams whose mean time per token was below."),
@@ -46,7 +48,14 @@ OF_TWO = (
         "Time to last token, A and B",
         "The share of complete streams that had all their tokens by then.",
     ),
+    *(
+        Plot(f"{plot.name}-{side.lower()}", f"{plot.heading}, {side}", plot.caption)
+        for plot in OF_ONE
+        if plot.name in ("gaps", "stalls", "over-time")
+        for side in _SIDES
+    ),
 )
+"""Where a side has a figure of its own, both are on one scale."""
 
 
 _THEMES: "Final[tuple[plots.Theme, ...]]" = ("light", "dark")
@@ -77,10 +86,21 @@ def plots_of_two(a: "Recording", b: "Recording", comparison: "Comparison | None"
     `comparison` is that of the two, where it is known. If not, it is made without gaps, which are not drawn.
     """
     comparison = comparison or compare(_without_gaps(a), _without_gaps(b))
-    return {
-        name: plain(plots.a_against_b(a, b, metric=metric, comparison=comparison))
+    made = {
+        name: plots.a_against_b(a, b, metric=metric, comparison=comparison)
         for name, metric in _COMPARED.items()
     }
+    gaps = [plots.gap_distribution(each) for each in (a, b)]
+    alike(*gaps, "xaxis")
+    bars_alike(*gaps)
+    over_time = [plots.percentiles_over_time(each, "ttft_ms") for each in (a, b)]
+    alike(*over_time, "yaxis")
+    stalls = [plots.stall_map(each, STALL_MS) for each in (a, b)]
+    alike(*stalls, "xaxis")
+    marks_alike(*stalls)
+    for name, pair in (("gaps", gaps), ("over-time", over_time), ("stalls", stalls)):
+        made |= {f"{name}-{side.lower()}": each for side, each in zip(_SIDES, pair, strict=True)}
+    return {name: plain(figure) for name, figure in made.items()}
 
 
 def _without_gaps(recording: "Recording") -> "Recording":

@@ -11,6 +11,7 @@ import pandas as pd
 
 from tokentape.analysis.report._terms import COUNTS, LABELS, UNITS
 from tokentape.analysis.report._text import counts, number, percent
+from tokentape.analysis.summarising._summary import PER_TOKEN, mixed_sources
 from tokentape.cassette import counted
 
 if TYPE_CHECKING:
@@ -63,28 +64,39 @@ def cards(recording: "Recording") -> list[Card]:
         row: Any = summary.loc[metric]
         place = _WORST.get(metric, "p50")
         other = "p50" if place != "p50" else "p90"
-        below = f"{other} {number(row[other])}; n {row['n']:,}" if row["n"] else f"missing: {row['why']}"
+        kinds = f"; {told}" if (told := counted_as([streams], metric)) else ""
+        below = (
+            f"{other} {number(row[other])}; n {row['n']:,}{kinds}" if row["n"] else f"missing: {row['why']}"
+        )
         found.append(Card(label=_label(metric), value=number(row[place]), unit=_unit(metric), below=below))
     return found
 
 
-def cards_of_two(quantiles: pd.DataFrame) -> list[Card]:
+def cards_of_two(quantiles: pd.DataFrame, streams: "Sequence[pd.DataFrame]") -> list[Card]:
     """Return the same of two recordings that were compared: both values and the change."""
     found = []
     for metric in _CARDS:
         row: Any = quantiles.loc[(metric, _WORST.get(metric, "p50"))]
-        interval = (
-            f"{percent(row['low_pct'])} to {percent(row['high_pct'])}" if pd.isna(row["why"]) else row["why"]
-        )
+        is_known = pd.notna(row["low_pct"]) and pd.notna(row["high_pct"])
+        interval = f"{percent(row['low_pct'])} to {percent(row['high_pct'])}" if is_known else row["why"]
+        kinds = f"; {told}" if (told := counted_as(streams, metric)) else ""
         found.append(
             Card(
                 label=_label(metric),
                 value=f"{number(row['a'])} \N{RIGHTWARDS ARROW} {number(row['b'])}",
                 unit=_unit(metric),
-                below=f"{percent(row['change_pct'])} ({interval})",
+                below=f"{percent(row['change_pct'])} ({interval}){kinds}",
             )
         )
     return found
+
+
+def counted_as(tables: "Sequence[pd.DataFrame]", metric: str) -> str:
+    """Return how the tokens of a metric are known, where it is in several ways: two kinds of number."""
+    if metric not in PER_TOKEN:
+        return ""
+    known = pd.concat([each.loc[each[metric].notna(), "tokens_from"].astype("object") for each in tables])
+    return f"tokens of {kinds}" if (kinds := mixed_sources(known)) else ""
 
 
 def _label(metric: str) -> str:
@@ -111,9 +123,10 @@ def _cells(metric: str, row: Any) -> list[str]:
 
 
 def missing(streams: pd.DataFrame, metric: str) -> str:
-    """Return how many streams have no such number, and for which reasons."""
+    """Return how many streams have no such number, for which reasons, and which kinds of it are mixed."""
     reasons = counts(streams[f"{COUNTED_AS.get(metric, metric)}_why"])
-    if not reasons:
-        return "0"
-    told = ", ".join(f"{count:,} {name}" for name, count in reasons)
-    return told if len(reasons) == 1 else f"{sum(count for _, count in reasons):,}: {told}"
+    told = ", ".join(f"{count:,} {name}" for name, count in reasons) or "0"
+    if len(reasons) > 1:
+        told = f"{sum(count for _, count in reasons):,}: {told}"
+    kinds = counted_as([streams], metric)
+    return f"{told}; {kinds}" if kinds else told

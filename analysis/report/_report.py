@@ -16,14 +16,17 @@ from tokentape.analysis.report._compared import changes, effects, failures
 from tokentape.analysis.report._document import document
 from tokentape.analysis.report._figures import OF_ONE, OF_TWO, plots_of, plots_of_two, templates, timeline
 from tokentape.analysis.report._left_out import lost_lines, missing, unread
-from tokentape.analysis.report._numbers import PLACES, cards, cards_of_two, rows
+from tokentape.analysis.report._numbers import PLACES, cards, cards_of_two, counted_as, rows
+from tokentape.analysis.report._stalls import stalled
 from tokentape.analysis.report._text import counts, number
 from tokentape.analysis.report._views import Mask, Parts, each_value, facets_of, views_of
 from tokentape.analysis.report._words import headline, name_of, recorded, tokens_from
 from tokentape.analysis.summarising._grouping import names_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    import pandas as pd
 
     from tokentape.analysis._recording import Recording
     from tokentape.analysis.comparing._comparison import Comparison
@@ -90,6 +93,13 @@ def report(
     ]
     slowest, timelines = _slowest(sides, progress=progress)
     named = [(side.name, side.recording) for side in sides]
+    left_out = missing(named)
+    changed = [] if compared is None else changes(compared.quantiles)
+    by_group = [(name, changes(each.quantiles), each.left_out) for name, each in groups]
+    effect = [] if compared is None else effects(compared.effects)
+    unsure = [row.why for rows in (changed, *(rows for _, rows, _ in by_group)) for row in rows if row.why]
+    unsure += [row.why for row in effect if row.why]
+    streams = [each.streams for each in recordings]
     lost, more_lost = lost_lines(recordings)
     return document(
         {"views": views, "timelines": timelines, "templates": templates()},
@@ -99,22 +109,26 @@ def report(
         streams=sum(len(each.streams) for each in recordings),
         verdict=compared and compared.verdict,
         paired=bool(compared and compared.paired),
-        changes=compared and changes(compared.quantiles),
-        effects=compared and effects(compared.effects),
+        stalled=stalled(named),
+        changes=changed,
+        effects=effect,
         failures=compared and failures(compared.failures),
-        by_group=[(name, changes(each.quantiles), each.left_out) for name, each in groups],
-        cards=cards_of_two(compared.quantiles) if compared else cards(a),
+        by_group=by_group,
+        kinds={metric: counted_as(streams, metric) for metric in terms.LABELS},
+        cards=cards_of_two(compared.quantiles, streams) if compared else cards(a),
         rows=rows(named),
         facets=facets,
         plots=OF_ONE if b is None else OF_TWO,
         slow=slow,
         slowest=slowest,
-        missing=missing(named),
+        missing=left_out,
+        reasons=_explained(row.reason for row in left_out) | _explained(unsure),
         lost=lost,
         more_lost=more_lost,
         notes=[*notes, *unread(named)],
         tokens_from=tokens_from(recordings),
-        outcomes=_seen(recordings),
+        sources={name: terms.SOURCES[name] for name in _seen(streams, "tokens_from", terms.SOURCES)},
+        outcomes={name: terms.OUTCOMES[name] for name in _seen(streams, "outcome", terms.OUTCOMES)},
         tools=[DEFINITIONS[name] for name in dict.fromkeys(each.definitions for each in recordings) if name],
         terms=terms,
         places=PLACES,
@@ -129,27 +143,44 @@ def _view(
     one, *others = (each for _, each in sides)
     return {
         "name": name,
+        "hint": _of_one_side(sides),
         "streams": sum(len(each.streams) for _, each in sides),
         "cells": [cell for row in rows(sides) for cell in row.cells],
         "plots": plots_of_two(one, others[0], compared) if others else plots_of(one, by),
     }
 
 
+def _of_one_side(sides: "Sequence[tuple[str, Recording]]") -> str:
+    """Return what to do where only one of two recordings has such streams; "" where nothing is amiss."""
+    empty = [side for side, each in sides if not len(each.streams)]
+    if len(sides) < 2 or len(empty) != 1:
+        return ""
+    return f"{empty[0]} has none of them, so that nothing can be compared: choose what both have."
+
+
 def _slowest(sides: "Sequence[_Side]", *, progress: bool) -> tuple[list[slow.SlowStream], list[Any]]:
     """Return the rows of the slowest streams, the slowest first, and the timeline of each."""
     chosen = [(side, slow.chosen(side.recording.streams, side.masks)) for side in sides]
     few = [(side, at, slow.only(side.parts, side.recording.streams, at)) for side, at in chosen if at]
+    naming = slow.Naming.of([side.recording.streams for side in sides])
     scale_ms = max((float(each.streams["last_token_ms"].max()) for _, _, each in few), default=0.0)
     found = [
         (row, each)
         for side, at, each in few
-        for row in slow.slow_streams(side.name, each, side.masks, at, scale_ms)
+        for row in slow.slow_streams(side.name, each, side.masks, at, scale_ms, naming)
     ]
-    found.sort(key=lambda pair: -(pair[0].values[slow.DEFAULT_ORDER] or 0.0))
+    found.sort(key=lambda pair: -pair[0].slowness)
     drawn = followed(found, shown=progress, what="drawing timelines")
     return [row for row, _ in found], [timeline(each, row.key) for row, each in drawn]
 
 
-def _seen(recordings: "Sequence[Recording]") -> list[str]:
-    seen = {name for each in recordings for name, _ in counts(each.streams["outcome"])}
-    return [name for name in terms.OUTCOMES if name in seen]
+def _seen(tables: "Sequence[pd.DataFrame]", column: str, known: "Iterable[str]") -> list[str]:
+    seen = {name for each in tables for name, _ in counts(each[column])}
+    return [name for name in known if name in seen]
+
+
+def _explained(reasons: "Iterable[str]") -> dict[str, str]:
+    """Return what each reason means; outcomes are explained as such."""
+    return {
+        name: text for name in sorted(set(reasons) - set(terms.OUTCOMES)) if (text := terms.meaning(name))
+    }

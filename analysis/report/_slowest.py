@@ -4,19 +4,19 @@ The invariant: for each order and each view, the rows that a page holds begin wi
 up to a stated number; a page cannot sort or filter its way to a false first place.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from tokentape.analysis.report._sparkline import sparkline
 from tokentape.analysis.report._text import number, shown
 from tokentape.analysis.report._views import NO_VALUE, Mask, Parts
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tokentape.analysis._recording import Recording
 
 ORDERS = {"ttft_ms": "first token", "gap_max_ms": "largest gap", "last_token_ms": "last token"}
@@ -36,6 +36,8 @@ class SlowStream:
     side: str
     key: tuple[str, int, int, int]
     started: str
+    place: str
+    """The exchange's number, and the section and the file where there are several."""
     model: str
     outcome: str
     values: dict[str, float | None]
@@ -47,6 +49,11 @@ class SlowStream:
     def sorted_by(self) -> dict[str, str]:
         """The values as attributes have them; what is missing sorts last."""
         return {name: "" if value is None else repr(value) for name, value in self.values.items()}
+
+    @property
+    def slowness(self) -> float:
+        """The value by which rows are sorted first."""
+        return self.values[DEFAULT_ORDER] or 0.0
 
 
 def chosen(streams: "pd.DataFrame", masks: "Sequence[Mask]") -> list[int]:
@@ -61,12 +68,45 @@ def chosen(streams: "pd.DataFrame", masks: "Sequence[Mask]") -> list[int]:
     return sorted(list(found)[:MOST_ROWS])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """What the name of a stream needs beside a time and a number, to be told from all others."""
+
+    days: bool
+    sections: bool
+    cassettes: bool
+
+    @classmethod
+    def of(cls, tables: "Sequence[pd.DataFrame]") -> "Naming":
+        """Return what is needed where these are all streams there are."""
+        began = [day for each in tables for day in each["started_at"].dropna().dt.floor("D").unique()]
+        return cls(
+            days=len(set(began)) > 1,
+            sections=any(len(each["section"].unique()) > 1 for each in tables),
+            cassettes=any(len(each["cassette"].unique()) > 1 for each in tables),
+        )
+
+    def started(self, row: "dict[Any, Any]") -> str:
+        """Return when it began, in UTC."""
+        at = row["started_at"]
+        return "-" if pd.isna(at) else f"{at:%Y-%m-%d %H:%M:%S}" if self.days else f"{at:%H:%M:%S}"
+
+    def place(self, row: "dict[Any, Any]") -> str:
+        """Return which exchange it is."""
+        choice = f".{row['choice']}" if row["choice"] else ""
+        name = re.split(r"[/\\]", str(row["cassette"]))[-1]
+        file = f"{shown(name, 40)} " if self.cassettes else ""
+        section = f"section {row['section']} " if self.sections else ""
+        return f"{file}{section}#{row['exchange']}{choice}"
+
+
 def slow_streams(
     side: str,
     recording: "Recording",
     masks: "Sequence[Mask]",
     at: Sequence[int],
     scale_ms: float,
+    naming: Naming,
 ) -> list[SlowStream]:
     """Return the rows of these streams; `recording` has no others, and `masks` are of all."""
     tokens = _tokens(recording)
@@ -79,7 +119,8 @@ def slow_streams(
             SlowStream(
                 side=side,
                 key=key,  # type: ignore[arg-type]  # three integers after the file
-                started=f"{row['started_at']:%H:%M:%S}" if row["started_at"] == row["started_at"] else "-",
+                started=naming.started(row),
+                place=naming.place(row),
                 model=shown(row["model"] if isinstance(row["model"], str) else NO_VALUE, 60),
                 outcome=str(row["outcome"]),
                 values=values,

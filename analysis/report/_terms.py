@@ -1,6 +1,7 @@
-"""What the page prints beside its numbers: the definitions of `docs/metrics.md`, word for word.
+"""What the page prints beside its numbers: definitions, outcomes and reasons, in sentences.
 
-A test holds every text to the document, which is where it is changed first.
+The invariant: every sentence stands alone, since the page prints only those of what is on it. A test holds
+names and formulas to `docs/metrics.md`.
 """
 
 ZERO = (
@@ -21,57 +22,72 @@ UNITS = {"output_tokens": "tokens", "tokens_per_s": "tokens/s"}
 """Of the metrics that are not in milliseconds."""
 COUNTS = ("output_tokens",)
 
-_COALESCED = (
-    "whether it came in the same read as the token event before it, so that the gap of 0 is the network's"
-)
-_N = (
-    "n is output_tokens less hidden_tokens: tokens that were never sent took no time between the first and "
-    "the last"
-)
+_N = "n is output_tokens less the reasoning that was billed and never sent."
 METRICS = {
-    "ttft_ms": ["first token: first event that carries generated text of any kind"],
-    "gap_ms": ["time between consecutive token-carrying events of the stream"],
-    "read_gap_ms": [
-        "the same, missing where coalesced",
-        _COALESCED,
-    ],
-    "itl_ms": ["(last_token_ms - ttft_ms) / (n - 1), under both its names", _N],
-    "e2e_ms": ["last_token_ms of a complete stream"],
-    "output_tokens": ["tokens, and how they are known"],
-    "tokens_per_s": ["(n - 1) / (last_token_ms - ttft_ms)"],
+    "ttft_ms": "When the first event came that carries generated text of any kind, reasoning and tool "
+    "calls, too.",
+    "gap_ms": "The time between consecutive token-carrying events of a stream; all gaps of all streams "
+    "together.",
+    "read_gap_ms": "The gaps that are not coalesced: of several tokens that came in one read only the first "
+    "has one, since the gaps of 0 between them are the network's.",
+    "itl_ms": f"(last_token_ms - ttft_ms) / (n - 1) of each stream. {_N}",
+    "e2e_ms": "When the last event with generated text came, of streams that are complete.",
+    "output_tokens": "The tokens of each stream, reasoning among them.",
+    "tokens_per_s": f"(n - 1) / (last_token_ms - ttft_ms) of each stream. {_N}",
 }
 
+SOURCES = {
+    "usage": "The provider's bill, which came in the stream, says how many tokens there were.",
+    "usage-per-chunk": "A bill came with each event and says how many tokens it brought.",
+    "tokenizer": "The tokens were counted in the text, by a tokenizer.",
+    "chunks": "No bill came, and the events that carry text are counted; one may hold several tokens.",
+}
+"""How output tokens are known."""
+
 OUTCOMES = {
-    "complete": "a finish reason or an end mark came, however the connection ended afterwards; or the answer "
-    "ended and has no body by definition (HEAD, 204, 205, 304)",
-    "error-in-stream": "an error came in the stream, whatever the status",
-    "truncated": "the answer ended without error, finish reason and end mark",
-    "client-closed": "the client left, or the upstream broke off, before that",
-    "upstream-error": "the client left, or the upstream broke off, before that",
-    "http-error": "the status is neither 2xx nor 304",
-    "recorder-stopped": "the recording ended first; how the stream would have ended is not known",
-    "damaged": "parts of the exchange are lost from the cassette, or hold numbers that no recorder writes: "
-    "nothing is measured",
+    "complete": "A finish reason or an end mark came, however the connection ended afterwards; or the answer "
+    "has no body by definition.",
+    "error-in-stream": "An error came in the stream, whatever the status.",
+    "truncated": "The answer ended without an error, a finish reason and an end mark.",
+    "client-closed": "The client left before a finish reason or an end mark came.",
+    "upstream-error": "The upstream broke off before a finish reason or an end mark came.",
+    "http-error": "The status is neither 2xx nor 304.",
+    "recorder-stopped": "The recording ended before the stream; how it would have ended is not known.",
+    "damaged": "Parts of the exchange are lost from the cassette, or hold numbers that no recorder writes; "
+    "nothing of it is measured.",
 }
 
 REASONS = {
-    "role-only": "the stream held no generated text",
-    "unparsed": "the same, and events in it could not be read: see unparsed in exchanges",
-    "no-reasoning": "none of that kind",
-    "no-content": "none of that kind",
-    "no-tool-call": "none of that kind",
-    "no-usage": "no bill",
-    "single-token": "nothing to divide or to subtract",
-    "single-event": "nothing to divide or to subtract",
-    "single-read": "nothing to divide or to subtract",
-    "no-finish": "it never came",
-    "no-end-mark": "it never came",
-    "no-body": "it never came",
-    "no-events": "it never came",
-    "not-a-stream": "the answer came in one, or has no body by definition",
-    "unknown-dialect": "an event stream of an API that is not known: events and reads, no tokens",
-    "undecodable": "the body is not what its content-encoding says, or more than 256 MiB come of it",
-    "not-defined": "the tool whose definitions were asked for has no such number",
-    "not-timed": "it happened, and when is not known: the exchange came from a format without such times",
-    "no-streams": "there is nothing to summarise",
+    "role-only": "The stream held no generated text.",
+    "unparsed": "The stream held no generated text that could be read, and events that could not.",
+    "no-reasoning": "The stream held no reasoning.",
+    "no-content": "The stream held no content.",
+    "no-tool-call": "The stream held no tool call.",
+    "no-usage": "No bill came.",
+    "single-token": "There is one token, and so nothing to divide by.",
+    "single-event": "One event carries generated text, and so there is no time between two.",
+    "single-read": "All tokens came in one read, and so there is no time between them.",
+    "no-finish": "A finish reason never came.",
+    "no-end-mark": "An end mark never came.",
+    "no-body": "A body never came.",
+    "no-events": "No event came.",
+    "not-a-stream": "The answer came in one piece, or has no body by definition.",
+    "unknown-dialect": "It is an event stream of an API that is not known, which has events and reads, and "
+    "no tokens.",
+    "undecodable": "The body is not what its content-encoding says, or more than 256 MiB come of it.",
+    "not-defined": "The tool whose definitions were asked for has no such number.",
+    "not-timed": "It happened, and when is not known: the exchange came from a format without such times.",
+    "no-streams": "There is no stream to summarise.",
 }
+UNSURE = {
+    "no-values": "One of the two recordings has no value.",
+    "too-few": "There are values, but fewer than ten requests are beyond the quantile, so that an interval "
+    "could not be trusted.",
+    "zero": "A change in percent of 0 does not exist.",
+}
+"""Why a comparison has no interval."""
+
+
+def meaning(name: str) -> str:
+    """Return the sentence about a reason, which may be an outcome; "" for what is none."""
+    return (REASONS | OUTCOMES | UNSURE).get(name, "")

@@ -26,25 +26,44 @@
   document.head.append(script);
   root.classList.add("script");
 
-  // A name in a legend that is a value of a facet is a filter, as its chip is.
+  // A name in a legend that is a value of a facet is a filter, as its chip is. A trace without a point is
+  // there for its name alone: to hide it would say nothing.
   const plain = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent;
+  const chipOf = (trace) => {
+    const name = trace.meta ?? plain((trace.name || "").split("<br>")[0]);
+    return all("button.chip").find((each) => each.querySelector(".name").textContent === name);
+  };
+  const isKey = (trace) => !(trace.x || []).some((value) => value !== null);
   const chooseFromLegend = (event) => {
-    const name = plain((event.data[event.curveNumber].name || "").split("<br>")[0]);
-    const chip = all("button.chip").find((each) => each.querySelector(".name").textContent === name);
+    const trace = event.data[event.curveNumber];
+    const chip = chipOf(trace);
     if (chip) chip.click();
-    return !chip;
+    return !chip && !isKey(trace);
+  };
+  const quietKeys = (place) => {
+    for (const entry of all(".legend .traces", place)) {
+      const trace = place.data[entry.__data__[0].trace.index];
+      if (isKey(trace) && !chipOf(trace)) entry.querySelector(".legendtoggle").style.pointerEvents = "none";
+    }
   };
 
   const draw = async (place, figure) => {
     const template = structuredClone(dark.matches && !onPaper ? data.templates.dark : data.templates.light);
     const layout = { ...structuredClone(figure.layout), template, autosize: true };
-    if (onPaper) Object.assign(layout, { autosize: false, width: 690 });
+    if (onPaper) { // two beside each other, as its style says
+      const isTall = !place.dataset.plot || place.dataset.plot === "waterfall";
+      const isWide = isTall || place.closest(".plot.full");
+      const height = (isTall ? 0.84 : isWide ? 0.64 : 0.92) * (layout.height || 400);
+      Object.assign(layout, { autosize: false, width: isWide ? 670 : 316, height });
+    }
     if (window.matchMedia("(pointer: coarse)").matches) layout.dragmode = false;
     try {
       Plotly.purge(place);
       const drawn = Plotly.newPlot(place, structuredClone(figure.data), layout, config);
       place.on("plotly_legendclick", chooseFromLegend);
+      place.on("plotly_afterplot", () => quietKeys(place));
       await drawn;
+      quietKeys(place);
     } catch (error) { // one plot less is no reason to lose the others
       place.textContent = `This plot could not be drawn: ${error.message || error}`;
       place.classList.add("undrawn");
@@ -104,11 +123,12 @@
 
   const show = (number) => {
     view = number;
-    const { name, streams, cells } = data.views[view];
+    const { name, streams, cells, hint } = data.views[view];
     const sum = (count) => count.toLocaleString("en");
     byId("showing").textContent = view
       ? `Showing ${name}: ${sum(streams)} of ${sum(data.views[0].streams)} streams`
       : `Showing all ${sum(streams)} streams`;
+    byId("advice").textContent = hint;
     byId("clear").hidden = !view;
     byId("filter").classList.toggle("on", view > 0);
     for (const chip of all("button.chip")) chip.setAttribute("aria-pressed", String(Number(chip.dataset.view) === view));

@@ -17,6 +17,7 @@ from tokentape.analysis.report import report
 
 pytestmark = pytest.mark.once
 Open = Callable[..., Reader]
+PLOTS = {"one": 5, "two": 9, "hostile": 5}
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 
 
@@ -86,14 +87,15 @@ def all_drawn(reader: Reader, plots: int) -> bool:
 @pytest.mark.parametrize("name", ["one", "two"])
 def test_a_click_on_a_value_filters_numbers_plots_and_streams(opened: Open, name: str):
     reader = opened(name)
-    assert all_drawn(reader, {"one": 5, "two": 3}[name])
+    assert all_drawn(reader, PLOTS[name])
     before = rows(reader), cells(reader), traces(reader, "ttft")
     assert any("model-b" in row for row in before[0])
     chip(reader, "model-a").click()
     assert rows(reader)
-    assert all_drawn(reader, {"one": 5, "two": 3}[name])
+    assert all_drawn(reader, PLOTS[name])
     assert all("model-a" in row for row in rows(reader))
     assert cells(reader) != before[1]
+    assert reader.page.inner_text("#advice") == ""
     assert 0 < traces(reader, "ttft") < before[2]
     assert re.match(r"Showing model model-a: \d+ of \d+ streams", reader.page.inner_text("#showing"))
     assert chip(reader, "model-a").get_attribute("aria-pressed") == "true"
@@ -119,6 +121,44 @@ def test_a_click_on_a_legend_filters(opened: Open):
     reader.page.locator("#figure-ttft .legendtoggle").first.click()
     reader.page.wait_for_selector("#clear:visible")
     assert reader.page.locator("button.chip[aria-pressed=true] .name").inner_text() in ("model-a", "model-b")
+
+
+def test_in_the_legend_of_the_waterfall_outcomes_filter_and_phases_do_nothing(opened: Open):
+    page = opened("one").page
+    entry = page.locator("#figure-waterfall .legend .traces").filter(has_text=re.compile("^complete "))
+    entry.locator(".legendtoggle").click()
+    page.wait_for_selector("#clear:visible")
+    assert page.locator("button.chip[aria-pressed=true] .name").inner_text() == "complete"
+    page.click("#clear")
+    assert page.locator("#figure-waterfall .legendtoggle").evaluate_all(
+        """toggles => toggles.map((each) => [
+          each.parentNode.querySelector("text").textContent.replace(/ [0-9]+$/, ""),
+          getComputedStyle(each).pointerEvents !== "none",
+        ])"""
+    ) == [
+        ["complete", True], ["http-error", True], ["upstream-error", True],
+        ["to headers", False], ["to first token", False], ["to last token", False], ["to end", False],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_on_a_phone_intervals_and_what_is_missing_are_in_view(opened: Open, name: str):
+    page = opened(name, viewport={"width": 380, "height": 740}).page
+    for place in ("#comparison .ends", "#numbers .missing", "p.caption"):
+        boxes = [each.bounding_box() for each in page.locator(place).all()]
+        assert boxes or name == "one"
+        assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= 380 for box in boxes)
+
+
+def test_headings_on_paper_are_text_and_no_buttons(opened: Open):
+    page = opened("one").page
+    page.emulate_media(media="print")
+    assert page.locator("#slow thead th").all_inner_texts()[3:6] == [
+        "First token",
+        "Largest gap",
+        "Last token",
+    ]
+    assert page.locator("#slow thead button:visible").count() == 0
 
 
 def test_streams_are_sorted_by_the_heading_that_is_clicked(opened: Open):
@@ -150,7 +190,7 @@ def test_a_row_opens_the_timeline_of_its_stream_and_closes_it_with_the_keyboard_
 def test_a_narrow_page_does_not_scroll_sideways(opened: Open, name: str, width: int):
     reader = opened(name, viewport={"width": width, "height": 740})
     reader.page.locator("tr.stream:visible .open").first.click()
-    assert all_drawn(reader, 3 if name == "two" else 5)
+    assert all_drawn(reader, PLOTS[name])
     assert reader.page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -191,7 +231,7 @@ def test_on_paper_it_is_light_and_whole_and_has_no_controls(opened: Open, name: 
     })""")
     page.pdf(path=tmp_path / "page.pdf", format="A4")
     assert (tmp_path / "page.pdf").read_bytes().startswith(b"%PDF")
-    assert set(page.evaluate("window.widths")) == {690}
+    assert set(page.evaluate("window.widths")) == {670, 316}
 
 
 @pytest.mark.parametrize("name", ["two"])

@@ -17,7 +17,7 @@ from tokentape.analysis import Recording, compare, load
 from tokentape.analysis.report import report
 from tokentape.analysis.report._numbers import PLACES
 from tokentape.analysis.report._slowest import MOST_ROWS
-from tokentape.analysis.report._terms import LABELS, OUTCOMES, REASONS
+from tokentape.analysis.report._terms import LABELS, OUTCOMES, REASONS, SOURCES, UNSURE, meaning
 from tokentape.analysis.report._text import number
 
 ROOT = Path(__file__).parents[3]
@@ -151,8 +151,71 @@ def test_it_says_what_is_missing_and_why(page: Page, one: Recording):
         counts = one.streams[f"{column}_why"].value_counts()
         assert counts.sum() > 0
         for reason, count in counts.items():
-            assert not count or f"{count} {reason} {REASONS.get(reason) or OUTCOMES[reason]} " in page.text
-    assert "the status is neither 2xx nor 304" in page.text
+            assert not count or f" {count} {reason} " in page.text
+    assert "The status is neither 2xx nor 304." in page.text
+
+
+@pytest.mark.parametrize("name", ["page", "two"])
+def test_every_reason_and_outcome_that_is_on_the_page_is_explained_on_it(
+    name: str, request: pytest.FixtureRequest
+):
+    made: Page = request.getfixturevalue(name)
+    shown, _, explained = made.text.partition("What the numbers mean")
+    known = {*OUTCOMES, *REASONS, *UNSURE, *SOURCES}
+    seen = {each for each in known if re.search(rf"(?<![\w-]){each}(?![\w-])", shown)}
+    assert seen >= {"complete", "http-error", "upstream-error", "usage"}
+    assert ("too-few" in seen) == (name == "two")
+    for each in seen - {"zero"}:  # a word of the page, too
+        assert f" {each} {SOURCES.get(each) or meaning(each)} " in f"{explained} "
+
+
+def test_stalls_are_said_of_one_and_of_two(page: Page, two: Page, one: Recording, other: Recording):
+    stalls, of = len(one.stalls(200)), int(one.streams["gap_max_ms"].notna().sum())
+    assert stalls == 1
+    assert f"Gaps over 200 ms: 1 in 1 of {of} streams, the longest " in page.text
+    assert f"Gaps over 200 ms: A 1 in 1 of {of} streams, the longest " in two.text
+    assert f"; B {len(other.stalls(200))} in " in two.text
+
+
+def test_figures_of_two_sides_are_on_one_scale(two: Page, one: Recording, tmp_path: Path):
+    def axis(plots: dict[str, Any], name: str, axis: str) -> tuple[Any, ...]:
+        return tuple(plots[name]["layout"][axis].get(key) for key in ("range", "tickvals", "ticktext"))
+
+    slow = load(tape(tmp_path / "slow.tape", slower=9))
+    views = [*two.data()["views"], *Page(report(one, slow)).data()["views"]]
+    for view in views:
+        assert {f"{name}-{side}" for name in ("gaps", "over-time", "stalls") for side in "ab"} < set(
+            view["plots"]
+        )
+    for plots in (
+        views[0]["plots"],
+        views[-1]["plots"],
+        *(view["plots"] for view in views if not view["hint"]),
+    ):
+        for name, which in (("gaps", "xaxis"), ("over-time", "yaxis"), ("stalls", "xaxis")):
+            if all(trace["x"] for side in "ab" for trace in plots[f"{name}-{side}"]["data"]):
+                assert axis(plots, f"{name}-a", which) == axis(plots, f"{name}-b", which)
+
+
+def test_where_tokens_are_known_in_two_ways_it_is_said_beside_the_number(page: Page, one: Recording):
+    assert one.summary().loc["itl_ms", "why"] == "chunks+usage"
+    rows = dict(zip(LABELS, page.cells[len(PLACES) + 1 :: len(PLACES) + 2], strict=True))
+    assert {name for name, text in rows.items() if text.endswith("; tokens of chunks+usage")} == {
+        "itl_ms",
+        "output_tokens",
+        "tokens_per_s",
+    }
+    views = {view["name"]: view["cells"] for view in page.data()["views"]}
+    assert any("chunks+usage" in cell for cell in views["all streams"])
+    assert not any("chunks+usage" in cell for cell in views["outcome complete"])
+
+
+def test_of_a_value_that_one_side_lacks_it_is_said_what_to_do(one: Recording, tmp_path: Path):
+    newer = load(tape(tmp_path / "newer.tape", names=("model-c",), n=6))
+    views = {view["name"]: view["hint"] for view in Page(report(one, newer)).data()["views"]}
+    assert views["model model-a"].startswith("B has none of them")
+    assert views["model model-c"].startswith("A has none of them")
+    assert views["all streams"] == views["outcome complete"] == ""
 
 
 def test_the_same_recording_gives_the_same_page(one: Recording, html: str):
@@ -223,6 +286,7 @@ def test_a_damaged_recording_says_what_was_lost():
 def test_the_definitions_of_another_tool_are_said(tmp_path: Path):
     made = Page(report(load(tape(tmp_path / "a.tape", n=3), definitions="guidellm")))
     assert "TTFT, ITL, TPOT, E2E and throughput are those of guidellm." in made.text
+    assert "Plots are of the values that guidellm takes, with plain percentiles" in made.text
 
 
 def test_a_column_that_does_not_exist_is_refused(one: Recording):

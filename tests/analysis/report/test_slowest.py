@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tokentape.analysis.report._slowest import MOST_ROWS, OF_A_VIEW, OF_ALL, ORDERS, chosen
+from tokentape.analysis.report._slowest import MOST_ROWS, OF_A_VIEW, OF_ALL, ORDERS, Naming, chosen
 from tokentape.analysis.report._sparkline import WIDTH, sparkline
 
 TIMES = st.one_of(st.floats(0, 1e6), st.just(np.nan))
@@ -35,3 +35,24 @@ def test_a_strip_is_no_longer_than_its_pixels_allow(tokens, scale_ms):
     assert len(strip) < 60 * WIDTH
     assert "nan" not in strip
     assert "inf" not in strip
+
+
+def test_a_row_says_no_more_of_its_place_than_it_takes():
+    def table(*rows: tuple[str, str, int]) -> pd.DataFrame:
+        streams = pd.DataFrame(rows, columns=["started_at", "cassette", "section"])
+        return streams.assign(
+            started_at=pd.to_datetime(streams["started_at"], utc=True, format="ISO8601"), exchange=7, choice=0
+        )
+
+    def said(*tables: pd.DataFrame) -> tuple[str, str]:
+        naming, row = Naming.of(tables), tables[0].to_dict("records")[0]
+        return naming.started(row), naming.place(row)
+
+    one = table(("2026-09-21 09:00:12", "tapes/a.tape", 0))
+    assert said(one) == ("09:00:12", "#7")
+    assert said(one, table(("2026-09-22 09:00", "b.tape", 0))) == ("2026-09-21 09:00:12", "#7")
+    assert said(table(("2026-09-21 09:00:12", "a.tape", 0), ("2026-09-21", "a.tape", 1))) == (
+        "09:00:12",
+        "section 0 #7",
+    )
+    assert said(table((None, "tapes/a.tape", 0), ("2026-09-21", "b.tape", 0))) == ("-", "a.tape #7")
