@@ -76,6 +76,7 @@ REASONS = {
     "no tokens.",
     "undecodable": "The body is not what its content-encoding says, or more than 256 MiB come of it.",
     "not-defined": "The tool whose definitions were asked for has no such number.",
+    "no-time-between": "Tokens came in several reads, all at one time of a clock that stood still.",
     "not-timed": "It happened, and when is not known: the exchange came from a format without such times.",
     "no-streams": "There is no stream to summarise.",
 }
@@ -84,6 +85,9 @@ UNSURE = {
     "too-few": "There are values, but fewer than ten requests are beyond the quantile, so that an interval "
     "could not be trusted.",
     "zero": "A change in percent of 0 does not exist.",
+    "counted-differently": "The two recordings count tokens in different ways: this cannot be compared.",
+    "only-in-a": "The second recording does not have this group.",
+    "only-in-b": "The first recording does not have this group.",
 }
 """Why a comparison has no interval."""
 
