@@ -9,7 +9,7 @@ from tests.dialects.rules.clean import CLEAN, LIKE_OPENAI, clean, codes, found_i
 from tests.dialects.rules.test_sweep import at, changed, paths
 from tokentape.dialects.rules import RULE_SETS
 
-OTHER_TYPE = {str: 7, int: "7", list: 7, dict: 7, type(None): 7, bool: "true"}
+OTHER_TYPE = {str: 7, int: "7", list: 7, dict: 7, type(None): 7, bool: "true", float: "0.5"}
 OPEN = ("response", "item", "part", "citations", "message.content")
 """What a document leaves to others: in these places no type is looked at."""
 OPEN_BESIDE_OPENAI = (
