@@ -87,7 +87,7 @@ class LintedFile:
             self._skipped[linted.skipped] += 1
             return
         how = "as asked" if linted.chosen_by == "name" else f"by {linted.chosen_by}"
-        self._checked[f"against {linted.rules.name} ({how})"] += 1
+        self._checked[f"{linted.rules.name} {how}"] += 1
         self.levels.update(finding.level for finding in found.findings)
         self.folds.add(found.findings, found.place)
 
@@ -111,9 +111,9 @@ class LintedFile:
 def _by_reason(reasons: Counter[str]) -> str:
     if not reasons:
         return ""
-    most = [f"{number} {reason}" for reason, number in reasons.most_common(_MOST_REASONS)]
+    most = [f"{reason} ({number})" for reason, number in reasons.most_common(_MOST_REASONS)]
     others = reasons.total() - sum(number for _, number in reasons.most_common(_MOST_REASONS))
-    return ": " + ", ".join(most + [f"{others} for other reasons"] * (others > 0))
+    return ": " + ", ".join(most + [f"others ({others})"] * (others > 0))
 
 
 def _folded_words(fold: FoldedOver[str]) -> str:

@@ -19,15 +19,8 @@ from tokentape.dialects.rules import RULE_SETS
     multiple=True,
     help="Only exchanges such as model=step-*, status=200 or label.env=prod (repeatable).",
 )
-@click.option(
-    "--only", type=PatternType(), multiple=True, help="Only such findings, such as no-finish (repeatable)."
-)
-@click.option(
-    "--ignore",
-    type=PatternType(),
-    multiple=True,
-    help="No such findings, such as unknown-field:usage for all in usage (repeatable).",
-)
+@click.option("--only", type=PatternType(), multiple=True, help="Only such findings (repeatable).")
+@click.option("--ignore", type=PatternType(), multiple=True, help="No such findings (repeatable).")
 @click.option("--json", "as_json", is_flag=True, help="Print a list with an object for each exchange.")
 @click.option("--all", "each", is_flag=True, help="Print every finding, also those that say the same again.")
 @click.pass_context

@@ -7,6 +7,7 @@ from tokentape.dialects._carried import Dialect
 from tokentape.dialects._json import dict_of, list_of, parse, text_of
 from tokentape.dialects.rules._anthropic_messages import ANTHROPIC_MESSAGES
 from tokentape.dialects.rules._azure_openai import AZURE_OPENAI
+from tokentape.dialects.rules._cerebras import CEREBRAS
 from tokentape.dialects.rules._cohere import COHERE
 from tokentape.dialects.rules._deepseek import DEEPSEEK
 from tokentape.dialects.rules._gemini import GEMINI
@@ -34,6 +35,7 @@ RULE_SETS: dict[str, RuleSet] = {
         OPENAI_RELAY,
         OPENAI_CHAT,
         AZURE_OPENAI,
+        CEREBRAS,
         DEEPSEEK,
         GROQ,
         LLAMA_CPP,

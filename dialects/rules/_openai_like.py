@@ -40,7 +40,7 @@ def openai_like(
     names of OpenAI's fields that need not be, such as `object`, `choices.finish_reason` and
     `tool_calls.index`. `usage_beside_choices`: usage may come in a chunk with choices, and that chunk after
     the one that finishes them. `reasoning_is_apart`: the tokens of reasoning are part of the total, and not
-    of `completion_tokens`. `apart` are events with a shape of their own. `hosts` and `marks`: see `RuleSet`.
+    of `completion_tokens`. `apart` are events with a shape of their own. For the others see `RuleSet`.
     """
     calls = Items(_with(CALL, call, optional, "tool_calls."))
     deltas = _with(DELTA, {"tool_calls": calls, **delta})

@@ -1,7 +1,7 @@
 """`together`: Together's additions to OpenAI's chunk.
 
-Source: the types of Together's SDK (`together-py`, `types/chat/chat_completion_chunk.py`), made from its
-OpenAPI description.
+Source: the types of Together's SDK (`together-py`, `types/chat/chat_completion_chunk.py`), which are made
+from its OpenAPI description.
 
 A delta says which token it is, a choice which seed it had, and either may finish with `eos`.
 """

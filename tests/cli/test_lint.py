@@ -60,8 +60,8 @@ def test_a_line_a_finding_and_on_stderr_a_line_a_file(tape):
     ]
     assert result.stderr.splitlines() == [
         (
-            f"{tape}: 3 exchanges checked: 2 against stepfun (by model), 1 against openai-chat (by dialect); "
-            "2 skipped: 1 HTTP status 429, 1 not streamed; 2 findings; 1 note (8 in all)"
+            f"{tape}: 3 exchanges checked: stepfun by model (2), openai-chat by dialect (1); "
+            "2 skipped: HTTP status 429 (1), not streamed (1); 2 findings; 1 note (8 in all)"
         )
     ]
 
@@ -96,8 +96,7 @@ def test_what_exchanges_have_in_common_is_a_line_and_the_broken_one_comes_first(
     ]
     (said,) = result.stderr.splitlines()
     assert said.endswith(
-        "10 exchanges checked: 10 against openai-chat (by dialect); "
-        "3 findings (80 in all); 1 note (68 in all)"
+        "10 exchanges checked: openai-chat by dialect (10); 3 findings (80 in all); 1 note (68 in all)"
     )
 
 
@@ -187,7 +186,7 @@ def test_rules_are_chosen_by_name(clean_tape):
     result = run("lint", clean_tape, "--rules", "openai-relay")
     assert result.exit_code == 1
     assert "unknown-field usage in 7 events, first event 1" in result.stdout
-    assert "1 against openai-relay (as asked)" in result.stderr
+    assert "openai-relay as asked (1)" in result.stderr
 
 
 def test_rules_that_do_not_exist_are_a_usage_error_with_their_names(clean_tape):
@@ -199,7 +198,7 @@ def test_rules_that_do_not_exist_are_a_usage_error_with_their_names(clean_tape):
 def test_where_chooses_exchanges(tape):
     result = run("lint", tape, "--where", "status=200", "--where", "model=step-*")
     assert len(result.stdout.splitlines()) == 2
-    assert "2 exchanges checked: 2 against stepfun" in result.stderr
+    assert "2 exchanges checked: stepfun by model (2)" in result.stderr
     piped = run("lint", "-", "--where", "status=200", stdin=tape.read_bytes())
     assert piped.exit_code == 2
     assert "expected a file beside --where" in piped.stderr
@@ -230,7 +229,7 @@ def test_an_exchange_with_a_damaged_piece_is_skipped(tmp_path):
     path.write_bytes(data)
     result = run("lint", path)
     assert (result.exit_code, result.stdout) == (3, "")
-    assert "0 exchanges checked; 1 skipped: 1 parts of it are lost to damage" in result.stderr
+    assert "0 exchanges checked; 1 skipped: parts of it are lost to damage (1)" in result.stderr
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -266,8 +265,8 @@ def test_what_cannot_be_decoded_is_lost_and_the_rest_is_looked_at(tmp_path):
     coder = zlib.compressobj(wbits=31)
     half = coder.compress(written("stepfun", clean("stepfun")[:3])) + coder.flush(zlib.Z_SYNC_FLUSH)
     cases = [
-        ([(1, b"no gzip")], "1 skipped: 1 not what its encoding says"),
-        ([(1, half), (2, b"\xff" * 99)], "1 exchange checked: 1 against stepfun (by model); 0 findings"),
+        ([(1, b"no gzip")], "1 skipped: not what its encoding says"),
+        ([(1, half), (2, b"\xff" * 99)], "1 exchange checked: stepfun by model (1); 0 findings"),
     ]
     for pieces, said in cases:
         path = write(tmp_path / f"{len(pieces)}.tape", records(pieces, encoding="gzip"))

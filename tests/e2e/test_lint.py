@@ -20,7 +20,7 @@ FOUND = {
     "openai-tools": ("openai-chat", []),
     "gzip": ("openai-chat", []),
     "deepseek-reasoning": ("openai-chat", ["unknown-field", "usage-misplaced"]),
-    "azure": ("openai-chat", ["empty-choices", "empty-value", "not-seconds", "object-name", "unknown-field"]),
+    "azure": ("azure-openai", []),
     "crlf": ("openai-chat", ["no-end-mark", "role-missing"]),
 }
 IN_THE_CORPUS = {
@@ -33,7 +33,7 @@ IN_THE_CORPUS = {
         "openai-chat",
         ["missing-field", "two-finishes", "unknown-field", "usage-misplaced"],
     ),
-    "groq/mid-stream-error-event.sse": ("openai-chat", ["error-in-stream", "unknown-field"]),
+    "groq/mid-stream-error-event.sse": ("groq", ["error-in-stream", "unknown-field"]),
 }
 
 

@@ -253,6 +253,15 @@ def without(events: list[Event], *names: str) -> list[Event]:
 REASONING = {"reasoning_content": "Hm"}
 LIKE_OPENAI = {
     "azure-openai": azure(),
+    "cerebras": without(
+        like_openai(
+            chunk={"time_info": {"total_time": 0.1}, "service_tier": "default"},
+            delta={"reasoning": "Hm"},
+            call={"id": "call_1", "type": "function"},
+            beside=True,
+        ),
+        "finish_reason",
+    ),
     "deepseek": like_openai(
         delta=REASONING,
         usage={"prompt_cache_hit_tokens": 4, "prompt_cache_miss_tokens": 5},
