@@ -33,7 +33,7 @@
     const name = trace.meta ?? plain((trace.name || "").split("<br>")[0]);
     return all("button.chip").find((each) => each.querySelector(".name").textContent === name);
   };
-  const isKey = (trace) => !(trace.x || []).some((value) => value !== null);
+  const isKey = (trace) => Array.isArray(trace.x) && trace.x.every((value) => value === null);
   const chooseFromLegend = (event) => {
     const trace = event.data[event.curveNumber];
     const chip = chipOf(trace);
