@@ -84,6 +84,10 @@ UNSURE = {
     "no-values": "One of the two recordings has no value.",
     "too-few": "There are values, but fewer than ten requests are beyond the quantile, so that an interval "
     "could not be trusted.",
+    "counted-differently": "The tokens of both recordings are known in different ways, so that the numbers "
+    "are of two kinds.",
+    "only-in-a": "Only A has this group.",
+    "only-in-b": "Only B has this group.",
     "zero": "A change in percent of 0 does not exist.",
     "counted-differently": "The two recordings count tokens in different ways: this cannot be compared.",
     "only-in-a": "The second recording does not have this group.",

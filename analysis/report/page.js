@@ -33,7 +33,7 @@
     const name = trace.meta ?? plain((trace.name || "").split("<br>")[0]);
     return all("button.chip").find((each) => each.querySelector(".name").textContent === name);
   };
-  const isKey = (trace) => !(trace.x || []).some((value) => value !== null);
+  const isKey = (trace) => Array.isArray(trace.x) && trace.x.every((value) => value === null);
   const chooseFromLegend = (event) => {
     const trace = event.data[event.curveNumber];
     const chip = chipOf(trace);
@@ -53,7 +53,7 @@
     if (onPaper) { // two beside each other, as its style says
       const isTall = !place.dataset.plot || place.dataset.plot === "waterfall";
       const isWide = isTall || place.closest(".plot.full");
-      const height = (isTall ? 0.84 : isWide ? 0.64 : 0.92) * (layout.height || 400);
+      const height = (isTall ? 0.84 : isWide ? 0.64 : 0.82) * (layout.height || 400);
       Object.assign(layout, { autosize: false, width: isWide ? 670 : 316, height });
     }
     if (window.matchMedia("(pointer: coarse)").matches) layout.dragmode = false;

@@ -90,7 +90,10 @@ def two(one: Recording, other: Recording) -> Page:
 
 
 def expected(recording: Recording) -> list[list[str]]:
-    summary = recording.summary()
+    return in_summary(recording.summary())
+
+
+def in_summary(summary: Any) -> list[list[str]]:
     return [
         [
             f"{summary.loc[m, 'n']:,}",
@@ -127,14 +130,13 @@ def test_two_recordings_stand_side_by_side_and_with_their_comparison(
     assert f"Failed: {failed['failed_a']} of {failed['n_a']} requests of A" in two.text
 
 
-def test_each_view_has_the_numbers_of_its_streams_alone(page: Page, one: Recording, tmp_path: Path):
+@pytest.mark.parametrize(("by", "value"), [("model", "model-a"), ("outcome", "complete")])
+def test_each_view_has_the_numbers_of_its_streams_alone(page: Page, one: Recording, by: str, value: str):
     views = {view["name"]: view for view in page.data()["views"]}
-    path = tape(tmp_path / "session.tape")
-    for name, where in (("model model-a", "model=model-a"), ("outcome complete", "outcome=complete")):
-        alone = load(path, where=where)
-        assert views[name]["streams"] == len(alone.streams) < len(one.streams)
-        assert in_rows(views[name]["cells"]) == expected(alone)
-        assert in_rows(views[name]["cells"]) != expected(one)
+    alone = views[f"{by} {value}"]
+    assert alone["streams"] == one.outcomes(by=by).loc[value, "streams"].sum() < len(one.streams)
+    assert in_rows(alone["cells"]) == in_summary(one.summary(by=by).loc[value])
+    assert in_rows(alone["cells"]) != expected(one)
     assert in_rows(views["all streams"]["cells"]) == expected(one)
 
 
