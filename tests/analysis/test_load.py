@@ -403,7 +403,11 @@ BODY = b"".join(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     flips=st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 255)), max_size=6),
     size=st.integers(1, 400),
