@@ -45,7 +45,7 @@ def verdict(
     if told or surely_failing:
         said = f"B differs from A: {'; '.join(parts)}"
         if surely_failing and judged:
-            said += "; times are only of requests that did not fail"
+            said += "; requests that failed are only in the times that they reached"
     elif judged:
         widest = max(judged, key=lambda row: float(row["high_pct"] - row["low_pct"]))
         said = (
