@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.analysis import _openai
+from benchmarks.analysis import openai
 from tokentape import cassette
 from tokentape.cassette._framing import MAGIC, frame
 from tokentape.cassette._records import encode
@@ -22,7 +22,8 @@ MEMORY_LIMIT = 1.2
 MS = 1_000_000
 
 _MEASURED = """
-import json, resource, sys, time
+import json, sys, time
+from benchmarks.loading import status
 from tokentape.analysis import to_parquet
 
 warm, path, folder = sys.argv[1:]
@@ -30,12 +31,13 @@ to_parquet(warm, folder + "-warm")
 start = time.process_time()
 lost = to_parquet(path, folder)
 assert not lost
-print(json.dumps([time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024]))
+print(json.dumps([time.process_time() - start, status("VmHWM")]))
 """
 
 
 def run() -> list[dict[str, object]]:
-    per_event_us, peak_mb = {}, {}
+    per_event_us: dict[int, float] = {}
+    peak_mb: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         warm = make(Path(folder) / "warm.tape", 2)
         for size in SIZES:
@@ -45,42 +47,29 @@ def run() -> list[dict[str, object]]:
             seconds, peak_bytes = json.loads(output.stdout)
             per_event_us[size], peak_mb[size] = seconds / size * 1e6, peak_bytes / 1e6
             path.unlink()
-    beside = {
-        f"{what}_{size:_}": round(found[size], 2)
-        for what, found in (("us_per_event", per_event_us), ("peak_mb", peak_mb))
-        for size in SIZES
-    }
+    *_, before_time, before_memory, most = SIZES
+    row = {"benchmark": "analysis_parquet", "better": "lower"}
     return [
-        {
-            "benchmark": "analysis_parquet",
-            "what": what,
-            "measured": round(found[SIZES[-1]] / found[beneath], 2),
-            "limit": limit,
-            "better": "lower",
-            **{name: value for name, value in beside.items() if name.startswith(key)},
-        }
-        for what, key, found, beneath, limit in (
-            (
-                "time an event, of 10,000,000 / of 100,000, to Parquet",
-                "us",
-                per_event_us,
-                100_000,
-                TIME_LIMIT,
-            ),
-            (
-                "peak memory, of 10,000,000 / of 1,000,000, to Parquet",
-                "peak",
-                peak_mb,
-                1_000_000,
-                MEMORY_LIMIT,
-            ),
-        )
+        row
+        | {
+            "what": f"to Parquet: time of an event among {most:,} / among {before_time:,}",
+            "measured": round(per_event_us[most] / per_event_us[before_time], 2),
+            "limit": TIME_LIMIT,
+            "beside": ", ".join(f"{each:.2f}" for each in per_event_us.values()) + " us/event",
+        },
+        row
+        | {
+            "what": f"to Parquet: memory at its peak of {most:,} events / of {before_memory:,}",
+            "measured": round(peak_mb[most] / peak_mb[before_memory], 2),
+            "limit": MEMORY_LIMIT,
+            "beside": ", ".join(f"{each:,.0f}" for each in peak_mb.values()) + " MB",
+        },
     ]
 
 
 def make(path: Path, exchanges: int) -> Path:
     """Write a cassette of so many exchanges with a thousand events each."""
-    body = [b"data: " + _openai(0, position) + b"\n\n" for position in range(EVENTS - 1)]
+    body = [b"data: " + openai(0, position) + b"\n\n" for position in range(EVENTS - 1)]
     body.append(b"data: [DONE]\n\n")
     size = sum(map(len, body))
     section = cassette.Section(

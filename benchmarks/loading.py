@@ -26,9 +26,9 @@ def loaded_alone(path: Path) -> dict[str, Any]:
 def measured(path: Path) -> dict[str, Any]:
     """Return the CPU time of a load, the tables' bytes, and those that the process had more at its peak."""
     _warm_up()
-    before = _status("VmRSS")
+    before = status("VmRSS")
     cpu_s, recording = _timed(path)
-    peak = _status("VmHWM")  # what getrusage says is the parent's, if that had more
+    peak = status("VmHWM")
     tables = (recording.exchanges, recording.streams, recording.events, recording.reads)
     events = len(recording.events)
     return {
@@ -54,8 +54,11 @@ def _warm_up() -> None:
         load(Path(folder, "empty.tape"))
 
 
-def _status(name: str) -> int:
-    """Return a size that the kernel knows of this process, in bytes."""
+def status(name: str) -> int:
+    """Return a size that the kernel knows of this process, such as `VmHWM`, its memory at its peak, in bytes.
+
+    What `getrusage` says is that of the parent, if it had more when this process began.
+    """
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(f"{name}:"):
             return int(line.split()[1]) * 1024

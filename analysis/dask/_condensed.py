@@ -9,16 +9,16 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import empty
-from tokentape.analysis.dask._approximate import GAPS, ApproximateRecording
+from tokentape.analysis.dask._approximate import ApproximateRecording, gaps_for, sketched
 from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
 from tokentape.analysis.loading._parquet import TABLES
-from tokentape.analysis.summarising._grouping import names_of
 from tokentape.analysis.summarising._in_flight import with_in_flight
 from tokentape.analysis.summarising._summary import groups
 
@@ -44,19 +44,29 @@ class Condensed:
 
 
 def condensed(recording: Recording) -> Condensed:
-    """Return what is kept of a part: events with a gap, and of the reads the last of each exchange."""
+    """Return what is kept of a part: events with a gap, and of the reads the last of each exchange.
+
+    Of a number that a cassette made by hand uses twice it is the last of both, as where both are looked at.
+    """
     events = recording.events.loc[recording.events["gap_ms"].notna(), list(_OF_GAPS)]
     events = events.reset_index(drop=True)
     return Condensed(
         exchanges=recording.exchanges,
         streams=recording.streams,
         events=events,
-        reads=recording.reads.drop_duplicates(_KEY, keep="last"),
+        reads=_last(recording.reads),
         lost=list(recording.lost),
     )
 
 
-def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | None) -> Condensed:
+def _last(reads: pd.DataFrame) -> pd.DataFrame:
+    by_time = reads.sort_values("t_ms", kind="stable", na_position="first")
+    return by_time.drop_duplicates(_KEY, keep="last").sort_index()
+
+
+def together(
+    parts: Sequence[Condensed], by: "By | None", exact_up_to: int | None, definitions: str | None
+) -> Condensed:
     """Return several as one, with sketches if there are more gaps than `exact_up_to` or any has sketches."""
     gaps = sum(len(part.events) for part in parts)
     whole = Condensed(
@@ -67,27 +77,22 @@ def together(parts: Sequence[Condensed], by: "By | None", exact_up_to: int | Non
         lost=[line for part in parts for line in part.lost],
     )
     if exact_up_to is not None and (gaps > exact_up_to or any(part.sketches for part in parts)):
-        if unknown := {"in_flight", "concurrency"} & set(names_of(by)):
-            raise ValueError(
-                f"expected at most {exact_up_to} gaps to group by {unknown.pop()}, which no part knows by "
-                "itself, found more; choose a higher exact_up_to"
-            )
         found: dict[Hashable, list[dict[str, Sketch]]] = {}
         for part in parts:
-            for name, each in (part.sketches or _sketches(part, by)).items():
+            for name, each in (part.sketches or _sketches(part, by, sketched(definitions))).items():
                 found.setdefault(name, []).append(each)
         whole.sketches = {
-            name: {metric: merged(sketch[metric] for sketch in each) for metric in GAPS}
+            name: {metric: merged(sketch[metric] for sketch in each) for metric in sketched(definitions)}
             for name, each in found.items()
         }
         whole.events = empty(_OF_GAPS)
     return whole
 
 
-def _sketches(part: Condensed, by: "By | None") -> dict[Hashable, dict[str, Sketch]]:
+def _sketches(part: Condensed, by: "By | None", metrics: Sequence[str]) -> dict[Hashable, dict[str, Sketch]]:
     return {
-        name: {metric: sketch_of(gaps[metric].dropna().to_numpy("float64")) for metric in GAPS}
-        for name, _, gaps in groups(part.streams, part.events, by)
+        name: {metric: sketch_of(np.array(gaps_for(metric, streams, gaps), np.float64)) for metric in metrics}
+        for name, streams, gaps in groups(part.streams, part.events, by)
     }
 
 
@@ -98,9 +103,10 @@ def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> 
         "lost": tuple(found.lost),
         "definitions": definitions,
     }
-    if not found.sketches:
-        return with_in_flight(Recording(**tables))
-    return with_in_flight(ApproximateRecording(**tables, by=by, gaps=found.sketches))
+    made = (
+        ApproximateRecording(**tables, by=by, gaps=found.sketches) if found.sketches else Recording(**tables)
+    )
+    return with_in_flight(made)
 
 
 def joined(tables: Sequence[pd.DataFrame], types: dict[str, str]) -> pd.DataFrame:

@@ -2,6 +2,9 @@
 
 The invariant: what is computed here is what pandas computes from the same cassettes, or it says its error.
 A task has a part as its argument and keeps nothing, so one that is lost with its worker runs again elsewhere.
+
+How many requests were in flight is not known of a part. Where the column `in_flight` is computed, and only
+there, every part is read once more before, for the times of its requests: 20 bytes of each.
 """
 
 import os
@@ -10,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask
 import dask.dataframe as dd
+import numpy as np
 import pandas as pd
 from dask.base import compute
 from dask.dataframe.utils import clear_known_categories
@@ -21,18 +25,36 @@ from tokentape.analysis.comparing import _comparison
 from tokentape.analysis.comparing._comparison import Comparison
 from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._condensed import Condensed, condensed, recording_of, together
-from tokentape.analysis.loading._in_flight_files import fill_in_flight, spans_of
 from tokentape.analysis.loading._options import Options
-from tokentape.analysis.loading._parquet import TABLES, made_whole, write_tables
+from tokentape.analysis.loading._parquet import (
+    IN_FLIGHT,
+    TABLES,
+    fill_in_flight,
+    made_whole,
+    table_file,
+    write_tables,
+)
 from tokentape.analysis.loading._parts import Part, load_part
 from tokentape.analysis.loading._paths import Path
-from tokentape.analysis.summarising._grouping import By
+from tokentape.analysis.summarising._grouping import By, names_of
+from tokentape.analysis.summarising._in_flight import (
+    Moments,
+    Spans,
+    in_flight,
+    moments_of,
+    spans_of,
+    with_in_flight,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _AT_A_TIME = 16
 """How many results become one in a step on the way to one place."""
+_OF_IN_FLIGHT = ("in_flight", "concurrency")
+"""What streams are grouped by that is not known of a part."""
+_PART = "_part"
+"""Which part a row is of, while its table is made."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,25 +121,36 @@ class DaskRecording:
         `folder` then has the folders `exchanges.parquet`, `streams.parquet` and so on, as `to_parquet` for
         pandas has files, and workers have to see it under this name. Raises FileExistsError as there.
         """
-        write = delayed(_written, pure=False)
+        write, fill = (delayed(task, pure=False) for task in (_written, _filled))
+        files = [f"part-{number:06}.parquet" for number in range(len(self.parts))]
         with made_whole(folder, overwrite=overwrite) as into:
-            spans = compute(
+            found = compute(
+                *[write(part, self.options, into, file) for part, file in zip(self.parts, files, strict=True)]
+            )
+            _check_written(into, len(self.parts))
+            among = moments_of(spans for _, spans in found)
+            compute(
                 *[
-                    write(part, self.options, into, f"part-{number:06}.parquet")
-                    for number, part in enumerate(self.parts)
+                    fill(into, file, in_flight(spans, among))
+                    for file, (_, spans) in zip(files, found, strict=True)
                 ]
             )
             _check_written(into, len(self.parts))
-            fill_in_flight(into, spans)
-        self._lost = tuple(line for each in spans for line in each.lost)
+        self._lost = tuple(line for lost, _ in found for line in lost)
         return self._lost
 
     def _computed(self, by: By | None, exact_up_to: int | None) -> Condensed:
         take, join = (delayed(task, pure=False) for task in (_condensed_part, together))
-        nodes: Sequence[Any] = [take(part, self.options) for part in self.parts]
+        # Groups of sketches are made of parts, so these have to know what they are grouped by.
+        is_by_in_flight = exact_up_to is not None and set(names_of(by)) & set(_OF_IN_FLIGHT)
+        among = _moments(_spans(self.parts, self.options)) if is_by_in_flight else None
+        nodes: Sequence[Any] = [take(part, self.options, among) for part in self.parts]
         while True:
             starts = range(0, len(nodes), _AT_A_TIME)
-            nodes = [join(list(nodes[start : start + _AT_A_TIME]), by, exact_up_to) for start in starts]
+            nodes = [
+                join(list(nodes[start : start + _AT_A_TIME]), by, exact_up_to, self.definitions)
+                for start in starts
+            ]
             if len(nodes) == 1:
                 (found,) = compute(nodes[0])
                 return found  # type: ignore[no-any-return]  # dask has no types
@@ -130,13 +163,23 @@ def recording_of_parts(parts: tuple[Part, ...], options: Options, exact_up_to: i
             name: dd.from_map(
                 _table,
                 parts,
+                range(len(parts)),
                 table=name,
                 options=options,
-                meta=clear_known_categories(empty(types)),
+                meta=clear_known_categories(_with_part(empty(types), 0)),
                 label=name,
             )
             for name, types in TABLES.items()
         }
+        spans = _spans(parts, options)
+        for at, name in enumerate(IN_FLIGHT):
+            table = tables[name]
+            # As a column of its own, which Dask leaves out where it is not asked for.
+            counts = table[[_PART]].map_partitions(
+                _counts, spans, _moments(spans), at, meta=empty(TABLES[name])["in_flight"]
+            )
+            tables[name] = table.assign(in_flight=counts)
+        tables = {name: table[list(TABLES[name])] for name, table in tables.items()}
     return DaskRecording(**tables, parts=parts, options=options, exact_up_to=exact_up_to)
 
 
@@ -153,22 +196,54 @@ def compare(
     return _comparison.compare(one, other, by=by, seed=seed, progress=progress)
 
 
-def _table(part: Part, table: str, options: Options) -> pd.DataFrame:
+def _spans(parts: "Sequence[Part]", options: Options) -> Any:
+    """Return, when computed, the times of the requests of each part."""
+    task = delayed(_spans_of_part)
+    return delayed(list)([task(part, options) for part in parts])
+
+
+def _moments(spans: Any) -> Any:
+    return delayed(moments_of)(spans)
+
+
+def _spans_of_part(part: Part, options: Options) -> Spans:
     with said_where():
-        found: pd.DataFrame = getattr(load_part(part, options), table)
-        return found
+        found = load_part(part, options)
+        return spans_of(found.exchanges, found.reads)
 
 
-def _condensed_part(part: Part, options: Options) -> Condensed:
+def _table(part: Part, number: int, table: str, options: Options) -> pd.DataFrame:
     with said_where():
-        return condensed(load_part(part, options))
+        return _with_part(getattr(load_part(part, options), table), number)
 
 
-def _written(part: Part, options: Options, folder: str, file: str) -> Recording:
+def _with_part(table: pd.DataFrame, number: int) -> pd.DataFrame:
+    return table.assign(**{_PART: np.full(len(table), number)})
+
+
+def _counts(table: pd.DataFrame, spans: list[Spans], among: Moments, at: int) -> "pd.Series[Any]":
+    """Return the column `in_flight` of a partition of the table that is at this place of `IN_FLIGHT`."""
+    # A partition without rows may be the one that Dask makes up to see types.
+    counts = [] if table.empty else in_flight(spans[int(table[_PART].iloc[0])], among)[at]
+    return pd.Series(counts, name="in_flight", index=table.index, dtype="Int64")
+
+
+def _condensed_part(part: Part, options: Options, among: Moments | None) -> Condensed:
+    with said_where():
+        found = load_part(part, options)
+        return condensed(found if among is None else with_in_flight(found, among))
+
+
+def _written(part: Part, options: Options, folder: str, file: str) -> tuple[tuple[str, ...], Spans]:
     with said_where():
         recording = load_part(part, options)
     write_tables(recording, folder, file)
-    return spans_of(recording)
+    return recording.lost, spans_of(recording.exchanges, recording.reads)
+
+
+def _filled(folder: str, file: str, counts: "tuple[pd.arrays.IntegerArray, ...]") -> None:
+    for name, column in zip(IN_FLIGHT, counts, strict=True):
+        fill_in_flight(os.path.join(table_file(folder, name), file), [column])
 
 
 def _check_written(folder: str, parts: int) -> None:

@@ -11,9 +11,12 @@ in (g^(i-1), g^i], and 2 g^i / (g + 1) stands for all of them. Whole arrays are 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from tokentape.analysis.measuring._definitions import Quantiles
 
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float64]]"
 Ints: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
@@ -40,8 +43,13 @@ class Sketch:
         """How many values there are."""
         return int(self.counts.sum())
 
-    def quantiles(self, wanted: Iterable[float]) -> list[float]:
-        """Return quantiles between 0 and 1; there has to be a value."""
+    def quantiles(self, wanted: Iterable[float], method: "Quantiles" = "linear") -> list[float]:
+        """Return quantiles between 0 and 1, by one of numpy's methods; there has to be a value."""
+        if method == "inverted_cdf":
+            reached = np.cumsum(self.counts) / self.n
+            at = np.searchsorted(reached, np.array(list(wanted)), side="left")
+            values: list[float] = self._values(np.minimum(at, len(self.keys) - 1)).tolist()
+            return values
         places = np.array([(self.n - 1) * quantile for quantile in wanted])
         low = np.floor(places)
         ends = np.cumsum(self.counts)

@@ -3,6 +3,7 @@
 The invariant: `Options` that exist can be understood; what cannot is said before anything is read.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,8 +13,21 @@ from tokentape.analysis.measuring._definitions import Definitions, named_definit
 from tokentape.analysis.measuring._tokenizers import Count, Tokens, tokenizer
 from tokentape.dialects import Dialect, named
 
-_tokenizer = lru_cache(maxsize=4)(tokenizer)
-"""To make one takes as long as to read many small cassettes, and a part at a time is read with the same."""
+
+def _count(tokens: Tokens | None) -> Count | None:
+    if not isinstance(tokens, str):
+        return tokenizer(tokens)
+    try:
+        found = os.stat(tokens.partition(":")[2])
+    except (OSError, ValueError):  # no file: another name, or one that is not there, which `tokenizer` says
+        return _tokenizer(tokens, None)
+    return _tokenizer(tokens, (found.st_size, found.st_mtime_ns))
+
+
+@lru_cache(maxsize=4)
+def _tokenizer(tokens: str, stamp: tuple[int, int] | None) -> Count | None:  # noqa: ARG001  (another file)
+    """Return a tokenizer, made once for all parts: that takes as long as to read many small cassettes."""
+    return tokenizer(tokens)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +67,7 @@ class Options:
             where=conditions(self.where),
             definitions=named_definitions(self.definitions),
             dialect=None if self.dialect is None else named(self.dialect),
-            count=_tokenizer(self.tokens),
+            count=_count(self.tokens),
         )
 
 

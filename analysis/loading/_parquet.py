@@ -2,14 +2,17 @@
 
 The guarantee: every file of a table has the same schema, whatever is in it, and pandas reads the documented
 types back; and the folder is there whole, or not at all.
+
+How many requests were in flight is known when all parts have been read. So the tables that have it are
+written without, and then once more, a row group at a time: 20 bytes for each request are kept till then.
 """
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -17,12 +20,15 @@ from pyarrow import parquet
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import empty
-from tokentape.analysis.loading._in_flight_files import fill_in_flight, spans_of
 from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._parts import MAX_PART_BYTES, load_part, parts_of
 from tokentape.analysis.loading._paths import Path, cassettes_at
 from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.measuring._tokenizers import Tokens
+from tokentape.analysis.summarising._in_flight import Spans, in_flight, moments_of, spans_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TABLES = {
     "exchanges": schema.EXCHANGES,
@@ -30,6 +36,9 @@ TABLES = {
     "events": schema.EVENTS,
     "reads": schema.READS,
 }
+IN_FLIGHT = ("exchanges", "streams")
+"""The tables with the column `in_flight`, in the order in which its counts come."""
+_COUNTED = "in_flight"
 _WRITTEN: dict[str, Any] = {"compression": "zstd"}
 _ARROW = {
     schema.CATEGORY: pa.dictionary(pa.int32(), pa.string()),
@@ -59,34 +68,62 @@ def to_parquet(
 
     `folder` then has `exchanges.parquet`, `streams.parquet`, `events.parquet` and `reads.parquet`, rows in
     the order of `load`; `paths` and the other arguments are as there. Cassettes are read in parts of
-    `max_part_bytes`, and memory is that for the tables of one; standard input is one part.
+    `max_part_bytes`, and memory is that for the tables of one, and 20 bytes for each exchange; standard input
+    is one part.
 
     Raises as `load` does, and FileExistsError if there is something under that name, unless `overwrite`
     and it is a folder with nothing but such tables.
     """
     options = options_of(where, definitions, dialect, tokens)
     files = cassettes_at(paths)
-    with made_whole(folder, overwrite=overwrite) as into, ExitStack() as stack:
+    with made_whole(folder, overwrite=overwrite) as into:
         parts = [
             part
             for path in followed(files, shown=progress, what="looking through cassettes")
             for part in parts_of(path, max_part_bytes)
         ]
-        writers = {
-            name: stack.enter_context(
-                parquet.ParquetWriter(_file(into, name), arrow_schema(name), **_WRITTEN)
-            )
-            for name in TABLES
-        }
-        spans = []
-        for part in followed(parts, shown=progress, what="writing tables"):
-            recording = load_part(part, options)
-            spans.append(spans_of(recording))
-            for name, writer in writers.items():
-                writer.write_table(arrow_table(recording, name))
-        stack.close()
-        fill_in_flight(into, spans)
-    return tuple(line for each in spans for line in each.lost)
+        lost: list[str] = []
+        spans: list[Spans] = []
+        with ExitStack() as stack:
+            writers = {
+                name: stack.enter_context(
+                    parquet.ParquetWriter(table_file(into, name), arrow_schema(name), **_WRITTEN)
+                )
+                for name in TABLES
+            }
+            for part in followed(parts, shown=progress, what="writing tables"):
+                recording = load_part(part, options)
+                lost += recording.lost
+                spans.append(spans_of(recording.exchanges, recording.reads))
+                for name, writer in writers.items():
+                    writer.write_table(arrow_table(recording, name))
+        among = moments_of(spans)
+        columns = zip(*(in_flight(part, among) for part in spans), strict=True)
+        for name, counts in zip(IN_FLIGHT, columns, strict=True):
+            fill_in_flight(table_file(into, name), counts)
+    return tuple(lost)
+
+
+def fill_in_flight(path: str, counts: "Sequence[pd.arrays.IntegerArray]") -> None:
+    """Write a file once more, whole, with these as its column `in_flight`, one after the other."""
+    column = pa.chunked_array([pa.array(each) for each in counts], pa.int64())
+    unfinished, done = _beside(path), 0
+    try:
+        with (
+            parquet.ParquetFile(path) as file,
+            parquet.ParquetWriter(unfinished, file.schema_arrow, **_WRITTEN) as writer,
+        ):
+            at = file.schema_arrow.get_field_index(_COUNTED)
+            for number in range(file.num_row_groups):
+                rows = file.read_row_group(number)
+                found = column.slice(done, len(rows))
+                writer.write_table(rows.set_column(at, file.schema_arrow.field(at), found))
+                done += len(rows)
+        os.replace(unfinished, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(unfinished)
+        raise
 
 
 def arrow_schema(name: str) -> pa.Schema:
@@ -106,7 +143,7 @@ def arrow_table(recording: Recording, name: str) -> pa.Table:
 def write_tables(recording: Recording, folder: str, file: str) -> None:
     """Write each table as one file, by this name, into the folder of the table. A file is there whole."""
     for name in TABLES:
-        path = os.path.join(_file(folder, name), file)
+        path = os.path.join(table_file(folder, name), file)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         unfinished = _beside(path)
         try:
@@ -118,7 +155,8 @@ def write_tables(recording: Recording, folder: str, file: str) -> None:
             raise
 
 
-def _file(folder: str, name: str) -> str:
+def table_file(folder: str, name: str) -> str:
+    """Return where a table is: a file, or a folder of files."""
     return os.path.join(folder, f"{name}.parquet")
 
 

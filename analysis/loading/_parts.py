@@ -1,6 +1,7 @@
 """Parts of cassettes: what is loaded at a time where all of it together would be too much.
 
-The guarantee: the tables of the parts of a cassette, one after the other, are the tables of the cassette.
+The guarantee: the tables of the parts of a cassette, one after the other, are the tables of the cassette, but
+for `in_flight`, which is NA: it depends on the requests of all parts, and `_in_flight` counts it from them.
 
 A part is a cassette, or a range of its exchanges in the order of the tables, of so many bytes at most; an
 exchange is never divided. To find the ranges, a file that is larger is read once more, without a look into
@@ -124,7 +125,7 @@ def _cuts(starts: list[int], sizes: list[int], end: int, max_bytes: int) -> Iter
 
 
 def load_part(part: Part, options: Options) -> Recording:
-    """Return the tables of a part.
+    """Return the tables of a part, without `in_flight`, which is not known of a part.
 
     Raises `Unreadable` if its exchanges are not where they were when it was found, else as `load` does.
     """

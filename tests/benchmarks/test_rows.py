@@ -1,6 +1,8 @@
 """The command behind the figures: what it prints, and that every benchmark's rows fit it."""
 
 import json
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -68,6 +70,31 @@ def test_a_cassette_is_loaded_in_a_process_of_its_own(tmp_path):
     )
     assert found["peak_bytes"] > 0
     assert found["cpu_s"] > 0
+
+
+def test_writing_to_parquet_is_measured_in_processes_of_their_own(monkeypatch):
+    from benchmarks import analysis_parquet
+
+    monkeypatch.setattr(analysis_parquet, "EVENTS", 10)
+    monkeypatch.setattr(analysis_parquet, "SIZES", (10, 20, 40))
+    rows = analysis_parquet.run()
+    assert [row["limit"] for row in rows] == [1.3, 1.2]
+    assert [row["what"] for row in rows] == [
+        "to Parquet: time of an event among 40 / among 10",
+        "to Parquet: memory at its peak of 40 events / of 20",
+    ]
+    for row in rows:
+        assert isinstance(command.met(row), bool)
+        assert row["measured"] > 0
+
+
+def test_the_peak_of_a_child_is_not_its_parents():
+    """The parent has 300 MB, which `getrusage` of a child would say, too."""
+    kept = bytearray(300_000_000)
+    kept[::4096] = b"1" * len(kept[::4096])
+    child = "from benchmarks.loading import status; print(status('VmHWM'))"
+    done = subprocess.run([sys.executable, "-c", child], check=True, capture_output=True, timeout=120)
+    assert 10_000_000 < int(done.stdout) < 300_000_000
 
 
 def test_the_analysis_is_measured_beside_its_peers(monkeypatch):

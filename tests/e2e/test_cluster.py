@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
@@ -12,7 +11,7 @@ import pytest
 from distributed import Client, KilledWorker, LocalCluster
 
 from tests.analysis.dask.test_recording import TABLES, tapes
-from tests.analysis.loading.test_parts import local, plain
+from tests.analysis.loading.test_parts import plain
 from tests.analysis.tapes import DONE, records, write
 from tests.analysis.test_load import damaged
 from tests.e2e.processes import run, wait_until
@@ -64,7 +63,7 @@ def test_tables_are_computed_by_processes_as_pandas_does(few):
     made, whole = load(few), analysis.load(few)
     for name in TABLES:
         found = getattr(made, name).compute().reset_index(drop=True)
-        pd.testing.assert_frame_equal(local(plain(found)), local(plain(getattr(whole, name))))
+        pd.testing.assert_frame_equal(plain(found), plain(getattr(whole, name)))
 
 
 @pytest.mark.usefixtures("client")
@@ -156,15 +155,13 @@ def test_a_file_that_a_worker_cannot_read_is_one_line(cluster, tmp_path, monkeyp
     )
 
 
-def test_a_scheduler_that_is_not_there_is_one_line_in_some_seconds(tmp_path):
+def test_a_scheduler_that_is_not_there_is_one_line(tmp_path):
     write(tmp_path / "a.tape", records([(5, DONE)]))
-    start = time.monotonic()
     for address in ("tcp://127.0.0.1:1", "nonsense://x"):
         result = run("analyze", tmp_path / "a.tape", "--scheduler", address, check=False)
         assert result.returncode == 1
         assert result.stderr.startswith("Error: expected a Dask scheduler such as")
         assert (result.stderr.count("\n"), address in result.stderr) == (1, True)
-    assert time.monotonic() - start < 60
 
 
 def test_a_scheduler_without_workers_is_refused():

@@ -16,6 +16,9 @@ def check(sketch, values):
     exact = pd.Series(values).quantile(list(QUANTILES)).to_numpy()
     found = np.array(sketch.quantiles(QUANTILES))
     assert (np.abs(found - exact) <= RELATIVE_ERROR * np.abs(exact)).all()
+    lowest = np.quantile(values, QUANTILES, method="inverted_cdf")
+    found = np.array(sketch.quantiles(QUANTILES, "inverted_cdf"))
+    assert (np.abs(found - lowest) <= RELATIVE_ERROR * np.abs(lowest)).all()
     assert (sketch.least, sketch.greatest) == (min(values), max(values))
 
 

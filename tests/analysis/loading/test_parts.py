@@ -44,6 +44,7 @@ def check(path, max_bytes, **options):
     whole = load(path, **options)
     tables, lost, count = joined(path, max_bytes, Options(**options))
     for name in TABLES:
+        assert "in_flight" not in tables[name] or tables[name]["in_flight"].isna().all()
         pd.testing.assert_frame_equal(local(tables[name]), local(plain(getattr(whole, name))))
     assert tuple(lost) == whole.lost
     return count

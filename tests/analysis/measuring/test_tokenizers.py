@@ -248,3 +248,20 @@ def test_tiktoken_is_left_as_it_was(cache, made_up):
     with pytest.raises(ValueError):
         tokenizer("tiktoken:made_up")
     assert (tiktoken_load.read_file, tiktoken_load.read_file_cached) == before
+
+
+def test_a_tokenizer_is_read_anew_when_its_file_is_another(tmp_path, words):
+    assert row(tmp_path, PIECES, words)["output_tokens"] == 4
+    path = tmp_path / "tokenizer.json"
+    made = json.loads(path.read_text())
+    made["pre_tokenizer"] = None
+    path.write_text(json.dumps(made))
+    assert row(tmp_path, PIECES, words)["output_tokens"] == 2  # "why why" is one now, and "hello world"
+
+
+def test_a_tokenizer_may_be_any_callable(tmp_path):
+    class Words(list):  # has no hash
+        def __call__(self, text):
+            return len(text.split())
+
+    assert row(tmp_path, PIECES, Words())["output_tokens"] == 4
