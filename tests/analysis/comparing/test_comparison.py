@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.analysis import made
-from tests.analysis.tapes import DONE, chunk, data, records, write
+from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tokentape.analysis import compare, load
 from tokentape.analysis.comparing._effect import effect
 from tokentape.analysis.comparing._failures import fisher, newcombe
