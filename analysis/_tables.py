@@ -73,7 +73,7 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
         "is_token": is_token,
         "token_event": _nullable(_spread(_ordinals(same_stream), at, size), is_token),
         "gap_ms": _ms(_spread(gap, at, size)),
-        "read_gap_ms": _ms(_spread(np.where(coalesced, _NONE, gap), at, size)),
+        "read_gap_ms": _ms(_spread(np.where(coalesced | (gap == 0), _NONE, gap), at, size)),
         "coalesced": _spread(coalesced, at, size) == 1,
         "tokens": _billed_tokens(measured, at, same_stream, size),
         "text": list(chain.from_iterable(each.text for each in rows)),
@@ -97,6 +97,7 @@ def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     exchange = np.repeat(np.arange(len(measured)), sizes)[at]
     gap = _difference(t_ns[at], _same_as_before(exchange))
     gap[_without_gaps(measured, sizes)[at]] = _NONE
+    gap[gap == 0] = _NONE  # the clock stood still: it cannot tell the two apart
     timed = np.repeat(np.array([each.timed for each in measured], bool), sizes)
     columns = _keys(measured, sizes)
     columns |= {
@@ -187,8 +188,11 @@ def _connect_ms(each: MeasuredExchange) -> float | None:
     connect = each.exchange.response.connect if each.exchange.response else None
     if connect is None or connect.tcp_start is None or each.outcome == "damaged":
         return None
-    end = connect.tcp_end if connect.tls_end is None else connect.tls_end
-    return None if end is None else (end - connect.tcp_start) / NS_PER_MS
+    known = [t for t in (connect.tcp_start, connect.tcp_end, connect.tls_end) if t is not None]
+    # They are the wall clock's, which may have been set back meanwhile.
+    if len(known) < 2 or known != sorted(known):
+        return None
+    return (known[-1] - known[0]) / NS_PER_MS
 
 
 def _labels_text(each: MeasuredExchange) -> str | None:
