@@ -10,6 +10,15 @@
     print(recording.summary().loc["ttft_ms", "p50"])
 """
 
+try:
+    import pandas  # noqa: F401, ICN001  (before all else, so that what is missing is said here)
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"tokentape.analysis needs the package {error.name!r}, which is not installed; "
+        "add it with: pip install 'tokentape[analysis]'",
+        name=error.name,
+    ) from error
+
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.comparing._comparison import Comparison, compare
 from tokentape.analysis.comparing._fidelity import FIDELITY, fidelity

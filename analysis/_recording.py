@@ -160,9 +160,12 @@ class Recording:
         """
         if not over_ms >= 0:
             raise ValueError(f"expected over_ms, a time, of 0 ms or more, found {over_ms}")
-        columns = ["cassette", "section", "exchange", "choice", "token_event", "t_ms", "gap_ms"]
-        late = self.events.loc[self.events["gap_ms"] > over_ms, columns]
-        return late.sort_values("gap_ms", ascending=False, kind="stable").reset_index(drop=True)
+        key = ["cassette", "section", "exchange", "choice"]
+        late = self.events.loc[self.events["gap_ms"] > over_ms, [*key, "token_event", "t_ms", "gap_ms"]]
+        late = late.sort_values("gap_ms", ascending=False, kind="stable")
+        models = self.streams[[*key, "model"]].astype({"choice": "Int64"})
+        found = late.merge(models, how="left", on=key)
+        return found[[*key, "model", "token_event", "t_ms", "gap_ms"]]
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -41,6 +41,7 @@ def print_otel(recording: "Recording", by: "tuple[str, ...] | None", form: str) 
             click.echo(spool.getvalue(), nl=False)
         case _:
             table = otel_summary(recording.summary(by)).reset_index()
+            table.insert(list(table.columns).index("metric") + 1, "unit", table["metric"].map(_unit))
             if form == "csv":
                 click.echo(csv(table), nl=False)
             elif form == "markdown":
@@ -49,6 +50,15 @@ def print_otel(recording: "Recording", by: "tuple[str, ...] | None", form: str) 
                 from tokentape.cli._console import print_table
 
                 print_table(_table(table))
+
+
+def _unit(metric: str) -> str:
+    """Return the unit of a row, as the conventions write it: what they name are seconds or tokens."""
+    if metric.endswith("_ms"):
+        return "ms"
+    if metric == "tokens_per_s":
+        return "{token}/s"
+    return "{token}" if metric.endswith("tokens") else "s"
 
 
 def _table(summary: "pd.DataFrame") -> "Table":

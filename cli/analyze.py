@@ -7,6 +7,7 @@ from tokentape.cli._lost import said_lost
 from tokentape.cli._many import Many, many_options
 from tokentape.cli._otel_formats import NAMES, OTLP, print_otel
 from tokentape.cli._reading_options import Loading, by_option, reading_options
+from tokentape.cli._stalls_table import check_stalls, over_ms, print_stalls
 
 
 @click.command(short_help="Print the latency table of cassettes.")
@@ -18,6 +19,10 @@ from tokentape.cli._reading_options import Loading, by_option, reading_options
     callback=objectives_of,
     help="Attainment and goodput instead, such as ttft_ms=500,gap_ms=200.",
 )
+@click.option(
+    "--stalls", type=click.FloatRange(min=0), metavar="MS", callback=over_ms,
+    help="Every gap between tokens above MS instead, the longest first.",
+)  # fmt: skip
 @click.option(
     "--format",
     "form",
@@ -39,6 +44,7 @@ def command(
     files: tuple[str, ...],
     by: tuple[str, ...] | None,
     slo: dict[str, float] | None,
+    stalls: float | None,
     form: str,
     names: str,
     as_json: bool,
@@ -57,6 +63,7 @@ def command(
     tokentape analyze session.tape
     tokentape analyze tapes --where "model=gpt-4o*" --where "status=200"
     tokentape analyze session.tape --slo ttft_ms=500,gap_ms=200 --by model --by hour
+    tokentape analyze session.tape --stalls 400
     tokentape analyze session.tape --tokens tiktoken:o200k_base
     tokentape analyze before.tape after.tape --by cassette
     tokentape analyze tapes --format parquet -o tables
@@ -64,11 +71,14 @@ def command(
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
     check_options(ctx)
+    check_stalls(stalls, form, summarised=by is not None or slo is not None or names == "otel")
     many = Many(files=files, load=load, scheduler=scheduler)
     if output is not None:
         ctx.exit(3 if said_lost(many.written(output, overwrite=overwrite)) else 0)
-    recording = many.loaded(by, exact=as_json or form in ("json", "parquet"))
-    if form in OTLP or names == "otel":
+    recording = many.loaded(by, exact=as_json or form in ("json", "parquet") or stalls is not None)
+    if stalls is not None:
+        print_stalls(recording, stalls, "json" if as_json else form)
+    elif form in OTLP or names == "otel":
         print_otel(recording, by, "json" if as_json and form not in OTLP else form)
     else:
         printed(recording, by, slo, "json" if as_json else form)

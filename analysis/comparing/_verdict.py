@@ -51,9 +51,8 @@ def verdict(
     parts = [*told, *without, *failing]
     if told or surely_failing or without:
         said = f"B differs from A: {'; '.join(parts)}"
-        only = ["did not fail"] * surely_failing + ["have them"] * bool(without)
-        if only and judged:
-            said += f"; times are only of requests that {' and '.join(only)}"
+        if (surely_failing or without) and judged:
+            said += "; times are only of requests that have them"
     elif judged:
         said = (
             "No difference is shown between A and B; that is not to say there is none: "

@@ -11,6 +11,16 @@
         print(recording.streams.groupby("host", observed=True)["ttft_ms"].mean().compute())
 """
 
+try:
+    import dask  # noqa: F401  (before all else, so that what is missing is said here)
+    import distributed  # noqa: F401
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"tokentape.analysis.dask needs the package {error.name!r}, which is not installed; "
+        "add it with: pip install 'tokentape[dask]'",
+        name=error.name,
+    ) from error
+
 from tokentape.analysis.dask._approximate import ApproximateRecording
 from tokentape.analysis.dask._cluster import connected
 from tokentape.analysis.dask._load import load

@@ -42,8 +42,7 @@ NAMES = TIMES | {
     "reasoning_tokens": "gen_ai.usage.reasoning.output_tokens",
 }
 _SUMMED = NAMES | {"itl_ms": TPOT}
-"""A summary has ITL, which is TPOT under its other name, and no row of that name."""
-_TIMES_SUMMED = (*TIMES, "itl_ms")
+"""A summary has ITL, which is TPOT under its other name; but for tools to which these are two."""
 _NUMBERS = ("p50", "p90", "p99", "max")
 
 
@@ -57,9 +56,10 @@ def otel_summary(summary: pd.DataFrame) -> pd.DataFrame:
     """Return a summary with the conventions' names of metrics and groups, and times in seconds."""
     found = summary.copy()
     metrics = found.index.get_level_values("metric")
-    is_time = metrics.isin(_TIMES_SUMMED)
+    names = _summed(metrics)
+    is_time = metrics.isin([*TIMES, *({"itl_ms"} & names.keys())])
     found.loc[is_time, list(_NUMBERS)] /= 1000
-    renamed = found.rename(index=_SUMMED, level="metric")
+    renamed = found.rename(index=names, level="metric")
     renamed.index = renamed.index.set_names([_SUMMED.get(str(name), name) for name in found.index.names])
     return renamed
 
@@ -80,6 +80,11 @@ def _summaries(found: Mapping[str, Any]) -> dict[str, Any]:
     return {name: _summaries(each) for name, each in found.items()}
 
 
+def _summed(metrics: Iterable[str]) -> dict[str, str]:
+    """Return the names of a summary's metrics: two of them never get the same."""
+    return NAMES if "tpot_ms" in metrics else _SUMMED
+
+
 def _named(columns: Iterable[Hashable]) -> dict[Hashable, str]:
     named: dict[Hashable, str] = {}
     for name in columns:
@@ -98,9 +103,14 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+    names = _summed(summary)
     return {
-        _SUMMED.get(name, name): {
-            key: number / 1000 if name in _TIMES_SUMMED and key in _NUMBERS and number is not None else number
+        names.get(name, name): {
+            key: number / 1000
+            if (name in TIMES or (name == "itl_ms" and name in names))
+            and key in _NUMBERS
+            and number is not None
+            else number
             for key, number in value.items()
         }
         if isinstance(value, Mapping)

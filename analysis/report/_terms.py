@@ -53,8 +53,8 @@ OUTCOMES = {
     "upstream-error": "The upstream broke off before a finish reason or an end mark came.",
     "http-error": "The status is neither 2xx nor 304.",
     "recorder-stopped": "The recording ended before the stream; how it would have ended is not known.",
-    "damaged": "Parts of the exchange are lost from the cassette, or hold numbers that no recorder writes; "
-    "nothing of it is measured.",
+    "damaged": "Parts of the exchange are lost from the cassette, or hold what no recorder writes, such as times "
+    "that go back or a number that is used twice; nothing of it is measured.",
 }
 
 REASONS = {
@@ -89,9 +89,6 @@ UNSURE = {
     "only-in-a": "Only A has this group.",
     "only-in-b": "Only B has this group.",
     "zero": "A change in percent of 0 does not exist.",
-    "counted-differently": "The two recordings count tokens in different ways: this cannot be compared.",
-    "only-in-a": "The second recording does not have this group.",
-    "only-in-b": "The first recording does not have this group.",
 }
 """Why a comparison has no interval."""
 

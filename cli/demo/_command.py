@@ -35,6 +35,7 @@ def command(keep: Path | None, svg: Path | None) -> None:
     \b
     tokentape demo
     tokentape demo --keep tapes
+    tokentape fidelity tapes/recorded.tape tapes/replayed-8x.tape --speed 8
     """
     with needs("demo"):
         import mitmproxy  # noqa: F401
@@ -72,7 +73,7 @@ def command(keep: Path | None, svg: Path | None) -> None:
         console.print(latency_table(recorded))
         console.print(_screen.comparison(rows, loop))
     if keep is not None:
-        click.echo(f"kept {loop.recorded} and {loop.replayed}", err=True)
+        click.echo(f"kept {loop.recorded}, {' and '.join(map(str, loop.replayed))}", err=True)
     if svg is not None:
         svg.write_text(_screen.picture(console), encoding="utf-8")
     wrong = [row.name for row in rows if not all(row.agrees)]

@@ -1,8 +1,8 @@
 """The loop that the demo goes through: record a stream, replay it at two speeds, record the replays too.
 
-The upstream, two recorders (each a mitmproxy process) and the replay servers are processes or threads of
-their own; the client is `openai`, unmodified. The second recorder is a forward proxy, so that one
-cassette holds both replays as a client saw them.
+The upstream, the recorders (each a mitmproxy process) and the replay servers are processes or threads of
+their own; the client is `openai`, unmodified. The recorders of replays are forward proxies, so that what
+they record is what a client saw; each has a cassette of its own, which can be compared with the recording.
 """
 
 import json
@@ -23,14 +23,14 @@ SPEEDS = (1, 8)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loop:
-    """What the loop left: two cassettes, the text that each client read, and how late each replay was.
+    """What the loop left: the cassettes, the text that each client read, and how late each replay was.
 
-    `replayed` holds one exchange for each of SPEEDS, in that order; so do `texts` (after that of the live
-    stream) and `lateness_ms` (p50, p99 and max by their names).
+    `replayed` has a cassette of one exchange for each of SPEEDS, in that order; `texts` (after that of the
+    live stream) and `lateness_ms` (p50, p99 and max by their names) have an item for each.
     """
 
     recorded: Path
-    replayed: Path
+    replayed: tuple[Path, ...]
     texts: list[str]
     lateness_ms: list[dict[str, float]]
 
@@ -50,17 +50,18 @@ def run(folder: Path, watcher: Watcher) -> Loop:
 
     Raises ClickException if one of the processes does not start.
     """
-    recorded, replayed = folder / "recorded.tape", folder / "replayed.tape"
+    recorded = folder / "recorded.tape"
+    replayed = tuple(folder / f"replayed-{speed}x.tape" for speed in SPEEDS)
     with ExitStack() as stack:
         watcher.begin("starting mitmproxy")
         upstream_url = stack.enter_context(upstream())
         recorder = stack.enter_context(Verb("record", "--upstream", upstream_url, "--output", str(recorded)))
-        proxy = stack.enter_context(Verb("record", "--proxy", "--output", str(replayed)))
+        proxies = [stack.enter_context(_proxy(path)) for path in replayed]
         base_url = f"{recorder.url}/v1"
         watcher.begin("recording the live stream", streams=True)
         live = _stream(base_url, None, watcher.text)
         recorder.stop()
-        texts, lateness = _replays(recorded, proxy, watcher)
+        texts, lateness = _replays(recorded, proxies, watcher)
     return Loop(recorded=recorded, replayed=replayed, texts=[live, *texts], lateness_ms=lateness)
 
 
@@ -69,22 +70,31 @@ def again(loop: Loop, watcher: Watcher) -> Loop:
 
     Raises ClickException if one of the processes does not start.
     """
-    loop.replayed.unlink()
+    for path in loop.replayed:
+        path.unlink()
     watcher.begin("this machine was busy: replaying again")
-    with Verb("record", "--proxy", "--output", str(loop.replayed)) as proxy:
-        texts, lateness = _replays(loop.recorded, proxy, watcher)
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(_proxy(path)) for path in loop.replayed]
+        texts, lateness = _replays(loop.recorded, proxies, watcher)
     return replace(loop, texts=[loop.texts[0], *texts], lateness_ms=lateness)
 
 
-def _replays(recorded: Path, proxy: Verb, watcher: Watcher) -> tuple[list[str], list[dict[str, float]]]:
-    """Replay at each speed through a proxy; return the texts and how late each replay was."""
+def _proxy(path: Path) -> Verb:
+    """Start a recorder through which a client goes to wherever it wants."""
+    return Verb("record", "--proxy", "--output", str(path))
+
+
+def _replays(
+    recorded: Path, proxies: list[Verb], watcher: Watcher
+) -> tuple[list[str], list[dict[str, float]]]:
+    """Replay at each speed, each through a proxy; return the texts and how late each replay was."""
     texts, lateness = [], []
     with ExitStack() as stack:
         replays = [
             stack.enter_context(Verb("replay", str(recorded), "--speed", str(speed), "--json"))
             for speed in SPEEDS
         ]
-        for speed, replay in zip(SPEEDS, replays, strict=True):
+        for speed, replay, proxy in zip(SPEEDS, replays, proxies, strict=True):
             base_url = f"{replay.url}/v1"
             watcher.begin(f"replaying it at {speed}x", streams=True)
             texts.append(_stream(base_url, proxy.url, watcher.text))

@@ -47,7 +47,7 @@ class Row:
 def compare(loop: Loop, recorded: "Recording", replayed: "Recording") -> list[Row]:
     """Return the rows of the comparison: bytes and pieces first, then what must be equal, then times."""
     (original,) = exchanges(loop.recorded)
-    again = exchanges(loop.replayed)
+    again = [exchange for path in loop.replayed for exchange in exchanges(path)]
     first = recorded.streams.iloc[0]
     streams = [replayed.streams.iloc[position] for position in range(len(SPEEDS))]
 

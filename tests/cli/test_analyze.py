@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tests.cassette.tapes import SECTION, closed, exchange, raw
 from tokentape import cassette
+from tokentape.analysis import load
 from tokentape.cli import main
 from tokentape.cli.analyze import command
 
@@ -224,6 +225,48 @@ def test_slo_is_a_table_and_an_object(tape):
 def test_wrong_objectives_are_refused_before_anything_is_read(slo, says):
     result = analyze("never.tape", "--slo", slo)
     assert (result.exit_code, says in result.stderr) == (2, True)
+
+
+def test_stalls_are_gaps_above_a_bound_in_every_format(tape):
+    expected = load(tape).stalls(25)
+    assert (len(expected), len(load(tape).stalls(30))) == (1, 0)
+    rows = json.loads(analyze(tape, "--stalls", "25", "--json").stdout)
+    assert list(rows[0]) == [
+        "cassette", "section", "exchange", "choice", "model", "token_event", "t_ms", "gap_ms"
+    ]  # fmt: skip
+    assert [(row["token_event"], row["gap_ms"]) for row in rows] == [
+        (row.token_event, row.gap_ms) for row in expected.itertuples()
+    ]
+    assert json.loads(analyze(tape, "--stalls", "25", "--format", "json").stdout) == rows
+    lines = analyze(tape, "--stalls", "25", "--format", "csv").stdout.splitlines()
+    assert lines[0] == "cassette,section,exchange,choice,model,token_event,t_ms,gap_ms"
+    assert len(lines) == 1 + len(rows)
+    assert "| token_event |" in analyze(tape, "--stalls", "25", "--format", "markdown").stdout
+    shown = analyze(tape, "--stalls", "25").stdout
+    assert f"{len(rows)} stall" in shown
+    assert "more than 25 ms" in shown
+    assert "0 stalls in 0 of 2 streams" in analyze(tape, "--stalls", "1e9").stdout
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--by", "model"],
+        ["--slo", "ttft_ms=1"],
+        ["--names", "otel"],
+        ["--format", "parquet"],
+        ["--format", "parquet", "-o", "tables"],
+        ["--format", "otlp"],
+    ],
+)
+def test_stalls_are_no_summary_and_no_other_table(tape, more):
+    result = analyze(tape, "--stalls", "25", *more)
+    assert (result.exit_code, "expected --stalls with" in result.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("bound", ["-1", "nan", "inf", "slow"])
+def test_a_bound_of_stalls_that_is_no_number_is_wrong_usage(bound):
+    assert analyze("never.tape", "--stalls", bound).exit_code == 2
 
 
 def test_parquet_has_no_objectives(tape):

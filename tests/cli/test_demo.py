@@ -1,5 +1,6 @@
 """What the demo calls the recording again, and what it does not."""
 
+import json
 import shutil
 import signal
 import subprocess
@@ -26,6 +27,7 @@ PIECES: Pieces = [
     (1_200 * MS, data(chunk({}, "stop"))),
     (1_200 * MS + 8, DONE),
 ]
+KEPT = ("recorded.tape", "replayed-1x.tape", "replayed-8x.tape")
 LATE = {"p50": 0.1, "p99": 0.4, "max": 1.0}
 
 
@@ -36,7 +38,7 @@ def at_speed(pieces: Pieces, speed: float) -> Pieces:
 def loop_of(folder: Path, at_1x: Pieces, at_8x: Pieces) -> Loop:
     return Loop(
         recorded=write(folder / "recorded.tape", records(PIECES)),
-        replayed=write(folder / "replayed.tape", records(at_1x), records(at_8x, exchange=1)),
+        replayed=(write(folder / "1x.tape", records(at_1x)), write(folder / "8x.tape", records(at_8x))),
         texts=["x" * 50] * 3,
         lateness_ms=[LATE, LATE],
     )
@@ -137,22 +139,23 @@ def test_what_differs_in_more_than_times_is_not_tried_again(tmp_path: Path, monk
 
 def test_a_loop_can_be_replayed_again(demo, tmp_path: Path):
     folder, _ = demo
-    for name in ("recorded.tape", "replayed.tape"):
+    for name in KEPT:
         shutil.copy(folder / "tapes" / name, tmp_path)
-    before = (tmp_path / "replayed.tape").read_bytes()
+    recorded, *replayed = (tmp_path / name for name in KEPT)
+    before = [path.read_bytes() for path in replayed]
     loop = Loop(
-        recorded=tmp_path / "recorded.tape",
-        replayed=tmp_path / "replayed.tape",
+        recorded=recorded,
+        replayed=tuple(replayed),
         texts=["live"],
         lateness_ms=[],
     )
     steps = SimpleNamespace(begin=lambda *_, **__: None, text=lambda _: None)
     found = _loop.again(loop, steps)
-    assert (tmp_path / "replayed.tape").read_bytes() != before
+    assert all(path.read_bytes() != was for path, was in zip(replayed, before, strict=True))
     assert found.texts == ["live", _upstream.REPLY, _upstream.REPLY]
-    assert [each.body for each in _loop.exchanges(found.replayed)] == [
-        each.body for each in _loop.exchanges(folder / "tapes" / "replayed.tape")
-    ]
+    (original,) = _loop.exchanges(recorded)
+    for path in found.replayed:
+        assert [each.body for each in _loop.exchanges(path)] == [original.body]
     assert len(found.lateness_ms) == 2
 
 
@@ -178,7 +181,7 @@ def test_the_demo_goes_through_the_whole_loop(demo):
     assert "at 8x" in done.stdout
     assert "✗" not in done.stdout
     (recorded,) = _loop.exchanges(folder / "tapes" / "recorded.tape")
-    replayed = _loop.exchanges(folder / "tapes" / "replayed.tape")
+    replayed = [each for name in KEPT[1:] for each in _loop.exchanges(folder / "tapes" / name)]
     assert recorded.section
     assert recorded.section.proxy.startswith("mitmproxy ")
     assert [each.body for each in replayed] == [recorded.body] * 2
@@ -243,9 +246,20 @@ def test_the_demo_does_not_write_over_what_was_kept(demo):
     assert (folder / "tapes" / "recorded.tape").read_bytes() == before
 
 
+@pytest.mark.parametrize("speed", _loop.SPEEDS)
+def test_what_the_demo_kept_can_be_compared_with_the_recording(demo, speed: int):
+    folder, _ = demo
+    recorded, replayed = (folder / "tapes" / name for name in ("recorded.tape", f"replayed-{speed}x.tape"))
+    found = json.loads(run("fidelity", recorded, replayed, "--speed", str(speed), "--json").stdout)
+    assert found["exchanges"] == 1
+    assert found["scale"] == pytest.approx(1 / speed, rel=0.2)
+    assert "Too little to say" in run("compare", recorded, replayed).stdout
+
+
 def test_the_cassettes_of_the_demo_are_whole(demo):
     folder, _ = demo
-    for name in ("recorded.tape", "replayed.tape"):
+    assert sorted(path.name for path in (folder / "tapes").iterdir()) == sorted(KEPT)
+    for name in KEPT:
         with cassette.open(folder / "tapes" / name) as tape:
             assert list(tape)
             assert not tape.interrupted

@@ -120,8 +120,8 @@ def test_names_of_opentelemetry_are_a_table_for_a_terminal(tapes):
     text = run("analyze", tapes[0], "--names", "otel", "--by", "model_requested").stdout
     assert "|" not in text
     lines = [line.split() for line in text.splitlines() if line.strip()]
-    assert lines[0][:4] == ["gen_ai.request.model", "metric", "n", "p50"]
-    assert ["m0", "gen_ai.server.time_to_first_token", "48", "0.1"] in [line[:4] for line in lines]
+    assert lines[0][:4] == ["gen_ai.request.model", "metric", "unit", "n"]
+    assert ["m0", "gen_ai.server.time_to_first_token", "s", "48", "0.1"] in [line[:5] for line in lines]
     assert "| gen_ai" in run("analyze", tapes[0], "--names", "otel", "--format", "markdown").stdout
 
 

@@ -2,6 +2,7 @@
 
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,10 +31,13 @@ def test_every_command_works_as_printed(server: Upstream, tmp_path: Path, home: 
         for kind, text in blocks(README):
             if kind == "sh":
                 for line in text.splitlines():
+                    if line.startswith("pip install "):  # into the environment that runs this
+                        continue
                     newcomer.line(line)
                     if line.startswith("python my_program.py"):
                         assert newcomer.outputs["my_program.py"] == openai_usage().texts[0]
                         newcomer.forget("OPENAI_BASE_URL")
+                        newcomer.forget()
                         newcomer.stop_all()
             else:
                 newcomer.forget()
@@ -48,6 +52,23 @@ def test_every_command_works_as_printed(server: Upstream, tmp_path: Path, home: 
     assert "usage" in newcomer.outputs["python"]
     assert "usage-per-chunk" in newcomer.outputs["tokentape analyze tapes/recorded.tape"]
     assert "TTFT" in newcomer.outputs["tokentape analyze session.tape"]
+
+
+def test_every_extra_is_named_and_no_other():
+    section = README.partition("\n## Install\n")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`([a-z]+)`", row.split("|")[1])]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert sorted(named) == sorted(project["optional-dependencies"])
+    lines = section.splitlines()
+    assert lines.index("pip install '.[all]'") == 1 + next(
+        number for number, line in enumerate(lines) if line.startswith("pip install --upgrade pip ")
+    )
+
+
+def test_numbers_are_defined_beside_the_first_command_that_prints_them():
+    first = README.index("tokentape analyze")
+    assert 0 < README.index("](docs/metrics.md)", first) - first < 300
 
 
 def test_the_make_targets_of_the_readme_exist():

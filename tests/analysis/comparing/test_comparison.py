@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from tests.analysis import made
-from tests.analysis.tapes import DONE, chunk, data, records, write
+from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tokentape.analysis import compare, load
 from tokentape.analysis.comparing._effect import effect
 from tokentape.analysis.comparing._failures import fisher, newcombe
@@ -174,7 +174,7 @@ def test_more_failures_are_said_even_if_what_is_left_is_faster(rng):
     assert row["low_points"] < 40 < row["high_points"]
     assert "ttft_ms faster" in found.verdict
     assert "more requests fail: 80 of 200 requests of B failed, 0 of 200 of A" in found.verdict
-    assert found.verdict.endswith("times are only of requests that did not fail.")
+    assert found.verdict.endswith("times are only of requests that have them.")
 
 
 def test_failures_are_said_where_nothing_else_is_known(rng):
@@ -314,3 +314,14 @@ def test_verdict_names_the_group_and_what_only_one_side_has(rng):
     assert "ttft_ms (model x) slower" in found.verdict
     assert found.left_out == ("model y is only in A", "model z is only in B")
     assert found.verdict.endswith("model y is only in A; model z is only in B.")
+
+
+def test_a_request_that_failed_is_in_the_times_that_it_reached_and_in_no_other(tmp_path):
+    tokens = [((100 + 20 * n) * MS, data(chunk({"content": "a"}))) for n in range(4)]
+    failed = write(
+        tmp_path / "failed.tape", *(records(tokens, exchange=n, end="upstream-error") for n in range(30))
+    )
+    found = compare(load(failed), load(failed)).quantiles
+    assert found.loc[("ttft_ms", "p50"), ["n_a", "a"]].tolist() == [30, 100.0]
+    assert found.loc[("itl_ms", "p50"), "n_a"] == found.loc[("gap_ms", "p50"), "n_a"] == 30
+    assert found.loc[("e2e_ms", "p50"), "n_a"] == 0

@@ -213,15 +213,37 @@ def test_summaries_and_json_have_the_same_names_and_numbers(recording, by):
         assert row[f"{otel.TTFT}_why"] == old["ttft_ms_why"]
 
 
+def test_a_tool_to_which_itl_and_tpot_are_two_keeps_them_apart(path):
+    recording = load(path, definitions="vllm")
+    ours = recording.summary()
+    renamed = otel_summary(ours)
+    assert renamed.index.is_unique
+    assert renamed.loc[otel.TPOT, "p50"] == ours.loc["tpot_ms", "p50"] / 1000
+    assert renamed.loc["itl_ms", "p50"] == ours.loc["itl_ms", "p50"]
+    found = otel_dict(recording.as_dict())["summary"]
+    assert found[otel.TPOT]["p50"] == renamed.loc[otel.TPOT, "p50"]
+    assert found["itl_ms"]["p50"] == renamed.loc["itl_ms", "p50"]
+
+
 def test_every_format_of_the_command_has_them(path, recording):
     options = ["analyze", path, "--names", "otel"]
     assert otel.TTFT in run(*options).stdout
     assert otel.TTFT in run(*options, "--format", "markdown").stdout
     rows = run(*options, "--format", "csv").stdout.splitlines()
-    assert rows[0].startswith("metric,n,p50")
-    assert rows[1].startswith(f"{otel.TTFT},")
+    assert rows[0].startswith("metric,unit,n,p50")
+    assert rows[1].startswith(f"{otel.TTFT},s,")
+    units = dict(row.split(",")[:2] for row in rows[1:])
+    assert units == {
+        otel.TTFT: "s",
+        otel.TPOT: "s",
+        otel.REQUEST_DURATION: "s",
+        "gap_ms": "ms",
+        "read_gap_ms": "ms",
+        "gen_ai.usage.output_tokens": "{token}",
+        "tokens_per_s": "{token}/s",
+    }
     rows = run(*options, "--format", "csv", "--by", "model").stdout.splitlines()
-    assert rows[0].startswith("gen_ai.response.model,metric,n")
+    assert rows[0].startswith("gen_ai.response.model,metric,unit,n")
     assert otel.TTFT in json.loads(run(*options, "--json").stdout)["streams"][0]
     assert json.loads(run(*options, "--json").stdout) == json.loads(run(*options, "--format", "json").stdout)
     parquet = pd.read_parquet(io.BytesIO(run(*options, "--format", "parquet").stdout_bytes))
