@@ -71,8 +71,7 @@ def test_groups_beyond_eight_are_one(tmp_path):
     recording = load(tmp_path)
     figure = plots.ttft_distribution(recording, by="model")
     names = [trace.name.partition("<br>")[0] for trace in figure.data if trace.showlegend]
-    # The failed streams have no model and are the largest group; it has no value, and is drawn nowhere.
-    assert sorted(names) == [*(f"m-{n}" for n in range(3, 10)), "others (3)"]
+    assert sorted(names) == [*(f"m-{n}" for n in range(2, 10)), "others (2)"]
     assert sum(len(trace.x) for trace in figure.data if trace.showlegend) == sum(
         int(part.streams["ttft_ms"].notna().sum()) for part in parts
     )
