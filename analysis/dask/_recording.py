@@ -19,7 +19,7 @@ from dask.base import compute
 from dask.dataframe.utils import clear_known_categories
 from dask.delayed import delayed
 
-from tokentape.analysis._recording import Recording
+from tokentape.analysis._recording import Recording, with_in_flight
 from tokentape.analysis._tables import empty
 from tokentape.analysis.comparing import _comparison
 from tokentape.analysis.comparing._comparison import Comparison
@@ -43,7 +43,6 @@ from tokentape.analysis.summarising._in_flight import (
     in_flight,
     moments_of,
     spans_of,
-    with_in_flight,
 )
 
 if TYPE_CHECKING:

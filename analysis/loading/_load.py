@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tokentape import cassette
-from tokentape.analysis._recording import Recording
+from tokentape.analysis._recording import Recording, with_in_flight
 from tokentape.analysis._tables import events_table, exchange_row, exchanges_table, reads_table, streams_table
-from tokentape.analysis.loading._options import Reading, options_of
+from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._paths import Path, cassettes_at
 from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.loading._where import holds
 from tokentape.analysis.measuring._exchange import MeasuredExchange, measured
+from tokentape.analysis.measuring._reading import Reading
 from tokentape.analysis.measuring._tokenizers import Tokens
-from tokentape.analysis.summarising._in_flight import with_in_flight
 
 
 def load(
