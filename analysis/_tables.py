@@ -204,11 +204,11 @@ def _key(each: MeasuredExchange) -> Columns:
 
 
 def _keys(measured: Sequence[MeasuredExchange], sizes: Sequence[int]) -> Columns:
-    names = list(dict.fromkeys(each.cassette for each in measured))
-    codes = np.array([names.index(each.cassette) for each in measured], np.int64)
+    numbers: dict[str, int] = {}
+    codes = np.array([numbers.setdefault(each.cassette, len(numbers)) for each in measured], np.int64)
     return {
         "cassette": pd.Categorical.from_codes(
-            np.repeat(codes, sizes), categories=pd.Index(names, dtype="str")
+            np.repeat(codes, sizes), categories=pd.Index(list(numbers), dtype="str")
         ),
         "section": np.repeat(np.array([each.exchange.section_index for each in measured], np.int64), sizes),
         "exchange": np.repeat(np.array([each.exchange.number for each in measured], np.int64), sizes),
