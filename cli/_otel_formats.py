@@ -18,7 +18,13 @@ OTLP = ("otlp", "otlp-traces")
 
 def print_otel(recording: "Recording", by: "tuple[str, ...] | None", form: str) -> None:
     """Print summary, tables (json), streams (parquet) or an OTLP request."""
-    from tokentape.analysis import otel_dict, otel_summary, otel_table, otlp_metrics, otlp_traces
+    from tokentape.analysis.opentelemetry import (
+        otel_dict,
+        otel_summary,
+        otel_table,
+        otlp_metrics,
+        otlp_traces,
+    )
     from tokentape.cli._analysis_formats import markdown
 
     match form:
