@@ -11,12 +11,12 @@
 
 `load` reads cassettes into a `Recording`, and `to_parquet` writes tables larger than memory; `compare` and
 `fidelity` set two recordings side by side. The constants have the names that can be asked for, or are found:
-`DEFINITIONS` (of other tools), `DIALECTS`, `GROUPINGS`, `OBJECTIVES` and, among these, `AT_LEAST`, which are least
-values; `FIDELITY` has the rows of `fidelity`, and `ITL_DEFINITION` our ITL in words. `cassettes_at` says which
-files a path means.
+`DEFINITIONS` (of other tools), `DIALECTS`, `GROUPINGS`, `OBJECTIVES` and, among these, the least values
+`AT_LEAST`; `FIDELITY` has the rows of `fidelity`, and `ITL_DEFINITION` our ITL in words. `cassettes_at` says
+which files a path means.
 
 What needs more than pandas, or is for other programs, is in submodules, each imported by its name: `plots`
-(figures), `report` (a page), `dask` (tables on many cores or machines), `opentelemetry` (its names, and OTLP).
+(figures), `report` (a page), `dask` (tables on many cores or machines), `opentelemetry` (its names; OTLP).
 """
 
 from tokentape.analysis._recording import Recording
