@@ -14,8 +14,8 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._frame import empty
 from tokentape.analysis._recording import Recording, with_in_flight
-from tokentape.analysis._tables import empty
 from tokentape.analysis.dask._approximate import ApproximateRecording, gaps_for, sketched
 from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
 from tokentape.analysis.loading._parquet import TABLES

@@ -18,8 +18,8 @@ import pandas as pd
 from dask.dataframe.utils import clear_known_categories
 from dask.delayed import delayed
 
+from tokentape.analysis._frame import empty
 from tokentape.analysis._recording import Recording, with_in_flight
-from tokentape.analysis._tables import empty
 from tokentape.analysis.comparing import _comparison
 from tokentape.analysis.comparing._comparison import Comparison
 from tokentape.analysis.dask._cluster import said_where
