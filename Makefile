@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 FUZZ   ?= 100000
-# What pytest is given: a worker for each core, and a file's tests in one of them. ARGS="-k word" runs a few without.
-ARGS   ?= -n auto --maxprocesses=4 --dist loadfile
+# What pytest is given: a worker for each core, and a file's tests in one of them, files in the order of their
+# names: by the number of their tests the few long ones would come last. ARGS="-k word" runs a few without.
+ARGS   ?= -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz lint format bench clean

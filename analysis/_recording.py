@@ -110,9 +110,9 @@ class Recording:
         An objective is for a metric of `streams`; `gap_ms` is for all gaps of a stream, and
         `tokens_per_s` is a least value, all others are most values. Only complete streams meet any.
         The columns are `sent`, `met`, `missing` (complete, and a metric is missing, so not met),
-        `attainment` = met / sent, `window_s` (first request to last end, of the group) and
-        `goodput_per_s` = met / window (DistServe, Zhong et al., OSDI 2024). Raises ValueError for no
-        objective, and for one for what is no metric.
+        `attainment` = met / sent, `window_s` (first request to last end, of the group; a stream without a
+        recorded end ends with its last token) and `goodput_per_s` = met / window (DistServe, Zhong et al.,
+        OSDI 2024). Raises ValueError for no objective, and for one for what is no metric.
         """
         return attainment(self.streams, objectives, by)
 

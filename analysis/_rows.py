@@ -22,6 +22,7 @@ def exchange_row(each: MeasuredExchange) -> Columns:
         "started_at": _wall_ns(each),
         "method": request.method if request else None,
         "host": request.host if request else None,
+        "port": (request.port or None) if request else None,
         "path": path_of(request) if request else None,
         "status": response.status if response else None,
         "content_type": header(headers, b"content-type") or None,

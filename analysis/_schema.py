@@ -55,6 +55,7 @@ EXCHANGES = {
     "started_at": TIME,
     "method": CATEGORY,
     "host": CATEGORY,
+    "port": COUNT,
     "path": CATEGORY,
     "status": COUNT,
     "content_type": CATEGORY,

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _WHY = {
     "too-few": "too few requests to say",
     "no-values": "one side has none",
+    "counted-differently": "counted differently",
     "zero": "no change in % of 0",
 }
 
@@ -47,7 +48,7 @@ def _quantiles(found: "Comparison", by: list[str]) -> Table:
     for row in found.quantiles.reset_index().to_dict("records"):
         first = row["quantile"] == "p50"
         table.add_row(
-            *(Text(safe_text(row[name]) if first and row["metric"] == "ttft_ms" else "") for name in by),
+            *(_name(row[name] if first and row["metric"] == "ttft_ms" else "") for name in by),
             Text(str(row["metric"]) if first else ""),
             Text(str(row["quantile"])),
             *(_number(row[name]) for name in ("a", "b")),
@@ -66,7 +67,7 @@ def _effects(found: "Comparison", by: list[str]) -> Table:
     for row in found.effects.reset_index().to_dict("records"):
         name = str(row["metric"])
         table.add_row(
-            *(Text(safe_text(row[group]) if name == "ttft_ms" else "") for group in by),
+            *(_name(row[group] if name == "ttft_ms" else "") for group in by),
             Text(f"{name}, B has more" if name == "output_tokens" else name),
             _number(row["prob_b_slower"], places=2),
             _interval(row["low"], row["high"], row["why"], ".2f"),
@@ -79,7 +80,7 @@ def _failures(found: "Comparison", by: list[str]) -> Table:
     table = _table(by, "A", "B", "change in points", "95% interval of points", "p")
     for row in found.failures.reset_index().to_dict("records"):
         table.add_row(
-            *(Text(safe_text(row[name])) for name in by),
+            *(_name(row[name]) for name in by),
             Text("requests that failed"),
             *(Text(f"{row[f'failed_{side}']} of {row[f'n_{side}']}") for side in "ab"),
             _number(row["change_points"], sign="+"),
@@ -87,6 +88,10 @@ def _failures(found: "Comparison", by: list[str]) -> Table:
             _number(row["p_value"], places=3),
         )
     return table
+
+
+def _name(value: Any) -> Text:
+    return Text("without" if value is None or value != value else safe_text(value))  # noqa: PLR0124  (NaN)
 
 
 def _number(value: Any, *, sign: str = "", places: int = 1) -> Text:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
@@ -21,7 +21,7 @@ _FORM = re.compile(
     r"\s*(surely\s+)?([a-z][a-z0-9_]*)\s*(>=|<=|>|<)\s*([+-]?)(\d+(?:\.\d+)?|\.\d+)\s*(%|pp|ms|s)?\s*"
 )
 _COMPARED = {">": gt, ">=": ge, "<": lt, "<=": le}
-_METRICS = {name: f"{name}_ms" for name in ("ttft", "gap", "read_gap", "itl", "e2e")} | {
+_METRICS = {name: f"{name}_ms" for name in ("ttft", "gap", "read_gap", "itl", "tpot", "e2e")} | {
     name: name for name in ("output_tokens", "tokens_per_s")
 }
 _QUANTILE = re.compile(r"(\w+?)(?:_ms)?_(p50|p90|p99)")
@@ -129,7 +129,7 @@ def failed_comparison(condition: Condition, found: "Comparison") -> list[str]:
     lines = []
     for row in rows.to_dict("records"):
         looked_at = [row[end] for end in ends] if condition.surely else [row[column]]
-        where = "".join(f" ({name} {row[name]})" for name in groups)
+        where = f" ({group_words(row, groups)})" if groups else ""
         said = _failing(condition, looked_at, row["why"])
         if said:
             units = "%" if condition.name == FAILED else ""
@@ -143,6 +143,12 @@ def failed_fidelity(condition: Condition, found: "pd.Series[float]") -> list[str
     values: Mapping[str, float] = {str(name).removesuffix("_ms"): value for name, value in found.items()}
     said = _failing(condition, [values[condition.name.removesuffix("_ms")]], "no events with times")
     return [f"{condition.text}: {said}"] if said else []
+
+
+def group_words(row: "Mapping[Any, Any]", names: "Sequence[Any]") -> str:
+    """Return which group a row is about."""
+    unnamed = {name for name in names if row[name] is None or row[name] != row[name]}
+    return ", ".join(f"without {name}" if name in unnamed else f"{name} {row[name]}" for name in names)
 
 
 def _read(text: str) -> Condition | None:

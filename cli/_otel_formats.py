@@ -5,15 +5,29 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import click
+from rich.text import Text
 
 from tokentape.cli._json_text import json_text
+from tokentape.cli._safe_text import safe_text
 from tokentape.cli._table_formats import csv
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from rich.table import Table
+
     from tokentape.analysis import Recording
 
 NAMES = ("tokentape", "otel")
 OTLP = ("otlp", "otlp-traces")
+
+
+def check_names(names: str, form: str, slo: object) -> None:
+    """Refuse objectives under names that do not have them."""
+    if slo is not None and (names == "otel" or form in OTLP):
+        raise click.UsageError(
+            "expected --slo with --names tokentape and a format of tables: OpenTelemetry has no names for "
+            "attainment and goodput"
+        )
 
 
 def print_otel(recording: "Recording", by: "tuple[str, ...] | None", form: str) -> None:
@@ -44,5 +58,41 @@ def print_otel(recording: "Recording", by: "tuple[str, ...] | None", form: str) 
             table = otel_summary(recording.summary(by)).reset_index()
             if form == "csv":
                 click.echo(csv(table), nl=False)
-            else:
+            elif form == "markdown":
                 click.echo("\n".join(markdown(table)))
+            else:
+                from tokentape.cli._console import print_table
+
+                print_table(_table(table))
+
+
+def _table(summary: "pd.DataFrame") -> "Table":
+    """Return a summary as a table for a terminal; seconds have as many places as milliseconds need."""
+    import pandas as pd
+    from rich import box
+    from rich.table import Table
+
+    numbers = [name for name in summary.columns if pd.api.types.is_numeric_dtype(summary[name].dtype)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in map(str, summary.columns):
+        of_numbers = name in numbers
+        table.add_column(
+            name,
+            justify="right" if of_numbers else "left",
+            no_wrap=of_numbers,
+            overflow="fold",
+            min_width=24 if name == "metric" else None,
+        )
+    for row in summary.to_dict("records"):
+        shown = (
+            ""
+            if pd.isna(value)
+            else f"{value:,.4g}"
+            if isinstance(value, float) and abs(value) < 1000
+            else f"{value:,.0f}"
+            if name in numbers
+            else safe_text(value)
+            for name, value in row.items()
+        )
+        table.add_row(*map(Text, shown))
+    return table

@@ -72,6 +72,11 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
     return with_load
 
 
+def by_option(text: str) -> Callable[[Callable[..., R]], Callable[..., R]]:
+    """Return what adds --by, which can be repeated, with its help: names of columns, or None."""
+    return click.option("--by", metavar="COLUMN", multiple=True, callback=grouping, help=text)
+
+
 def grouping(
     ctx: click.Context,  # noqa: ARG001  (click's signature)
     param: click.Parameter,  # noqa: ARG001

@@ -2,7 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import click
@@ -34,19 +35,31 @@ def replayed(
     repertoire = load(files, timing=timing, growing=on_miss.grows if on_miss else None)
     for line in (*repertoire.remarks, *repertoire.lost):
         click.echo(safe_text(line), err=True)
-    # A full collection would stop all streams while it looks through every prepared piece.
+    with _collected_and_frozen():
+        reached = serving.reach(serving.host)
+        with usage():
+            server = Server(
+                repertoire,
+                matching=matching,
+                faults=faults,
+                on_miss=on_miss,
+                control=serving.control,
+                tls=reached.tls,
+                proxy=reached.proxy,
+            )
+        whole = Workers(server, serving.workers) if serving.workers > 1 else server
+        return repertoire, asyncio.run(serve_until_stopped(whole, serving.host, serving.port, again, reached))
+
+
+@contextmanager
+def _collected_and_frozen() -> Iterator[None]:
+    """Keep what is there out of collections: a full one would stop all streams while it looks at every piece.
+
+    Afterwards nothing is frozen: a process that does other things, too, must be able to clean up at its end.
+    """
     gc.collect()
     gc.freeze()
-    reached = serving.reach(serving.host)
-    with usage():
-        server = Server(
-            repertoire,
-            matching=matching,
-            faults=faults,
-            on_miss=on_miss,
-            control=serving.control,
-            tls=reached.tls,
-            proxy=reached.proxy,
-        )
-    whole = Workers(server, serving.workers) if serving.workers > 1 else server
-    return repertoire, asyncio.run(serve_until_stopped(whole, serving.host, serving.port, again, reached))
+    try:
+        yield
+    finally:
+        gc.unfreeze()

@@ -4,19 +4,13 @@ from tokentape.cli._analysis_formats import FORMATS, objectives_of, printed
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
 from tokentape.cli._many import Many, check_output, many_options
-from tokentape.cli._otel_formats import NAMES, OTLP, print_otel
-from tokentape.cli._reading_options import Loading, grouping, reading_options
+from tokentape.cli._otel_formats import NAMES, OTLP, check_names, print_otel
+from tokentape.cli._reading_options import Loading, by_option, reading_options
 
 
 @click.command(short_help="Print the latency table of cassettes.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, callback=once_from_stdin)
-@click.option(
-    "--by",
-    metavar="COLUMN",
-    multiple=True,
-    callback=grouping,
-    help="A table for each value: model, route, hour, prompt_size, label.NAME ... (repeatable).",
-)
+@by_option("A table for each value: model, route, hour, prompt_size, label.NAME ... (repeatable).")
 @click.option(
     "--slo",
     metavar="LIST",
@@ -69,11 +63,12 @@ def command(
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
     check_output(output, form, summarised=by is not None or slo is not None or as_json)
+    check_names(names, form, slo)
     many = Many(files=files, load=load, scheduler=scheduler)
     if output is not None:
         ctx.exit(3 if said_lost(many.written(output, overwrite=overwrite)) else 0)
     recording = many.loaded(by, exact=as_json or form in ("json", "parquet"))
-    if form in OTLP or (names == "otel" and slo is None):
+    if form in OTLP or names == "otel":
         print_otel(recording, by, "json" if as_json and form not in OTLP else form)
     else:
         printed(recording, by, slo, "json" if as_json else form)

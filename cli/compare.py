@@ -4,20 +4,13 @@ from tokentape.cli._condition import Condition, conditions_of, failed_comparison
 from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
+from tokentape.cli._reading_options import Loading, by_option, reading_options
 from tokentape.cli._table_formats import FORMATS, print_tables
 
 
 @click.command(short_help="Say whether a recording is slower than another.")
 @click.argument("files", metavar="A B", nargs=2, callback=once_from_stdin)
-@click.option(
-    "--by",
-    metavar="COLUMN",
-    multiple=True,
-    help="Compare each value of this column apart, such as model.",
-)
-@click.option(
-    "--where", metavar="CONDITION", multiple=True, help="Only exchanges such as status=200 (repeatable)."
-)
+@by_option("Compare each value of this column apart, such as model (repeatable).")
 @click.option(
     "--fail-if",
     metavar="CONDITION",
@@ -34,15 +27,16 @@ from tokentape.cli._table_formats import FORMATS, print_tables
     help="csv has the quantiles.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print quantiles, effects and verdict as one object.")
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
     files: tuple[str, str],
-    by: tuple[str, ...],
-    where: tuple[str, ...],
+    by: tuple[str, ...] | None,
     fail_if: tuple[Condition, ...],
     form: str,
     as_json: bool,
+    load: Loading,
 ) -> None:
     """Compare the latency of B with that of A: medians, p90 and p99, with 95% intervals over requests.
 
@@ -52,17 +46,14 @@ def command(
 
     \b
     tokentape compare before.tape after.tape
-    tokentape compare before.tape after.tape --by model
+    tokentape compare before.tape after.tape --by model --by hour --where "status=200"
     tokentape compare before.tape after.tape --fail-if "ttft_p90 > +10%" --fail-if "failed > +1pp"
     tokentape compare before.tape after.tape --fail-if "surely e2e_p50 > +50ms"
     """
     with needs("analysis"):
-        from tokentape.analysis import compare, load
-    try:
-        one, other = (load(path, where=where) for path in files)
-        found = compare(one, other, by=by[0] if len(by) == 1 else by or None)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        from tokentape.analysis import compare
+    one, other = map(load, files)
+    found = compare(one, other, by=by)
     tables = {name: getattr(found, name).reset_index() for name in ("quantiles", "effects", "failures")}
     if as_json or form != "table":
         more = {"verdict": found.verdict, "paired": found.paired, "left_out": list(found.left_out)}

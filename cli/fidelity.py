@@ -4,6 +4,7 @@ from tokentape.cli._condition import Condition, conditions_of, failed_fidelity
 from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
+from tokentape.cli._reading_options import Loading, reading_options
 from tokentape.cli._table_formats import FORMATS, print_tables
 
 
@@ -29,6 +30,7 @@ from tokentape.cli._table_formats import FORMATS, print_tables
     help="How the numbers are printed.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the numbers as one object.")
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -37,6 +39,7 @@ def command(
     fail_if: tuple[Condition, ...],
     form: str,
     as_json: bool,
+    load: Loading,
 ) -> None:
     """Compare the times of a replay with those of the recording that was replayed, event by event.
 
@@ -50,9 +53,9 @@ def command(
     tokentape fidelity recorded.tape twice.tape --speed 2 --fail-if "drift_ppm > 500"
     """
     with needs("analysis"):
-        from tokentape.analysis import fidelity, load
+        from tokentape.analysis import fidelity
         from tokentape.cli._fidelity_table import fidelity_table, without_nan
-    recording, replay = (load(path) for path in files)
+    recording, replay = map(load, files)
     lost = said_lost([*recording.lost, *replay.lost])
     try:
         found = fidelity(recording, replay, speed=speed)

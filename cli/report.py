@@ -5,6 +5,7 @@ from tokentape.cli._extras import needs
 from tokentape.cli._left_out import left_out
 from tokentape.cli._lost import said_lost
 from tokentape.cli._output import check_writable, overwrite_option
+from tokentape.cli._reading_options import Loading, by_option, reading_options
 from tokentape.cli._safe_text import safe_text
 
 
@@ -13,13 +14,9 @@ from tokentape.cli._safe_text import safe_text
 @click.argument("b", metavar="[B]", required=False)
 @click.option("-o", "--output", "target", required=True, metavar="FILE", help="The page to write.")
 @overwrite_option
-@click.option("--by", metavar="COLUMN", multiple=True,
-              help="Filter and compare by this, too: host, hour, label.NAME ... (repeatable).")  # fmt: skip
-@click.option("--where", metavar="CONDITION", multiple=True,
-              help="Only exchanges such as status=200 (repeatable); the page says so.")  # fmt: skip
-@click.option("--definitions", metavar="TOOL",
-              help="TTFT, ITL, TPOT and E2E as aiperf, guidellm, vllm or servebench.")  # fmt: skip
+@by_option("Filter and compare by this, too: host, hour, label.NAME ... (repeatable).")
 @click.option("--title", metavar="TEXT", help="What stands at the top instead of the names of the files.")
+@reading_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -27,10 +24,9 @@ def command(
     b: str | None,
     target: str,
     overwrite: bool,
-    by: tuple[str, ...],
-    where: tuple[str, ...],
-    definitions: str | None,
+    by: tuple[str, ...] | None,
     title: str | None,
+    load: Loading,
 ) -> None:
     """Make one file of HTML about A, or about B compared with A, that opens in any browser.
 
@@ -48,16 +44,12 @@ def command(
     paths = [a] if b is None else [a, b]
     check_writable(target, paths, overwrite=overwrite, what="a page")
     with needs("analysis"):
-        from tokentape.analysis import load
         from tokentape.analysis.report import report
     if paths.count("-") > 1:
         raise click.UsageError("expected - once, since standard input can be read once")
-    try:
-        recordings = [load(path, where=where, definitions=definitions) for path in paths]
-        notes = left_out(paths, recordings, where)
-        page = report(*recordings, by=by, title=title, notes=notes, progress=True)
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
+    recordings = [load(path) for path in paths]
+    notes = left_out(paths, recordings, load.words["where"])
+    page = report(*recordings, by=by, title=title, notes=notes, progress=True)
     with NewFile(target, overwrite=overwrite) as new:
         new.file.write(page.encode())
     streams = " and ".join(f"{len(each.streams):,}" for each in recordings)

@@ -1,8 +1,15 @@
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.corpus import ABSENT, FOLDER, IS_HERE
+
+# How long an example takes, and how long making it took, says more of what else the machine does than of us.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="session")

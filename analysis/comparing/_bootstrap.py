@@ -26,6 +26,8 @@ MIN_BEYOND = 10
 _MAX_WORK = 40_000_000
 """Draws times values of one metric; where there are more, there are fewer draws, at least 200."""
 _MAX_CELLS = 4_000_000
+_DEVIATIONS = 5
+"""How far from its rank a quantile is looked for first; what is further out is looked for everywhere."""
 
 
 def resamples(values: int) -> int:
@@ -56,24 +58,55 @@ def drawn_quantiles(values: Floats, cluster: Ints, quantiles: tuple[float, ...],
     """
     order = np.argsort(values, kind="stable")
     ordered, of = values[order], cluster[order]
+    sizes = np.bincount(of, minlength=counts.shape[1])
+    total = counts @ sizes
     found = np.empty((len(counts), len(quantiles)))
-    step = max(1, _MAX_CELLS // max(len(values), 1))
+    for column, quantile in enumerate(quantiles):
+        first, last = _window(of, sizes, quantile)
+        found[:, column] = _within(ordered, of, quantile, counts, total, first, last)
+        out = np.isnan(found[:, column])
+        if out.any():
+            found[out, column] = _within(ordered, of, quantile, counts[out], total[out], 0, len(of))
+    return found
+
+
+def _window(of: Ints, sizes: Ints, quantile: float) -> tuple[int, int]:
+    """Return between which ranks a quantile is in all but few draws.
+
+    The values of a draw below that rank, less their share, are a sum over requests: of each, how many more of
+    its values are below than its share. Its deviation is the root of the sum of their squares.
+    """
+    rank = int((len(of) - 1) * quantile)
+    more = np.bincount(of[:rank], minlength=len(sizes)) - quantile * sizes
+    reach = _DEVIATIONS * int(np.sqrt((more**2).sum()) + 1)
+    return max(0, rank - reach), min(len(of), rank + reach + 2)
+
+
+def _within(
+    ordered: Floats, of: Ints, quantile: float, counts: Ints, total: Ints, first: int, last: int
+) -> Floats:
+    """Return a quantile of each draw, NaN where it is not between the ranks; the others are only counted."""
+    below_window = counts @ np.bincount(of[:first], minlength=counts.shape[1])
+    position = (total - 1) * quantile
+    low = np.floor(position).astype(np.int64)
+    high = np.minimum(low + 1, total - 1)
+    found = np.full(len(counts), np.nan)
+    step = max(1, _MAX_CELLS // max(last - first, 1))
     for start in range(0, len(counts), step):
-        taken = counts[start : start + step].take(of, axis=1)
+        rows = slice(start, start + step)
+        taken = counts[rows].take(of[first:last], axis=1)
         # One sum over all draws: it only grows, so a place in any draw is found by bisection.
         summed = taken.ravel().cumsum()
-        ends = summed[len(of) - 1 :: len(of)]
+        ends = summed[last - first - 1 :: last - first]
         before = np.concatenate([[0], ends[:-1]])
-        total = ends - before
-        first = np.arange(len(taken)) * len(of)
-        for column, quantile in enumerate(quantiles):
-            position = (total - 1) * quantile
-            low = np.floor(position).astype(np.int64)
-            high = np.minimum(low + 1, total - 1)
-            below, above = (
-                ordered[summed.searchsorted(before + at, side="right") - first] for at in (low, high)
-            )
-            found[start : start + step, column] = below + (above - below) * (position - low)
+        at, after = (each[rows] - below_window[rows] for each in (low, high))
+        inside = (at >= 0) & (after < ends - before)
+        starts = (np.arange(len(taken)) * (last - first))[inside]
+        below, above = (
+            ordered[first + summed.searchsorted((before + each)[inside], side="right") - starts]
+            for each in (at, after)
+        )
+        found[rows][inside] = below + (above - below) * (position[rows] - low[rows])[inside]
     return found
 
 

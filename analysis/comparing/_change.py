@@ -9,10 +9,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.random import Generator
 
 from tokentape.analysis.comparing._bootstrap import (
     MIN_BEYOND,
     Floats,
+    Ints,
     beyond,
     blocks,
     drawn_quantiles,
@@ -20,10 +22,12 @@ from tokentape.analysis.comparing._bootstrap import (
     interval,
     resamples,
 )
+from tokentape.analysis.comparing._order_statistics import order_statistic_quantiles
 
 Values: TypeAlias = "pd.Series[float]"
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
+_WANTED = tuple(QUANTILES.values())
 LEVEL = 0.05
 ENDS = ("change_low", "change_high", "low_pct", "high_pct", "b_low", "b_high")
 """The ends of 95% intervals: of `change`, of `change_pct`, and of `b`."""
@@ -33,21 +37,18 @@ COLUMNS = ("n_a", "n_b", "a", "b", "change", "change_pct", *ENDS, "why")
 
 
 def changes(
-    one: Values, other: Values, rng: np.random.Generator, *, level: float, paired: bool
+    one: Values, other: Values, rng: Generator, *, level: float, paired: bool
 ) -> list[dict[str, Any]]:
     """Return a row for each quantile: `COLUMNS`, `quantile` and `STRICT_ENDS`, these at `level`."""
     values_a, of_a, values_b, of_b = _numbered(one, other, paired=paired)
     n_a, n_b = (int(of.max()) + 1 if len(of) else 0 for of in (of_a, of_b))
     drawn = None
     if min(n_a, n_b) >= 2 * MIN_BEYOND:
-        found_a, found_b = [], []
-        wanted = tuple(QUANTILES.values())
-        for times in blocks(resamples(len(values_a) + len(values_b)), max(n_a, n_b)):
-            counts_a = draws(rng, n_a, times)
-            counts_b = counts_a if paired else draws(rng, n_b, times)
-            found_a.append(drawn_quantiles(values_a, of_a, wanted, counts_a))
-            found_b.append(drawn_quantiles(values_b, of_b, wanted, counts_b))
-        drawn = np.concatenate(found_a), np.concatenate(found_b)
+        drawn = (
+            _drawn_pairs(values_a, of_a, values_b, of_b, rng)
+            if paired
+            else (_drawn(values_a, of_a, values_b, of_b, rng))
+        )
     rows = []
     for at, (name, quantile) in enumerate(QUANTILES.items()):
         row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"quantile": name, "n_a": n_a, "n_b": n_b}
@@ -70,13 +71,51 @@ def changes(
     return rows
 
 
-def _numbered(one: Values, other: Values, *, paired: bool) -> tuple[Any, ...]:
-    """Return the values of both sides and the number of each value's request; the same for both of a pair."""
+def _drawn(
+    values_a: Floats, of_a: Ints, values_b: Floats, of_b: Ints, rng: Generator
+) -> tuple[Floats, Floats]:
+    """Return a row for each draw and a column for each quantile, of A and of B."""
+    requests = [int(of.max()) + 1 for of in (of_a, of_b)]
+    sides = list(zip((values_a, values_b), (of_a, of_b), requests, strict=True))
+    times = resamples(sum(len(values) for values, _, n in sides if len(values) > n))
+    found = []
+    for values, of, n in sides:
+        if len(values) == n:
+            found.append(order_statistic_quantiles(values, _WANTED, times, rng))
+            continue
+        drawn = [drawn_quantiles(values, of, _WANTED, draws(rng, n, some)) for some in blocks(times, n)]
+        found.append(np.concatenate(drawn))
+    return found[0], found[1]
+
+
+def _drawn_pairs(
+    values_a: Floats, of_a: Ints, values_b: Floats, of_b: Ints, rng: Generator
+) -> tuple[Floats, Floats]:
+    """Return the same where the requests of both are the same, and are drawn together."""
+    found_a, found_b = [], []
+    requests = int(of_a.max()) + 1
+    for times in blocks(resamples(len(values_a) + len(values_b)), requests):
+        counts = draws(rng, requests, times)
+        found_a.append(drawn_quantiles(values_a, of_a, _WANTED, counts))
+        found_b.append(drawn_quantiles(values_b, of_b, _WANTED, counts))
+    return np.concatenate(found_a), np.concatenate(found_b)
+
+
+def _numbered(one: Values, other: Values, *, paired: bool) -> tuple[Floats, Ints, Floats, Ints]:
+    """Return the values of both sides, in order, and the number of each one's request; of a pair the same."""
     if paired:
         both = one.index.unique().intersection(other.index.unique())
         one, other = one[one.index.isin(both)], other[other.index.isin(both)]
-        return one.to_numpy(), both.get_indexer(one.index), other.to_numpy(), both.get_indexer(other.index)
-    return tuple(chain.from_iterable((each.to_numpy(), pd.factorize(each.index)[0]) for each in (one, other)))
+        of_a, of_b = both.get_indexer(one.index), both.get_indexer(other.index)
+    else:
+        of_a, of_b = pd.factorize(one.index)[0], pd.factorize(other.index)[0]
+    return (*_ordered(one, of_a), *_ordered(other, of_b))
+
+
+def _ordered(side: Values, of: Ints) -> tuple[Floats, Ints]:
+    values: Floats = np.asarray(side, np.float64)
+    order = np.argsort(values, kind="stable")
+    return values[order], of[order]
 
 
 def _ends(drawn_a: Floats, drawn_b: Floats, level: float) -> dict[str, float]:

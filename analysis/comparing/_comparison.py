@@ -6,16 +6,20 @@ A's, byte counts and all, it is a replay of A, and pairs are drawn together (`_p
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby, product
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tokentape.analysis._recording import Recording
-from tokentape.analysis.comparing import _change, _effect, _failures
+from tokentape.analysis.comparing import _change, _counting, _effect, _failures
 from tokentape.analysis.comparing._pairs import EXCHANGE, pairs_of
-from tokentape.analysis.comparing._verdict import level_of, verdict
-from tokentape.analysis.summarising._summary import METRICS, groups
+from tokentape.analysis.comparing._verdict import in_group, level_of, verdict
+from tokentape.analysis.loading._progress import followed
+from tokentape.analysis.summarising._grouping import By, group_words, names_of
+from tokentape.analysis.summarising._summary import METRICS, TOOL_METRICS, groups
 
 QUANTILES = _change.QUANTILES
 _GAPS = ("gap_ms", "read_gap_ms")
@@ -31,8 +35,8 @@ class Comparison:
     `high_pct`, `b_low` to `b_high`), and in `why` what is missing and why. `effects` has a row for each
     metric: `prob_b_slower` (for tokens: has more) with its 95% interval, and `cliffs_delta`. `failures` has
     one row: how many requests failed in both, `change_points` (of a percentage) with its 95% interval, and
-    Fisher's exact `p_value`. With `by`, the group is the outer level of all indexes; `left_out` says which
-    groups only one of the two has.
+    Fisher's exact `p_value`. With `by`, the group's names are the outer levels of all indexes; `left_out`
+    says which groups only one of the two has.
     """
 
     quantiles: pd.DataFrame
@@ -44,37 +48,56 @@ class Comparison:
 
 
 def compare(
-    a: Recording, b: Recording, *, by: str | Sequence[str] | None = None, seed: int = 0
+    a: Recording, b: Recording, *, by: By | None = None, seed: int = 0, progress: bool = True
 ) -> Comparison:
     """Return how B differs from A, with intervals from a seeded bootstrap over requests.
 
     `by` as in `Recording.summary`; groups that only one of the two has are left out, and said. The verdict
     is about the medians of TTFT, ITL and E2E and about failures, at 95% for all that it looks at together.
     `prob_b_slower` is P(B > A) + P(B = A) / 2 of requests, each with its median; Cliff's delta is 2 P - 1.
-    For `tokens_per_s`, slower is less. Raises ValueError for a `by` that streams cannot be grouped by.
+    For `tokens_per_s`, slower is less. Where A and B do not count tokens in the same way, what is made of
+    counts is not compared, and the verdict says so. `progress`: show a bar on a terminal after the first
+    second.
+
+    Raises ValueError for a `by` that streams cannot be grouped by, and for recordings of which the numbers
+    have the definitions of different tools.
     """
+    if a.definitions != b.definitions:
+        both = " and ".join(each.definitions or "our own" for each in (a, b))
+        raise ValueError(f"expected two recordings with the same definitions, found {both}")
+    columns = names_of(by)
+    metrics = METRICS if a.definitions is None else TOOL_METRICS
     pairs = pairs_of(a.streams, b.streams)
     found_a, found_b = (
         {name: (streams, gaps) for name, streams, gaps in groups(each.streams, each.events, by)}  # type: ignore[arg-type,unused-ignore]  # where only one column is known
         for each in (a, b)
     )
-    columns = [] if by is None else [by] if isinstance(by, str) else list(by)
     names = [name for name in found_a if name in found_b]
     level = level_of(len(names))
     rng = np.random.default_rng(seed)
     quantiles: list[dict[str, Any]] = []
     effects: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
-    for name in names:
+    counting: list[str] = []
+    steps = followed([*product(names, metrics)], shown=progress, what="comparing")
+    for name, of_name in groupby(steps, key=itemgetter(0)):
         group = _group(columns, name)
-        for metric in METRICS:
-            one = _by_request(metric, *found_a[name], pairs and pairs[0])
-            other = _by_request(metric, *found_b[name], pairs and pairs[1])
+        counted = [_counting.counted_by(each[name][0]) for each in (found_a, found_b)]
+        if differ := _counting.differ(*counted):
+            counting.append(f"{_counting.words(*counted)}{in_group(group)}")
+        by_a = _by_request(*found_a[name], pairs and pairs[0])
+        by_b = _by_request(*found_b[name], pairs and pairs[1])
+        for _, metric in of_name:
+            one, other = by_a[metric], by_b[metric]
             key = group | {"metric": metric}
             rows = _change.changes(one, other, rng, level=level, paired=pairs is not None)
-            quantiles += [key | row for row in rows]
             less = metric in _LESS_IS_SLOWER
-            effects.append(key | _effect.effect(one, other, less_is_slower=less, paired=pairs is not None))
+            effect = _effect.effect(one, other, less_is_slower=less, paired=pairs is not None)
+            if differ and metric in _counting.OF_COUNTS:
+                rows = [_counting.not_comparable(row) for row in rows]
+                effect = _counting.not_comparable(effect)
+            quantiles += [key | row for row in rows]
+            effects.append(key | effect)
         row = _failures.failures(found_a[name][0], found_b[name][0])
         failures.append((group or {"group": "all"}) | row)
     left_out = tuple(_left_out(columns, found_a, found_b))
@@ -82,8 +105,8 @@ def compare(
     return Comparison(
         quantiles=_table(quantiles, [*columns, "metric", "quantile"], _change.COLUMNS),
         effects=_table(effects, [*columns, "metric"], _effect.COLUMNS),
-        failures=_table(failures, columns or ["group"], _failures.COLUMNS),
-        verdict=verdict(medians, failures, columns, left_out, level),
+        failures=_table(failures, [*columns] or ["group"], _failures.COLUMNS),
+        verdict=verdict(medians, failures, columns, left_out, level, counting),
         paired=pairs is not None,
         left_out=left_out,
     )
@@ -102,16 +125,29 @@ def _left_out(columns: Sequence[str], a: Iterable[Hashable], b: Iterable[Hashabl
     for side, own, others in (("A", a, set(b)), ("B", b, set(a))):
         for name in own:
             if name not in others:
-                group = ", ".join(f"{key} {value}" for key, value in _group(columns, name).items())
-                yield f"{group} is only in {side}"
+                yield f"{group_words(_group(columns, name))} is only in {side}"
 
 
 def _by_request(
-    metric: str, streams: pd.DataFrame, gaps: pd.DataFrame, names: "pd.Series[Any] | None"
-) -> "pd.Series[float]":
-    """Return the values of a metric; the index names the request of each."""
-    table = gaps if metric in _GAPS else streams
-    values = table[metric].astype("float64")
-    keys = pd.MultiIndex.from_frame(table[EXCHANGE].astype({"cassette": "str"}))
-    index = keys if names is None else pd.Index(names.reindex(keys))
-    return pd.Series(values.to_numpy(), index=index).dropna()
+    streams: pd.DataFrame, gaps: pd.DataFrame, names: "pd.Series[Any] | None" = None
+) -> "dict[str, pd.Series[float]]":
+    """Return the values of each metric; their index says of which request they are."""
+    of_streams, of_gaps = (_requests(table, names) for table in (streams, gaps))
+    return {
+        metric: pd.Series(
+            (gaps if metric in _GAPS else streams)[metric].to_numpy("float64", na_value=np.nan),
+            index=of_gaps if metric in _GAPS else of_streams,
+        ).dropna()
+        for metric in TOOL_METRICS
+    }
+
+
+def _requests(table: pd.DataFrame, names: "pd.Series[Any] | None") -> "pd.Index[Any]":
+    """Return a number for each row, that of its request, or the name of its pair."""
+    number = table.groupby(EXCHANGE, observed=True, sort=False).ngroup()
+    if names is None:
+        return pd.Index(number.to_numpy())
+    once = table.loc[~number.duplicated().to_numpy(), EXCHANGE]
+    keys = pd.MultiIndex.from_frame(once.astype({"cassette": "str"}))
+    of_each: pd.Index[Any] = pd.Index(names.reindex(keys).to_numpy()[number.to_numpy()])
+    return of_each

@@ -13,14 +13,18 @@ _SAME = ["request_digest", "choice", "bytes", "events", "text_chars", "output_to
 
 
 def pairs_of(a: pd.DataFrame, b: pd.DataFrame) -> "tuple[pd.Series[Any], pd.Series[Any]] | None":
-    """Return a name for each exchange of both, equal in pairs, if B is a replay of A.
+    """Return a number for each exchange of both, equal in pairs, if B is a replay of A.
 
     `a` and `b` are tables of streams; the index of what is returned is the exchange.
     """
+    if not len(a) or len(a) != len(b) or set(a["request_digest"]) != set(b["request_digest"]):
+        return None  # what is no replay is seldom this like one, and names of all take a while
     one, other = named_exchanges(a), named_exchanges(b)
-    if not len(one) or one.duplicated().any() or set(one) != set(other):
+    names = pd.Index(one)
+    number = names.get_indexer(pd.Index(other)) if names.is_unique and len(one) == len(other) else None
+    if number is None or (number < 0).any():
         return None
-    return one, other
+    return pd.Series(range(len(one)), index=one.index), pd.Series(number, index=other.index)
 
 
 def named_exchanges(streams: pd.DataFrame) -> "pd.Series[Any]":
@@ -30,5 +34,9 @@ def named_exchanges(streams: pd.DataFrame) -> "pd.Series[Any]":
     for name in _SAME[1:]:
         plain = plain + " " + texts[name]
     exchange = pd.MultiIndex.from_frame(streams[EXCHANGE].astype({"cassette": "str"}))
-    whole = plain.groupby(exchange, sort=False).agg("\n".join)
+    number, exchanges = exchange.factorize()
+    choices: list[list[str]] = [[] for _ in range(len(exchanges))]
+    for at, text in zip(number.tolist(), plain.tolist(), strict=True):
+        choices[at].append(text)
+    whole = pd.Series(["\n".join(each) for each in choices], index=exchanges, dtype="object")
     return whole + "\n" + whole.groupby(whole).cumcount().astype("str")

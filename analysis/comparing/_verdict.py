@@ -5,11 +5,12 @@ understood) and how many requests failed (without which no latency can). Whateve
 95% for all of these and all groups together: each is asked at 5% / their number (Bonferroni's inequality).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from tokentape.analysis.comparing._bootstrap import MIN_BEYOND
 from tokentape.analysis.comparing._change import LEVEL
+from tokentape.analysis.summarising._grouping import group_words
 
 Row: TypeAlias = dict[str, Any]
 
@@ -24,12 +25,17 @@ def level_of(groups: int) -> float:
 
 
 def verdict(
-    medians: Sequence[Row], failed: Sequence[Row], by: Sequence[str], left_out: Sequence[str], level: float
+    medians: Sequence[Row],
+    failed: Sequence[Row],
+    by: Sequence[str],
+    left_out: Sequence[str],
+    level: float,
+    counting: Sequence[str] = (),
 ) -> str:
     """Return the sentence.
 
     `medians` has the rows of medians of all metrics, `failed` a row for each group, both with the columns
-    of `by`; `left_out` says which groups are in A or B only.
+    of `by`; `left_out` says which groups are in A or B only, `counting` where tokens are counted differently.
     """
     judged = [row for row in medians if row["metric"] in JUDGED and _known(row)]
     told = [_told(row, _longer(row, medians, by), by) for row in judged if _differs(row)]
@@ -57,7 +63,12 @@ def verdict(
             "the metric"
         )
         said = "; ".join([said, *failing])
-    return f"{'; '.join([said, *left_out])}."
+    return f"{'; '.join([said, *counting, *left_out])}."
+
+
+def in_group(group: Mapping[str, Any]) -> str:
+    """Return which group something is about, to stand behind it; "" where there are none."""
+    return f" ({group_words(group)})" if group else ""
 
 
 def _known(row: Row) -> bool:
@@ -101,7 +112,7 @@ def _failing(row: Row, by: Sequence[str], *, sure: bool) -> str:
 
 
 def _where(row: Row, by: Sequence[str]) -> str:
-    return f" ({', '.join(f'{name} {row[name]}' for name in by)})" if by else ""
+    return in_group({name: row[name] for name in by})
 
 
 def _range(low: float, high: float, unit: str = "%") -> str:

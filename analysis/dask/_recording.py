@@ -191,11 +191,16 @@ def recording_of_parts(
 
 
 def compare(
-    a: DaskRecording | Recording, b: DaskRecording | Recording, *, by: By | None = None, seed: int = 0
+    a: DaskRecording | Recording,
+    b: DaskRecording | Recording,
+    *,
+    by: By | None = None,
+    seed: int = 0,
+    progress: bool = True,
 ) -> Comparison:
     """Return what `compare` for pandas does: requests are resampled at one place, with all their gaps."""
     one, other = (each.collected(by) if isinstance(each, DaskRecording) else each for each in (a, b))
-    return _comparison.compare(one, other, by=by, seed=seed)
+    return _comparison.compare(one, other, by=by, seed=seed, progress=progress)
 
 
 def _spans(parts: "Sequence[Part]", options: Options) -> Any:

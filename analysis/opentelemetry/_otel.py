@@ -32,6 +32,7 @@ NAMES = TIMES | {
     "model_requested": "gen_ai.request.model",
     "model": "gen_ai.response.model",
     "host": "server.address",
+    "port": "server.port",
     "path": "url.path",
     "method": "http.request.method",
     "status": "http.response.status_code",

@@ -7,6 +7,8 @@ host, and by the API's format where the host is nobody's.
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from tokentape.dialects import choose
 
 OPERATIONS = {
@@ -50,7 +52,7 @@ def dialect_of(row: Mapping[str, Any]) -> str | None:
     return name if name in OPERATIONS else None
 
 
-def attributes_of(row: Mapping[str, Any], dialect: str) -> dict[str, str]:
+def attributes_of(row: Mapping[str, Any], dialect: str) -> dict[str, str | int]:
     """Return the attributes of an exchange that all signals have, but not `error.type`."""
     found = {
         "gen_ai.operation.name": OPERATIONS[dialect],
@@ -59,7 +61,10 @@ def attributes_of(row: Mapping[str, Any], dialect: str) -> dict[str, str]:
         "gen_ai.response.model": row["model"],
         "server.address": row["host"],
     }
-    return {name: value for name, value in found.items() if isinstance(value, str)}
+    named: dict[str, str | int] = {name: value for name, value in found.items() if isinstance(value, str)}
+    if "server.address" in named and not pd.isna(row["port"]):
+        named["server.port"] = int(row["port"])
+    return named
 
 
 def error_of(row: Mapping[str, Any]) -> str | None:

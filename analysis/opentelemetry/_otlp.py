@@ -21,7 +21,7 @@ from tokentape.analysis.opentelemetry import _otel as otel
 from tokentape.analysis.opentelemetry._otel_attributes import UNKNOWN_END, attributes_of, dialect_of, error_of
 
 Json: TypeAlias = dict[str, Any]
-_Key: TypeAlias = tuple[tuple[str, str], ...]
+_Key: TypeAlias = tuple[tuple[str, str | int], ...]
 
 _KEYS = ["cassette", "section", "exchange"]
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
@@ -81,7 +81,7 @@ def otlp_traces(recording: Recording) -> Json:
     return {"resourceSpans": [{"resource": _resource(), "scopeSpans": [scoped]}] if spans else []}
 
 
-def _measured(recording: Recording) -> Iterator[tuple[str, dict[str, str], list[float]]]:
+def _measured(recording: Recording) -> Iterator[tuple[str, dict[str, str | int], list[float]]]:
     """Yield metric, attributes and values of each exchange; a request with several choices is one request."""
     streams = dict(list(recording.streams.groupby(_KEYS, observed=True, sort=False)))
     events = recording.events.drop_duplicates([*_KEYS, "event"])

@@ -78,8 +78,8 @@ def report(
         _Side(name if b is not None else "", each, Parts(each), views_of(each.streams, facets))
         for name, each in zip("AB", recordings, strict=False)
     ]
-    compared = None if b is None else compare(a, b)
-    groups = [] if b is None else [(each, compare(a, b, by=each)) for each in columns]
+    compared = None if b is None else compare(a, b, progress=progress)
+    groups = [] if b is None else [(each, compare(a, b, by=each, progress=progress)) for each in columns]
     is_empty = not any(len(each.streams) for each in recordings)
     names = ["all streams", *(f"{facet.name} {value.name}" for facet, value in each_value(facets))]
     views = [

@@ -4,7 +4,7 @@ The invariant: a stream is in one group, and one of which the name is not known 
 A group by one thing has a name (None if it is not known), a group by several a tuple of such.
 """
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -71,6 +71,14 @@ def group_index(found: Sequence[Hashable], by: By) -> "pd.Index[Any]":
     rows: Any = found
     levels = [pd.Index([row[at] for row in rows], dtype="object") for at in range(len(names))]
     return pd.MultiIndex.from_arrays(levels, names=names)
+
+
+def group_words(group: Mapping[str, Any]) -> str:
+    """Return a group by its columns and values in words, such as `model gpt-4o, without prompt_size`."""
+    return ", ".join(
+        f"without {name}" if value is None or value != value else f"{name} {value}"  # noqa: PLR0124  (NaN)
+        for name, value in group.items()
+    )
 
 
 def _made(streams: pd.DataFrame, name: str) -> Any:

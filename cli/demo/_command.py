@@ -8,6 +8,8 @@ import click
 
 from tokentape.cli._extras import needs
 
+_MORE_TRIES = 2
+
 
 @click.command(short_help="Record, replay and measure a stream: no network, no key.")
 @click.option(
@@ -27,7 +29,8 @@ def command(keep: Path | None, svg: Path | None) -> None:
 
     A model in this process streams a reply; mitmproxy records it; the cassette is replayed at 1x and 8x
     to a real client, and recorded again. Exits with 1 if a replay is not byte for byte the recording, or
-    if the analysis finds other numbers in it than the recording's.
+    if the analysis finds other numbers in it than the recording's. Where nothing but times differs, the
+    machine may have been busy: then it is replayed again, twice at most.
 
     \b
     tokentape demo
@@ -58,8 +61,13 @@ def command(keep: Path | None, svg: Path | None) -> None:
         with _screen.progress(console) as steps:
             loop = _loop.run(folder, steps)
             steps.begin("analysing")
-            recorded, replayed = load(loop.recorded), load(loop.replayed)
-            rows = _verdict.compare(loop, recorded, replayed)
+            recorded = load(loop.recorded)
+            rows = _verdict.compare(loop, recorded, load(loop.replayed))
+            for _ in range(_MORE_TRIES):
+                if not _verdict.only_late(rows):
+                    break
+                loop = _loop.again(loop, steps)
+                rows = _verdict.compare(loop, recorded, load(loop.replayed))
         console.print(_screen.text_panel(loop.texts[0]))
         console.print(latency_table(recorded))
         console.print(_screen.comparison(rows, loop))

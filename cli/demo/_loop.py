@@ -8,7 +8,7 @@ cassette holds both replays as a client saw them.
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -51,7 +51,6 @@ def run(folder: Path, watcher: Watcher) -> Loop:
     Raises ClickException if one of the processes does not start.
     """
     recorded, replayed = folder / "recorded.tape", folder / "replayed.tape"
-    texts, lateness = [], []
     with ExitStack() as stack:
         watcher.begin("starting mitmproxy")
         upstream_url = stack.enter_context(upstream())
@@ -59,8 +58,28 @@ def run(folder: Path, watcher: Watcher) -> Loop:
         proxy = stack.enter_context(Verb("record", "--proxy", "--output", str(replayed)))
         base_url = f"{recorder.url}/v1"
         watcher.begin("recording the live stream", streams=True)
-        texts.append(_stream(base_url, None, watcher.text))
+        live = _stream(base_url, None, watcher.text)
         recorder.stop()
+        texts, lateness = _replays(recorded, proxy, watcher)
+    return Loop(recorded=recorded, replayed=replayed, texts=[live, *texts], lateness_ms=lateness)
+
+
+def again(loop: Loop, watcher: Watcher) -> Loop:
+    """Replay once more what was recorded, in place of the replays that there are.
+
+    Raises ClickException if one of the processes does not start.
+    """
+    loop.replayed.unlink()
+    watcher.begin("this machine was busy: replaying again")
+    with Verb("record", "--proxy", "--output", str(loop.replayed)) as proxy:
+        texts, lateness = _replays(loop.recorded, proxy, watcher)
+    return replace(loop, texts=[loop.texts[0], *texts], lateness_ms=lateness)
+
+
+def _replays(recorded: Path, proxy: Verb, watcher: Watcher) -> tuple[list[str], list[dict[str, float]]]:
+    """Replay at each speed through a proxy; return the texts and how late each replay was."""
+    texts, lateness = [], []
+    with ExitStack() as stack:
         replays = [
             stack.enter_context(Verb("replay", str(recorded), "--speed", str(speed), "--json"))
             for speed in SPEEDS
@@ -70,7 +89,7 @@ def run(folder: Path, watcher: Watcher) -> Loop:
             watcher.begin(f"replaying it at {speed}x", streams=True)
             texts.append(_stream(base_url, proxy.url, watcher.text))
             lateness.append(json.loads(replay.stop())["lateness_ms"])
-    return Loop(recorded=recorded, replayed=replayed, texts=texts, lateness_ms=lateness)
+    return texts, lateness
 
 
 def exchanges(path: Path) -> list[cassette.Exchange]:

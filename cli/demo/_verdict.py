@@ -76,6 +76,12 @@ def compare(loop: Loop, recorded: "Recording", replayed: "Recording") -> list[Ro
     ]
 
 
+def only_late(rows: list[Row]) -> bool:
+    """Whether nothing but times differs, which a machine that was busy for a moment explains."""
+    wrong = [row for row in rows if not all(row.agrees)]
+    return bool(wrong) and all(row.allowed is not None for row in wrong)
+
+
 def _allowed(name: str, late: dict[str, float], *, tokens: int) -> float:
     """Return how far a time of the replay may be from the recording's, by how late its pieces were."""
     moment = late["max"] + TRANSIT_MS

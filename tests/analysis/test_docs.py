@@ -102,7 +102,7 @@ def test_everything_that_a_comparison_and_its_conditions_have_is_defined():
         assert f"`{name}`" in text or f"`{stem}_a`" in text or name in ("b_pct", "b_low_pct", "b_high_pct"), (
             name
         )
-    for why in ("no-values", "too-few", "zero"):
+    for why in ("no-values", "too-few", "zero", "counted-differently"):
         assert f"`{why}`" in text
     for condition in re.findall(r"`([a-z_ 0-9]+ [<>]=? [+\d.a-z%]+)`", text):
         assert comparison_condition(condition)

@@ -220,6 +220,14 @@ def test_bill_of_nothing_for_text_that_was_seen_is_no_bill(tmp_path):
     assert (row["output_tokens"], row["tokens_from"]) == (2, "chunks")
 
 
+def test_port_that_an_import_does_not_know_is_missing(tmp_path):
+    request, *others = records([], status=204)
+    unknown = msgspec.structs.replace(request, port=0, exchange=1)
+    later = [msgspec.structs.replace(each, exchange=1) for each in others]
+    found = load(write(tmp_path / "a.tape", [request, *others], [unknown, *later]))
+    assert found.exchanges["port"].tolist() == [443, pd.NA]
+
+
 def test_bill_of_a_cut_stream_that_more_text_followed_is_not_used(tmp_path):
     early = (100 * MS, data(usage_chunk(9, 1)))
     row = stream(tmp_path, [early, HELLO[0], (240 * MS, data(chunk({"content": "c"})))], end="client-closed")
@@ -395,7 +403,11 @@ BODY = b"".join(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     flips=st.lists(st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 255)), max_size=6),
     size=st.integers(1, 400),

@@ -12,6 +12,7 @@ import nbclient
 import nbformat
 import pytest
 
+pytestmark = pytest.mark.once
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NOTEBOOK = EXAMPLES / "latency_analysis.ipynb"
 CHART = "application/vnd.plotly.v1+json"

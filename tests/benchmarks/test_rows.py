@@ -10,6 +10,7 @@ import pytest
 from benchmarks import __main__ as command
 from tokentape.analysis import load
 
+pytestmark = pytest.mark.once
 ROW = {"benchmark": "b", "what": "w", "measured": 0.96, "limit": 0.95, "better": "higher"}
 
 

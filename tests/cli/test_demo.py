@@ -1,10 +1,12 @@
 """What the demo calls the recording again, and what it does not."""
 
+import shutil
 import signal
 import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -103,6 +105,55 @@ def test_the_demo_fails_if_the_replay_is_not_the_recording(tmp_path: Path, monke
         f"the replay is not the recording again: {'every byte' if spoil == 'bytes' else 'text'}"
         in result.output
     )
+
+
+@pytest.mark.parametrize(("late_again", "tries", "code"), [(1, 1, 0), (2, 2, 0), (3, 2, 1)])
+def test_replays_that_are_only_late_are_made_again_twice_at_most(
+    tmp_path: Path, monkeypatch, late_again: int, tries: int, code: int
+):
+    late = [(ns + int((LATE["max"] + TRANSIT_MS + 1) * MS), piece) for ns, piece in PIECES]
+    loops = []
+    for number in range(4):
+        (tmp_path / str(number)).mkdir()
+        loops.append(
+            loop_of(tmp_path / str(number), late if number < late_again else PIECES, at_speed(PIECES, 8))
+        )
+    made = iter(loops[1:])
+    monkeypatch.setattr(_loop, "run", lambda *_: loops[0])
+    monkeypatch.setattr(_loop, "again", lambda *_: next(made))
+    result = CliRunner().invoke(main, ["demo"])
+    assert result.exit_code == code
+    assert len(list(made)) == 3 - tries
+    assert ("the replay is not the recording again: ttft_ms" in result.output) is bool(code)
+
+
+def test_what_differs_in_more_than_times_is_not_tried_again(tmp_path: Path, monkeypatch):
+    late = [(ns + 900 * MS, piece) for ns, piece in PIECES[:-1]]
+    loop = loop_of(tmp_path, late, at_speed(PIECES, 8))
+    monkeypatch.setattr(_loop, "run", lambda *_: loop)
+    monkeypatch.setattr(_loop, "again", lambda *_: pytest.fail("it was"))
+    assert CliRunner().invoke(main, ["demo"]).exit_code == 1
+
+
+def test_a_loop_can_be_replayed_again(demo, tmp_path: Path):
+    folder, _ = demo
+    for name in ("recorded.tape", "replayed.tape"):
+        shutil.copy(folder / "tapes" / name, tmp_path)
+    before = (tmp_path / "replayed.tape").read_bytes()
+    loop = Loop(
+        recorded=tmp_path / "recorded.tape",
+        replayed=tmp_path / "replayed.tape",
+        texts=["live"],
+        lateness_ms=[],
+    )
+    steps = SimpleNamespace(begin=lambda *_, **__: None, text=lambda _: None)
+    found = _loop.again(loop, steps)
+    assert (tmp_path / "replayed.tape").read_bytes() != before
+    assert found.texts == ["live", _upstream.REPLY, _upstream.REPLY]
+    assert [each.body for each in _loop.exchanges(found.replayed)] == [
+        each.body for each in _loop.exchanges(folder / "tapes" / "replayed.tape")
+    ]
+    assert len(found.lateness_ms) == 2
 
 
 def test_the_embedded_model_streams_in_the_shape_of_the_documentation():

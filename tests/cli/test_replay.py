@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import re
@@ -443,3 +444,11 @@ def test_without_file_descriptors_it_says_so_in_a_line_and_goes_on_when_connecti
     (line,) = [line for line in words.splitlines() if "file descriptors" in line]
     assert "all 40 of this process are open" in line
     assert "ulimit -n" in line
+
+
+def test_nothing_is_kept_from_the_collector_when_it_has_ended(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = invoke(tape(tmp_path / "a.tape", exchange()), "--listen", f"127.0.0.1:{port}")
+    assert result.exit_code == 1
+    assert gc.get_freeze_count() == 0

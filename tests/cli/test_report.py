@@ -60,7 +60,7 @@ def test_a_damaged_cassette_has_a_page_and_exit_code_3(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--by", "nope"), "expected a column to group by"),
+        (("--by", "nope"), "label.NAME; found 'nope'"),
         (("--where", "nope=1"), "expected a column of exchanges"),
         (("--definitions", "nope"), "expected one of aiperf"),
     ],

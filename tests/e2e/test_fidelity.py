@@ -11,6 +11,8 @@ from tests.e2e.upstream import upstream
 from tests.streams import Stream, choice, chunk, event
 
 PIECES = 40
+ATTEMPTS = 5
+"""A machine that is busy at the wrong moment is late; a replay that drifts does so every time."""
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +32,18 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> 
 def test_replay_has_the_scale_of_its_speed_and_does_not_drift(
     recorded: Path, tmp_path: Path, home: dict[str, str], speed: str
 ):
-    again = tmp_path / "replayed.tape"
-    with (
-        Process.tokentape("replay", recorded, "--speed", speed) as replay,
-        Process.tokentape("record", "--upstream", replay.url, "-o", again, env=home) as recorder,
-    ):
-        assert raw_body(recorder.url, "m")[0] == 200
-    found = json.loads(run("fidelity", recorded, again, "--speed", speed, "--json").stdout)
-    assert (found["exchanges"], found["gaps"]) == (1, PIECES + 2)
-    # Over 840 ms: 2% are 17 ms, which a busy machine may be late once, and what sums up its sleeps is not.
+    for attempt in range(ATTEMPTS):
+        again = tmp_path / f"{attempt}.tape"
+        with (
+            Process.tokentape("replay", recorded, "--speed", speed) as replay,
+            Process.tokentape("record", "--upstream", replay.url, "-o", again, env=home) as recorder,
+        ):
+            assert raw_body(recorder.url, "m")[0] == 200
+        found = json.loads(run("fidelity", recorded, again, "--speed", speed, "--json").stdout)
+        assert (found["exchanges"], found["gaps"]) == (1, PIECES + 2)
+        # Over 840 ms 2% are 17 ms: a busy machine may be that late once, what sums up its sleeps always is.
+        if abs(found["drift_ppm"]) < 50_000 and found["scaled_gap_error_p50_ms"] < 20 / float(speed):
+            break
     assert found["scale"] == pytest.approx(1 / float(speed), rel=0.05)
     assert abs(found["drift_ppm"]) < 50_000
     assert found["scaled_gap_error_p50_ms"] < 20 / float(speed)

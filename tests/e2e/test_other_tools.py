@@ -4,6 +4,11 @@ A tool drives a replay through `tokentape record`. It measures where the client 
 is, so what it says differs by the way between the two, which takes a millisecond on a machine that has time.
 A busy one can be late for several requests: then all is done again, and the attempt in which the two are
 closest counts.
+
+Of the two, guidellm is further away, by 1.4 to 1.9 ms: it stops reading at the end mark, before the end of
+the answer, so each of its requests goes over a new connection. Its clock starts when it writes the request,
+which is when the kernel has made that connection; the proxy has yet to accept it, and its clock starts with
+the complete request. Nothing is taken off for that.
 """
 
 import json
@@ -25,7 +30,7 @@ from tokentape.analysis import Recording, load
 
 pytestmark = pytest.mark.slow
 
-ATTEMPTS = 4
+ATTEMPTS = 8
 REQUESTS = 8
 WITHIN_MS = 2.0
 WITHIN_SHARE = 0.02
@@ -34,6 +39,10 @@ TOKENS = 40
 """More than there are events, so that what is divided by tokens is not what is divided by events."""
 
 Numbers = dict[str, float]
+
+
+class Unanswered(Exception):
+    """The tool leaves some of its requests out, so its numbers are not those of what was recorded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,8 @@ def guidellm(url: str, folder: Path) -> list[str]:
 def guidellm_numbers(folder: Path) -> Numbers:
     (benchmark,) = json.loads((folder / "said.json").read_text())["benchmarks"]
     requests, metrics = benchmark["requests"]["successful"], benchmark["metrics"]
-    assert len(requests) == REQUESTS
+    if len(requests) < REQUESTS:  # on a busy machine it can stop before it has counted the last one
+        raise Unanswered(f"guidellm tells of {len(requests)} of {REQUESTS} requests")
     found = {
         "ttft_ms p50": metrics["time_to_first_token_ms"],
         "itl_ms p50": metrics["inter_token_latency_ms"],
@@ -183,11 +193,16 @@ def test_a_tools_numbers_are_those_of_its_preset(tool: Tool, tmp_path: Path, hom
     tape = session(tmp_path / "session.tape")
     best: dict[str, Any] = {}
     for attempt in range(ATTEMPTS):
-        theirs, found = asked(tool, tape, tmp_path / str(attempt), home)
+        try:
+            theirs, found = asked(tool, tape, tmp_path / str(attempt), home)
+        except Unanswered as left_out:
+            print(left_out)  # noqa: T201  (as below)
+            continue
         distance = apart(theirs, found)
         if not best or max(distance.values()) < max(best["apart"].values()):
             best = {"apart": distance, "theirs": theirs, "ours": found}
         if max(distance.values()) <= 1:
             break
     print(json.dumps(best, indent=2))  # noqa: T201  (pytest shows it with -s, and when this fails)
+    assert best, "in no attempt the tool told of all requests"
     assert max(best["apart"].values()) <= 1, best

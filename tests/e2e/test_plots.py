@@ -1,18 +1,17 @@
 """Every figure in the browser that readers have: no error, no text cut off, no stranger's markup."""
 
 import json
-import os
-import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
 from plotly.offline import get_plotlyjs
 
 from tests.analysis.plots.sessions import MARKUP, session
 from tests.analysis.plots.test_any_recording import FUNCTIONS, TAPES, token
 from tests.analysis.tapes import records, write
+from tests.e2e.browser import chromium
 from tokentape.analysis import load
 
+pytestmark = pytest.mark.once
 PHONE = 360
 DRAW = """async figure => {
     document.body.innerHTML = "";
@@ -45,18 +44,8 @@ class Paper:
 
 @pytest.fixture(scope="module")
 def paper():
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        if os.environ.get("CI"):
-            pytest.fail("expected a Chromium: apt-get install chromium")
-        pytest.skip("there is no Chromium here")
-    with sync_playwright() as playwright:
-        # As root, and in containers, its sandbox cannot be set up; the page is our own.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        try:
-            yield Paper(browser.new_page(viewport={"width": PHONE, "height": 800}))
-        finally:
-            browser.close()
+    with chromium() as browser:
+        yield Paper(browser.new_page(viewport={"width": PHONE, "height": 800}))
 
 
 @pytest.mark.parametrize("name", TAPES)

@@ -15,6 +15,7 @@ from tests.e2e.processes import TOKENTAPE
 from tokentape.analysis import load
 from tokentape.analysis.report import report
 
+pytestmark = pytest.mark.once
 Open = Callable[..., Reader]
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text(encoding="utf-8")
 

@@ -137,6 +137,19 @@ def test_drawn_quantiles_are_numpys_of_what_was_drawn(rng):
         assert row == pytest.approx(np.quantile(np.repeat(values, count[cluster]), [0.5, 0.9]))
 
 
+@pytest.mark.parametrize("deviations", [0, 1, 5])
+def test_quantiles_far_from_their_ranks_are_found_too(rng, monkeypatch, deviations):
+    """They are looked for near their ranks at first; with no deviation allowed, half are not there."""
+    monkeypatch.setattr("tokentape.analysis.comparing._bootstrap._DEVIATIONS", deviations)
+    cluster = np.repeat(np.arange(200), rng.integers(1, 30, 200))
+    values = np.round(rng.lognormal(0, 0.5, 200)[cluster] * rng.lognormal(0, 0.4, len(cluster)), 2)
+    counts = draws(rng, 200, 60)
+    wanted = (0, 0.001, 0.5, 0.9, 0.99, 1)
+    found = drawn_quantiles(values, cluster, wanted, counts)
+    for row, count in zip(found, counts, strict=True):
+        assert row == pytest.approx(np.quantile(np.repeat(values, count[cluster]), wanted))
+
+
 def test_requests_beyond_a_quantile_are_counted_and_not_their_values():
     values = np.arange(100.0)
     assert beyond(values, np.arange(100), 0.9) == pytest.approx(10)

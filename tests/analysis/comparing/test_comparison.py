@@ -1,11 +1,13 @@
 import os
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.analysis import made
 from tests.analysis.tapes import DONE, chunk, data, records, write
 from tokentape.analysis import compare, load
+from tokentape.analysis.comparing._effect import effect
 from tokentape.analysis.comparing._failures import fisher, newcombe
 
 US = 1_000
@@ -252,19 +254,10 @@ def test_probability_of_being_slower_is_held_by_its_interval(rng):
     held = 0
     truth = 0.7602  # of N(1, 1) being above N(0, 1)
     for _ in range(100):
-        one = made.recording("a", np.exp(rng.normal(0, 1, 30)))
-        other = made.recording("b", np.exp(rng.normal(1, 1, 30)))
-        row = _effect(one, other)
+        one, other = (pd.Series(np.exp(rng.normal(mean, 1, 30))) for mean in (0, 1))
+        row = effect(one, other, less_is_slower=False, paired=False)
         held += row["low"] <= truth <= row["high"]
     assert held / 100 >= 0.89
-
-
-def _effect(one, other):
-    from tokentape.analysis.comparing._comparison import _by_request
-    from tokentape.analysis.comparing._effect import effect
-
-    values = (_by_request("ttft_ms", each.streams, each.events, None) for each in (one, other))
-    return effect(*values, less_is_slower=False, paired=False)
 
 
 def test_fewer_tokens_a_second_are_slower(rng):
@@ -283,6 +276,33 @@ def test_groups_are_compared_apart(tmp_path):
     assert found.failures.index.tolist() == ["m"]
     with pytest.raises(ValueError, match="expected a column"):
         compare(one, other, by="nope")
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_metrics_of_groups_are_counted_for_whoever_waits(rng, monkeypatch, shown):
+    said = []
+
+    def followed(steps, *, shown, what):
+        said.append((len(steps), shown, what))
+        return iter(steps)
+
+    monkeypatch.setattr("tokentape.analysis.comparing._comparison.followed", followed)
+    one, other = (drawn(rng, name, model=["x", "y"] * 15) for name in "ab")
+    compare(one, other, by="model", progress=shown)
+    assert said == [(2 * 7, shown, "comparing")]
+
+
+def test_verdict_names_several_columns_and_what_has_no_value(rng):
+    sizes = [500, None] * 30
+    one, other = (
+        drawn(rng, name, 60, model=["x"] * 60, prompt_tokens=pd.array(sizes, dtype="Int64")) for name in "ab"
+    )
+    other.streams["ttft_ms"] *= 10
+    found = compare(one, other, by=["model", "prompt_size"])
+    assert "ttft_ms (model x, prompt_size 0-999) slower" in found.verdict
+    assert "ttft_ms (model x, without prompt_size) slower" in found.verdict
+    assert [(model, str(size)) for model, size in found.failures.index] == [("x", "0-999"), ("x", "nan")]
+    assert found.quantiles.index.names == ["model", "prompt_size", "metric", "quantile"]
 
 
 def test_verdict_names_the_group_and_what_only_one_side_has(rng):

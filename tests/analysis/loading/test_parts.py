@@ -95,7 +95,7 @@ def made(sections, random):
 @settings(
     max_examples=int(os.environ.get("TOKENTAPE_FUZZ", "40")),
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     sections=SECTIONS,

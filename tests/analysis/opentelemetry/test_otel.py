@@ -75,10 +75,14 @@ def points(request):
                 assert metric.histogram.aggregation_temporality == 1
                 assert metric.unit == ("{token}" if metric.name == otel.TOKEN_USAGE else "s")
                 found[metric.name] = [
-                    ({each.key: each.value.string_value for each in point.attributes}, point)
+                    ({each.key: _value(each.value) for each in point.attributes}, point)
                     for point in metric.histogram.data_points
                 ]
     return found
+
+
+def _value(any_value):
+    return getattr(any_value, any_value.WhichOneof("value"))
 
 
 def parsed(recording):
@@ -136,6 +140,7 @@ def test_attributes_say_who_answered_and_what_failed(recording):
         "gen_ai.request.model": "asked-for",
         "gen_ai.response.model": "m-1",
         "server.address": "api.example",
+        "server.port": 443,
     }
 
 

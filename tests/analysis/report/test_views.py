@@ -30,7 +30,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Recording:
     return load(folder)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(chosen=st.lists(st.booleans(), min_size=8, max_size=8))
 def test_a_part_has_all_of_its_streams_and_nothing_of_others(recording: Recording, chosen: list[bool]):
     mask = np.array(chosen)

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Self
 
@@ -109,6 +110,13 @@ CLIENTS = (
     Client("node", "fetch"),
     Client("node", "undici"),
 )
+
+
+def is_elsewhere(client: Client) -> bool:
+    """Whether its program runs in an environment of its own, which no other interpreter here changes."""
+    if client.program in ("openai-2", "openai-3", "httpx2"):
+        return not version("openai").startswith(f"{2 if client.program == 'openai-2' else 3}.")
+    return client.program in ("langchain", "node")
 
 
 class Program:

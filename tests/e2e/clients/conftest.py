@@ -7,9 +7,18 @@ from threading import Lock
 
 import pytest
 
-from tests.e2e.clients.asking import PROGRAMS, Client, Program
+from tests.e2e.clients.asking import PROGRAMS, Client, Program, is_elsewhere
 from tests.e2e.clients.heard import Heard
 from tests.e2e.environments import Absent
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is asked by programs that are the same whatever interpreter runs the tests."""
+    for item in items:
+        client = getattr(getattr(item, "callspec", None), "params", {}).get("client")
+        if isinstance(client, Client) and is_elsewhere(client):
+            item.add_marker("once")
 
 
 class Programs:

@@ -18,7 +18,7 @@ from tests.e2e.processes import ROOT
 from tokentape import cassette
 from tokentape.dialects import TOKEN, name_of, transcript
 
-pytestmark = pytest.mark.skipif(not IS_HERE, reason=ABSENT)
+pytestmark = [pytest.mark.once, pytest.mark.skipif(not IS_HERE, reason=ABSENT)]
 SDKS = {"gemini": "google-genai", "cohere": "cohere", "ollama-ndjson": "ollama"}
 NOT_EVENTS = "google-gemini/stream-no-blank-lines.sse"  # its blank lines are lost: an SDK sees no event in it
 

@@ -166,7 +166,7 @@ def test_who_wants_the_connection_closed_is_told_that_it_is():
     assert answer.closes
 
 
-ZIPPED = gzip.compress(BODY)
+ZIPPED = gzip.compress(BODY, mtime=0)
 
 
 @pytest.mark.parametrize(

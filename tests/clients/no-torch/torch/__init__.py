@@ -1,4 +1,8 @@
-"""What guidellm and datasets ask of torch before the first request, and nothing more."""
+"""Not PyTorch: a stand-in for the tests, with what guidellm and datasets import before the first request.
+
+Nothing here computes. guidellm iterates over its prompts through a class of this name, and all that it
+measures and computes is its own. Of anything else of torch's there is an AttributeError.
+"""
 
 from torch import utils
 
