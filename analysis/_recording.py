@@ -60,13 +60,14 @@ class Recording:
     def throughput(self, by: By | None = None) -> pd.DataFrame:
         """Return requests and tokens a second: a row for each group, or one called `all`.
 
-        The columns are `requests` (completed), `output_tokens` (of all streams of which they are known),
-        `window_s` (first request to last end, of the group), and `requests_per_s` and `output_tokens_per_s`,
-        which are these divided. With the definitions of another tool, what counts and what ends the window
-        are that tool's. `by` as in `summary`.
+        The columns are `requests` (completed), `output_tokens` (of all streams of which they are known; of
+        a request with several choices as billed for all of them), `tokens_from` (how these are known, such as
+        `chunks+usage`), `window_s` (first request to last end, of the group), and `requests_per_s` and
+        `output_tokens_per_s`, which are these divided. With the definitions of another tool, what counts and
+        what ends the window are that tool's. `by` as in `summary`.
         """
         found = [(name, streams) for name, streams, _ in groups(self.streams, self.events, by)]
-        return throughputs(found, by, self.definitions)
+        return throughputs(found, self.exchanges, by, self.definitions)
 
     def outcomes(self, by: By | None = None) -> pd.DataFrame:
         """Return how streams ended: a row for each outcome, the column `streams` with how many had it.
@@ -93,7 +94,7 @@ class Recording:
             *outer, last = ["" if each is None else str(each) for each in path]
             for each in outer:
                 around = around.setdefault(each, {})
-            around[last] = _summary_of(streams, gaps, self.definitions)
+            around[last] = _summary_of(streams, gaps, self.exchanges, self.definitions)
         return {
             "exchanges": _rows(self.exchanges),
             "streams": _rows(self.streams),
@@ -182,10 +183,12 @@ def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
     return plain.where(table.notna(), None).to_dict("records")  # type: ignore[return-value]
 
 
-def _summary_of(streams: pd.DataFrame, gaps: pd.DataFrame, definitions: str | None) -> dict[str, Any]:
+def _summary_of(
+    streams: pd.DataFrame, gaps: pd.DataFrame, exchanges: pd.DataFrame, definitions: str | None
+) -> dict[str, Any]:
     metrics = metrics_of(streams, gaps, definitions)
     metrics["output_tokens"] = {name: _whole(value) for name, value in metrics["output_tokens"].items()}
-    rates = throughput_of(streams, definitions)
+    rates = throughput_of(streams, exchanges, definitions)
     return {
         "streams": len(streams),
         "outcomes": outcomes_of(streams),

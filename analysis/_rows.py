@@ -89,8 +89,11 @@ def _connect_ms(each: MeasuredExchange) -> float | None:
     connect = each.exchange.response.connect if each.exchange.response else None
     if connect is None or connect.tcp_start is None or each.outcome == "damaged":
         return None
-    end = connect.tcp_end if connect.tls_end is None else connect.tls_end
-    return None if end is None else (end - connect.tcp_start) / NS_PER_MS
+    known = [t for t in (connect.tcp_start, connect.tcp_end, connect.tls_end) if t is not None]
+    # They are the wall clock's, which may have been set back meanwhile.
+    if len(known) < 2 or known != sorted(known):
+        return None
+    return (known[-1] - known[0]) / NS_PER_MS
 
 
 def _labels_text(each: MeasuredExchange) -> str | None:

@@ -74,7 +74,7 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
         "is_token": is_token,
         "token_event": nullable(spread_out(ordinals(same_stream), at, size), is_token),
         "gap_ms": ms(spread_out(gap, at, size)),
-        "read_gap_ms": ms(spread_out(np.where(coalesced, NONE, gap), at, size)),
+        "read_gap_ms": ms(spread_out(np.where(coalesced | (gap == 0), NONE, gap), at, size)),
         "coalesced": spread_out(coalesced, at, size) == 1,
         "tokens": _billed_tokens(measured, at, same_stream, size),
         "text": list(chain.from_iterable(each.text for each in rows)),
@@ -98,6 +98,7 @@ def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
     exchange = np.repeat(np.arange(len(measured)), sizes)[at]
     gap = difference(t_ns[at], same_as_before(exchange))
     gap[_without_gaps(measured, sizes)[at]] = NONE
+    gap[gap == 0] = NONE  # the clock stood still: it cannot tell the two apart
     timed = np.repeat(np.array([each.timed for each in measured], bool), sizes)
     columns = _keys(measured, sizes)
     columns |= {

@@ -23,6 +23,8 @@ class Exchange:
     chunks: list[Chunk] = field(default_factory=list)
     end: End | None = None
     notes: list[Note] = field(default_factory=list)
+    is_mixed: bool = False
+    """Whether another request or response of its number came before its end: what is whose is not known."""
 
     @property
     def body(self) -> bytes:
@@ -33,6 +35,24 @@ class Exchange:
     def lost_chunks(self) -> int:
         """How many pieces the recorder wrote that the reader did not get."""
         return self.end.chunks - len(self.chunks) if self.end else 0
+
+    @property
+    def times_go_back(self) -> bool:
+        """Whether its times, as far as its request says that they are known, are not in order.
+
+        That is rule 5 of "Agreement" in docs/cassette-format.md, as `Verification` asks it of records.
+        """
+        known = self.request.times if self.request else "all"
+        if known == "none":
+            return False
+        times = [self.request.t, self.request.t_end] if self.request else []
+        if self.response is not None:
+            times.append(self.response.t)
+        if known == "all":  # the times of pieces are the first to be unknown
+            times += [chunk.t for chunk in self.chunks]
+        if self.end is not None:
+            times.append(self.end.t)
+        return times != sorted(times)
 
 
 def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:  # noqa: C901  (a case for each record)
@@ -73,9 +93,13 @@ def exchanges(records: Iterable[Record]) -> Iterator[Exchange]:  # noqa: C901  (
             case Chunk():
                 of(record.exchange).chunks.append(record)
             case Request():
-                of(record.exchange).request = record
+                exchange = of(record.exchange)
+                exchange.is_mixed |= exchange.request is not None
+                exchange.request = record
             case Response():
-                of(record.exchange).response = record
+                exchange = of(record.exchange)
+                exchange.is_mixed |= exchange.response is not None
+                exchange.response = record
             case End():
                 exchange = of(record.exchange)
                 exchange.end = record

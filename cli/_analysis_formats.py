@@ -50,7 +50,7 @@ def printed(
 ) -> None:
     """Print how the objectives were met or else the summary; parquet has the streams, json all of these."""
     if form == "parquet":
-        _print_parquet(recording, slo)
+        _print_parquet(recording)
         return
     if slo is None and form == "json":
         click.echo(json_text(recording.as_dict(by)))
@@ -74,9 +74,7 @@ def printed(
             print_table(objectives_table(table, slo or {}, by))
 
 
-def _print_parquet(recording: "Recording", slo: dict[str, float] | None) -> None:
-    if slo is not None:
-        raise click.UsageError("expected --slo without --format parquet, which has the streams")
+def _print_parquet(recording: "Recording") -> None:
     if sys.stdout.isatty():
         raise click.UsageError("expected a file or a pipe behind --format parquet, found a terminal")
     spool = BytesIO()

@@ -88,9 +88,10 @@ def _words(recording: "Recording") -> list[Text]:
 def _throughput(rates: Any) -> str:
     if math.isnan(rates["requests_per_s"]):
         return "throughput: not known"
+    source = f" (from {rates['tokens_from']})" if rates["tokens_from"] else ""
     return (
         f"throughput: {rates['requests_per_s']:,.2f} requests/s and "
-        f"{rates['output_tokens_per_s']:,.1f} tokens/s in {rates['window_s']:,.1f} s"
+        f"{rates['output_tokens_per_s']:,.1f} tokens/s{source} in {rates['window_s']:,.1f} s"
     )
 
 

@@ -38,14 +38,6 @@ def many_options(command: _T) -> _T:
     return command
 
 
-def check_output(folder: str | None, form: str, *, summarised: bool) -> None:
-    """Refuse a folder for what is no tables, with a line that says what fits."""
-    if folder is not None and (form != "parquet" or summarised):
-        raise click.UsageError(
-            "expected --format parquet with --output, and no --by, --slo or --json: it has whole tables"
-        )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Many:
     """Cassettes, how they are loaded, and the address of a scheduler if that is to do it."""

@@ -21,15 +21,6 @@ NAMES = ("tokentape", "otel")
 OTLP = ("otlp", "otlp-traces")
 
 
-def check_names(names: str, form: str, slo: object) -> None:
-    """Refuse objectives under names that do not have them."""
-    if slo is not None and (names == "otel" or form in OTLP):
-        raise click.UsageError(
-            "expected --slo with --names tokentape and a format of tables: OpenTelemetry has no names for "
-            "attainment and goodput"
-        )
-
-
 def print_otel(recording: "Recording", by: "tuple[str, ...] | None", form: str) -> None:
     """Print summary, tables (json), streams (parquet) or an OTLP request."""
     from tokentape.analysis.opentelemetry import (

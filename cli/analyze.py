@@ -1,10 +1,11 @@
 import click
 
 from tokentape.cli._analysis_formats import FORMATS, objectives_of, printed
+from tokentape.cli._analyze_options import check_options
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
-from tokentape.cli._many import Many, check_output, many_options
-from tokentape.cli._otel_formats import NAMES, OTLP, check_names, print_otel
+from tokentape.cli._many import Many, many_options
+from tokentape.cli._otel_formats import NAMES, OTLP, print_otel
 from tokentape.cli._reading_options import Loading, by_option, reading_options
 
 
@@ -62,8 +63,7 @@ def command(
     tokentape analyze session.tape --format otlp > metrics.json
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
-    check_output(output, form, summarised=by is not None or slo is not None or as_json)
-    check_names(names, form, slo)
+    check_options(ctx)
     many = Many(files=files, load=load, scheduler=scheduler)
     if output is not None:
         ctx.exit(3 if said_lost(many.written(output, overwrite=overwrite)) else 0)

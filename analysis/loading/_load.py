@@ -1,6 +1,7 @@
 """From files to a `Recording`: the only module of the package that reads anything."""
 
 import gc
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -12,7 +13,7 @@ from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._paths import Path, cassettes_at
 from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.loading._where import holds
-from tokentape.analysis.measuring._exchange import MeasuredExchange, measured
+from tokentape.analysis.measuring._exchange import MeasuredExchange, measured, repeated
 from tokentape.analysis.measuring._reading import Reading
 from tokentape.analysis.measuring._tokenizers import Tokens
 
@@ -132,6 +133,9 @@ def measured_all(
     if open_ended:
         damaged = is_damaged()
         found += [measured(each, reading, cassette=path, file_is_damaged=damaged) for each in open_ended]
+    uses = Counter(map(_position, found))
+    if len(uses) < len(found):
+        found = [repeated(each, reading) if uses[_position(each)] > 1 else each for each in found]
     if reading.where:
         found = [each for each in found if holds(reading.where, exchange_row(each))]
     found.sort(key=_position)
@@ -142,17 +146,12 @@ def losses(path: str, found: Iterable[MeasuredExchange]) -> Iterator[str]:
     """Yield a line for each exchange of a file that does not have all that was recorded."""
     for each in found:
         name = f"{path}: exchange {each.exchange.number} of section {each.exchange.section_index}"
-        if each.lost_chunks > 0:
-            are = "is" if each.lost_chunks == 1 else "are"
-            yield f"{name}: {each.lost_chunks} of its pieces {are} missing; it is not measured"
-        elif each.lost_chunks < 0:
-            yield f"{name}: it has more pieces than its end record says; it is not measured"
+        if each.damage is not None:
+            yield f"{name}: {each.damage}; it is not measured"
         elif (end := each.exchange.end) is not None and end.chunks:
             size = int(each.read_bytes.sum())
             if end.bytes != size:
                 yield f"{name}: its pieces have {size} bytes, and its end record says {end.bytes}"
-        if each.clock_goes_back:
-            yield f"{name}: the times of its pieces go back; it is not measured"
         if each.answer.undecodable:
             yield f"{name}: {each.answer.undecodable}"
 

@@ -4,7 +4,8 @@ A condition is a column of `exchanges`, an operator and a value: `model=gpt-4o*`
 `started_at>=2026-09-21T12:00`, `label.env=prod`. All conditions hold together.
 
 `=` and `!=` compare text by pattern (`*`, `?`, `[...]`, letters as they are), with `|` between several.
-`<`, `<=`, `>` and `>=` compare numbers and times; a time is ISO 8601, in UTC where it does not say. What
+`<`, `<=`, `>` and `>=` compare numbers and times; a time is ISO 8601, in UTC where it does not say. A column
+that is true or false is compared with these two words. What
 is missing satisfies `!=` and nothing else; `=` without a value finds it.
 """
 
@@ -12,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
+from math import isfinite, nan
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -23,6 +25,7 @@ _FORM = re.compile(r"\s*([\w.-]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
 _ORDER = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _LATER = ("in_flight",)
 """What is not known before all exchanges have been chosen."""
+_FLAGS = {"true": True, "false": False}
 _NUMBERS = (schema.COUNT, schema.MS, schema.NUMBER)
 
 
@@ -75,6 +78,9 @@ def _equal(text: str, get: Callable[[Row], Any], dtype: str, value: str) -> Cond
     if value and dtype in (*_NUMBERS, schema.TIME):
         numbers = {_value(text, choice, dtype) for choice in choices}
         return lambda row: get(row) in numbers
+    if value and dtype in (schema.MAYBE, schema.FLAG):
+        flags = {_flag(text, choice) for choice in choices}
+        return lambda row: get(row) in flags
 
     def is_like(row: Row) -> bool:
         found = get(row)
@@ -85,10 +91,19 @@ def _equal(text: str, get: Callable[[Row], Any], dtype: str, value: str) -> Cond
 
 def _value(text: str, value: str, dtype: str) -> float:
     try:
-        return _ns(value) if dtype == schema.TIME else float(value)
+        found = _ns(value) if dtype == schema.TIME else float(value)
     except ValueError:
+        found = nan
+    if not isfinite(found):
         kind = "a time such as 2026-09-21T12:00" if dtype == schema.TIME else "a number"
-        raise ValueError(f"expected {kind}, found {value!r} in {text!r}") from None
+        raise ValueError(f"expected {kind}, found {value!r} in {text!r}")
+    return found
+
+
+def _flag(text: str, value: str) -> bool:
+    if (found := _FLAGS.get(value.lower())) is None:
+        raise ValueError(f"expected true or false, found {value!r} in {text!r}")
+    return found
 
 
 def _ns(value: str) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from tokentape.analysis.measuring import _tool_tokens
-from tokentape.analysis.measuring._metrics import NS_PER_MS, Around, Measures
+from tokentape.analysis.measuring._metrics import NS_PER_MS, Around, Measures, no_time_between
 from tokentape.analysis.measuring._tool_tokens import IsToken
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ def redefined(
         )
     rate = definitions.tokens_per_s
     numbers["tokens_per_s"] = value = None if reason or rate is None else rate(seen)
-    missing: Why = "not-defined" if rate is None else single if (seen.n or 0) < 2 else "single-read"
+    missing: Why = "not-defined" if rate is None else single if (seen.n or 0) < 2 else no_time_between(stream)
     why["tokens_per_s"] = None if value is not None else (reason or missing)
     return Measures(numbers, why)
 

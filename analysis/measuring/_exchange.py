@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from tokentape.analysis.measuring._answer import Answer, answer_of
 from tokentape.analysis.measuring._columns import Ints, ints
+from tokentape.analysis.measuring._damage import REPEATED, damage_of
 from tokentape.analysis.measuring._definitions import redefined
 from tokentape.analysis.measuring._metrics import Around, Measures, measure
 from tokentape.analysis.measuring._reading import AS_IT_IS, Reading
@@ -15,8 +16,8 @@ from tokentape.analysis.measuring._reason import Why
 from tokentape.analysis.measuring._token_stream import TokenStream, streams_of
 from tokentape.analysis.measuring._tokenizers import recounted
 from tokentape.analysis.measuring._tool_tokens import as_seen, has_error_event
-from tokentape.cassette import Exchange, Request
-from tokentape.dialects import Outcome, has_no_body, is_damaged, is_success, outcome_of
+from tokentape.cassette import Exchange, Request, Times
+from tokentape.dialects import Outcome, has_no_body, is_success, outcome_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +49,17 @@ class MeasuredExchange:
     read_bytes: Ints
     streams: list[MeasuredStream]
     request_bytes: int | None = None
-    clock_goes_back: bool = False
-    """Whether its pieces have times that no recorder writes: what is between them is not known."""
+    times: Times = "all"
+    """Which of its times can be used."""
+    damage: str | None = None
+    """Why nothing of it is measured, if so, for people."""
     request_digest: str | None = None
     """Equal for requests that ask the same: of method, path, query and body."""
 
     @property
     def timed(self) -> bool:
         """Whether the times of its reads are known; other formats do not have them."""
-        return self.exchange.request is None or self.exchange.request.times == "all"
+        return self.times == "all"
 
 
 def measured(
@@ -71,9 +74,12 @@ def measured(
     answer = answer_of(exchange, reading.dialect)
     if definitions is not None:
         answer = as_seen(answer, exchange, definitions.is_token)
-    damaged = is_damaged(request, response, end, chunks=len(exchange.chunks), file_is_damaged=file_is_damaged)
-    clock_goes_back = _clock_goes_back(exchange)
-    damaged = damaged or clock_goes_back
+    times_go_back = exchange.times_go_back
+    damage = damage_of(exchange, times_go_back=times_go_back, file_is_damaged=file_is_damaged)
+    damaged = damage is not None
+    times: Times = request.times if request else "all"
+    if times_go_back:
+        times = "none"
     zero = request.t_end if request else None
     start = zero or 0
     read_ns = ints([chunk.t for chunk in exchange.chunks]) - start
@@ -104,7 +110,7 @@ def measured(
             first_byte_ns=int(read_ns[0]) if len(read_ns) and not damaged else None,
             end_ns=end.t - start if end and not damaged else None,
             prompt_tokens=prompt if prompt is not None else stream_prompt,
-            times=request.times if request else "all",
+            times=times,
         )
         counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
         if count is not None and not damaged:
@@ -114,9 +120,10 @@ def measured(
             failed = answer.error is not None and has_error_event(exchange)
             measures = redefined(measures, definitions, stream=counted, around=around, failed=failed)
         streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measures))
-    return MeasuredExchange(
+    made = MeasuredExchange(
         cassette=cassette.encode("utf-8", "backslashreplace").decode(),  # names of files may be no text
-        clock_goes_back=clock_goes_back,
+        times=times,
+        damage=damage,
         exchange=replace(exchange, chunks=[]),
         request_bytes=len(request.body) if request else None,
         request_digest=_digest(request) if request else None,
@@ -124,20 +131,35 @@ def measured(
         answer=answer,
         outcome=next((each.outcome for each in streams if each.outcome != "complete"), "complete"),
         unmeasured=unmeasured,
-        zero_ns=None if request is not None and request.times == "none" else zero,
+        zero_ns=None if times == "none" else zero,
         read_ns=read_ns,
         read_bytes=ints([len(chunk.data) for chunk in exchange.chunks]),
         streams=streams,
     )
+    return repeated(made, reading) if exchange.is_mixed else made
 
 
-def _clock_goes_back(exchange: Exchange) -> bool:
-    if exchange.request is not None and exchange.request.times != "all":
-        return False
-    times = [chunk.t for chunk in exchange.chunks]
-    if exchange.end is not None:
-        times.append(exchange.end.t)
-    return times != sorted(times)
+def repeated(each: MeasuredExchange, reading: Reading = AS_IT_IS) -> MeasuredExchange:
+    """Return an exchange without its numbers, where another has its name: no table tells the two apart."""
+    around = Around(outcome="damaged", unmeasured="damaged", times="none")
+    streams: list[MeasuredStream] = []
+    for measured_stream in each.streams:
+        found = measured_stream.stream
+        stream = TokenStream(choice=found.choice, finish_reason=found.finish_reason)
+        measures = measure(stream, around)
+        if reading.definitions is not None:
+            measures = redefined(measures, reading.definitions, stream=stream, around=around, failed=False)
+        streams.append(MeasuredStream(stream=stream, outcome="damaged", measures=measures))
+    return replace(
+        each,
+        answer=replace(each.answer, usage=None, cached_tokens=None),
+        outcome="damaged",
+        unmeasured="damaged",
+        zero_ns=None,
+        times="none",
+        damage=each.damage or REPEATED,
+        streams=streams,
+    )
 
 
 def _digest(request: Request) -> str:

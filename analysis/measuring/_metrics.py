@@ -106,16 +106,23 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     for percent in (50, 90, 99):
         put_ns(f"gap_p{percent}_ms", percentile(gaps, percent) if gaps else None, no_gap)
     put_ns("gap_max_ms", gaps[-1] if gaps else None, no_gap)
-    # They are the same where no read had two of the stream's events.
+    # They are the same where no read had two of the stream's events. One of 0 is none: the clock stood still.
     read_gaps = gaps if len(stream.read_ns) == len(tokens) else _sorted_gaps(stream.read_ns)
+    if read_gaps and not read_gaps[0]:
+        read_gaps = [gap for gap in read_gaps if gap]
     not_timed = around.times != "all" and len(tokens) > 1
-    no_gap = ("not-timed" if not_timed else "single-read") if tokens else no_token
+    no_gap = ("not-timed" if not_timed else no_time_between(stream)) if tokens else no_token
     put_ns("read_gap_p50_ms", percentile(read_gaps, 50) if read_gaps else None, no_gap)
 
     _put_rates(put, stream, no_token, timed=around.times == "all")
     put("output_tokens", stream.output_tokens, _no_usage(around) if not_a_stream else no_token)
     put("prompt_tokens", around.prompt_tokens, _no_usage(around))
     return Measures(values, why)
+
+
+def no_time_between(stream: TokenStream) -> Why:
+    """Return why there is no time between tokens of a stream: one read had all, or the clock stood still."""
+    return "no-time-between" if len(stream.read_ns) > 1 else "single-read"
 
 
 def _sorted_gaps(times_ns: Sequence[int]) -> Sequence[int]:
@@ -136,7 +143,7 @@ def _put_rates(
         elif not timed:
             reason = "not-timed"
         elif span < 1:
-            reason = "single-read"
+            reason = no_time_between(stream)
         else:
             itl = span / (steps * NS_PER_MS)
             rate = steps * 1_000_000_000 / span

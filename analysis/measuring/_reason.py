@@ -17,6 +17,7 @@ Reason: TypeAlias = Literal[
     "single-token",
     "single-event",
     "single-read",
+    "no-time-between",
     "no-finish",
     "no-end-mark",
     "no-body",

@@ -86,7 +86,8 @@ def _made(streams: pd.DataFrame, name: str) -> Any:
         return make(streams)
     label = name.removeprefix(LABEL)
     return pd.Categorical(
-        [label_of(text if isinstance(text, str) else None, label) for text in streams["labels"]]
+        # One that is empty says nothing, and has no name of its own where groups are called by names.
+        [label_of(text if isinstance(text, str) else None, label) or None for text in streams["labels"]]
     )
 
 

@@ -53,7 +53,7 @@ def groups(streams: pd.DataFrame, events: pd.DataFrame, by: By | None = None) ->
     number = pd.Series(-1, index=streams.index)
     for position, (_, group) in enumerate(found):
         number.loc[group.index] = position
-    # A cassette made by hand may use a number twice: its gaps are still counted once.
+    # A number that is used twice has no gaps, but two rows here, which a merge of many to one refuses.
     keys = streams[_STREAM_KEY].assign(number=number)[~streams.duplicated(_STREAM_KEY)]
     keyed = gaps.astype({"choice": "int64"}).merge(keys, on=_STREAM_KEY, how="left", validate="m:1")
     rows = keyed.groupby("number").indices

@@ -14,6 +14,9 @@ from tokentape.dialects import OUTCOMES
 
 KEYS = ["cassette", "section", "exchange"]
 IN_ORDER = (
+    ("headers_ms", "first_byte_ms"),
+    ("headers_ms", "end_ms"),
+    ("first_byte_ms", "end_ms"),
     ("first_byte_ms", "first_event_ms"),
     ("first_event_ms", "ttft_ms"),
     ("ttft_ms", "last_token_ms"),
@@ -52,7 +55,10 @@ def check(recording: Recording) -> None:
         _check_stream(row)
     for row in found["exchanges"]:
         assert row["outcome"] in OUTCOMES
+        for name in ("headers_ms", "first_byte_ms", "end_ms", "connect_ms"):
+            assert row[name] is None or row[name] >= 0, (name, row[name])
         assert (row["prompt_tokens"] is None and row["output_tokens"] is None) or row["usage_why"] is None
+    _check_lost(recording)
     _check_counts(recording)
     _check_gaps(recording)
     _check_made_of(recording)
@@ -85,6 +91,16 @@ def _check_stream(row) -> None:
     assert (row["tokens_from"] is None) == (row["output_tokens"] is None) or outcome == "damaged"
     assert row["hidden_tokens"] >= 0
     assert not row["text_chars"] or row["token_events"] or row["ttft_ms_why"] == "not-a-stream"
+
+
+def _check_lost(recording: Recording) -> None:
+    """Check that a line says why an exchange is not measured, and that others have names of their own."""
+    exchanges = recording.exchanges
+    repeated = exchanges[exchanges.duplicated(KEYS, keep=False)]
+    assert (repeated["outcome"] == "damaged").all()
+    for row in exchanges[exchanges["outcome"] == "damaged"].itertuples():
+        name = f": exchange {row.exchange} of section {row.section}: "
+        assert any(name in line and "not measured" in line for line in recording.lost), name
 
 
 def _check_counts(recording: Recording) -> None:
@@ -121,7 +137,7 @@ def _check_gaps(recording: Recording) -> None:
     for table, names in ((recording.events, ("gap_ms", "read_gap_ms")), (recording.reads, ("read_gap_ms",))):
         for name in names:
             values = table[name].dropna().to_numpy()
-            assert (values >= 0).all()
+            assert (values > 0).all() if name == "read_gap_ms" else (values >= 0).all()
             assert np.isfinite(values).all()
         assert not table["t_ms"].isin([np.inf, -np.inf]).any()
     coalesced = recording.events[recording.events["coalesced"]]

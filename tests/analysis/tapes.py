@@ -53,11 +53,16 @@ def records(
     encoding: str = "",
     path: bytes = b"/v1/chat/completions?key=secret",
     body: bytes = b'{"model":"asked-for","stream":true}',
-    headers_ns: int = 30 * MS,
+    headers_ns: int | None = None,
     method: str = "POST",
 ) -> list[cassette.Record]:
-    """The records of one exchange; `end` is None for a recorder that was killed."""
+    """The records of one exchange; `end` is None for a recorder that was killed.
+
+    Headers come after 30 ms, or with the first piece if that is earlier.
+    """
     pieces = list(pieces)
+    if headers_ns is None:
+        headers_ns = min([30 * MS, *(ns for ns, _ in pieces)])
     made: list[Any] = [
         cassette.Request(
             exchange=exchange, t=ZERO - 55, t_end=ZERO, method=method, scheme="https", host="api.example",

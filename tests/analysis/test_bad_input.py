@@ -124,7 +124,7 @@ def test_every_verb_and_format_can_say_all_of_it(tmp_path):
         if name != "large"
     ]
     nasty = data({"model": "\x1b[31mred\x07\n\x9b,|\u202e", "choices": []})
-    exchanges.append(records(timed(nasty, TOKEN, END), exchange=len(exchanges), path=b"/\xff\x1b[2J"))
+    exchanges.append(records(timed(nasty, TOKEN, END), exchange=len(STREAMS), path=b"/\xff\x1b[2J"))
     path = write(tmp_path / "a.tape", *exchanges)
     check(load(path))
     for verb, *options in VERBS:
@@ -192,8 +192,14 @@ def test_clock_that_stands_still_has_no_rates(tmp_path):
     check(recording)
     (row,) = recording.as_dict()["streams"]
     assert (row["ttft_ms"], row["e2e_ms"], row["gap_max_ms"]) == (0, 0, 0)
-    assert (row["itl_ms"], row["itl_ms_why"]) == (None, "single-read")
-    assert row["tokens_per_s"] is None
+    assert (row["itl_ms"], row["itl_ms_why"]) == (None, "no-time-between")
+    assert (row["tokens_per_s"], row["tokens_per_s_why"]) == (None, "no-time-between")
+    assert (row["read_gap_p50_ms"], row["read_gap_p50_ms_why"]) == (None, "no-time-between")
+    assert recording.summary().loc["read_gap_ms", ["n", "why"]].tolist() == [0, "no-time-between"]
+    assert not recording.events["coalesced"].any()
+    assert recording.events["gap_ms"].dropna().tolist() == [0, 0]
+    for table in (recording.events, recording.reads):
+        assert table["read_gap_ms"].isna().all()
 
 
 def test_clock_that_goes_back_is_damage_and_not_a_negative_gap(tmp_path):
@@ -206,7 +212,7 @@ def test_clock_that_goes_back_is_damage_and_not_a_negative_gap(tmp_path):
     assert (row["outcome"], row["ttft_ms"], row["ttft_ms_why"]) == ("damaged", None, "damaged")
     assert recording.events["gap_ms"].isna().all()
     assert recording.lost == (
-        f"{path}: exchange 0 of section 0: the times of its pieces go back; it is not measured",
+        f"{path}: exchange 0 of section 0: its times go back, which no recorder writes; it is not measured",
     )
     assert run("analyze", path).exit_code == 3
 

@@ -1,27 +1,29 @@
 """Streams of providers, mutated: nothing raises, and no number is made of what is not there.
 
 A mutant is a recorded stream whose lines were dropped, doubled, swapped or cut, whose JSON values were
-replaced by others, whose bytes were damaged, and which came in any pieces at any times. TOKENTAPE_FUZZ is
-how many to try; `make fuzz` tries many.
+replaced by others, whose bytes were damaged, and which came in any pieces at any times. A cassette of them
+may be damaged, and have times in any order and numbers that are used twice. TOKENTAPE_FUZZ is how many to
+try; `make fuzz` tries many.
 """
 
 import gzip
 import json
 import os
-from itertools import chain, pairwise
+from itertools import chain, pairwise, zip_longest
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.analysis.sound import check
-from tests.analysis.tapes import SECTION, records
+from tests.analysis.tapes import SECTION, ZERO, records
 from tests.analysis.test_corpus_expectations import PATHS
 from tests.cassette.tapes import raw
 from tests.corpus import FOLDER, IS_HERE
 from tests.streams import STREAMS, anthropic_messages
 from tokentape.analysis import load
-from tokentape.cassette import CassetteError
+from tokentape.cassette import CassetteError, Connect, Request, Response
 
 MUTANTS = int(os.environ.get("TOKENTAPE_FUZZ", "40"))
 thorough = settings(
@@ -222,6 +224,39 @@ def test_no_stream_makes_a_number_that_is_not_so(tmp_path, mutant, cuts, steps):
     check(recording)
     whole = loaded(tmp_path, (in_pieces(body, [], [0]), options))
     assert contents(whole) == contents(recording)
+
+
+moment = st.sampled_from((-1, 0, 1, 30_000_000, 50_000_000, 52_000_000, 53_000_000, 10_000_000_000))
+clocks = st.fixed_dictionaries(
+    {},
+    optional={
+        "t": moment, "t_end": moment, "headers_ns": moment, "end_ns": moment,
+        "connect": st.tuples(*[st.none() | moment] * 3), "exchange": st.just(0),
+    },
+)  # fmt: skip
+
+
+def at_any_time(found, *, t=-55, t_end=0, connect=(None, None, None)):
+    """The records of an exchange with these times of its request and connection."""
+    opened = Connect(tcp_start=connect[0], tcp_end=connect[1], tls_end=connect[2])
+    changes = {Request: {"t": ZERO + t, "t_end": ZERO + t_end}, Response: {"connect": opened}}
+    return [replace(each, **changes.get(type(each), {})) for each in found]
+
+
+@few
+@given(mutants(), mutants(), clocks, clocks, st.booleans())
+def test_no_times_and_no_numbers_of_exchanges_do_either(tmp_path, one, other, first, second, mixed):
+    made = []
+    for position, ((body, options), times) in enumerate(((one, first), (other, second))):
+        own = {name: times[name] for name in ("headers_ns", "end_ns") if name in times}
+        number = times.get("exchange", position)
+        found = records(in_pieces(body, [0.3, 0.6], [1_000_000]), exchange=number, **options | own)
+        made.append(at_any_time(found, **{k: times[k] for k in ("t", "t_end", "connect") if k in times}))
+    if mixed:
+        made = [[each for pair in zip_longest(*made) for each in pair if each is not None]]
+    path = tmp_path / "a.tape"
+    path.write_bytes(raw(SECTION, *chain.from_iterable(made)))
+    check(load(path, progress=False))
 
 
 @few

@@ -2,6 +2,8 @@ import io
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.cassette.tapes import (
     CHUNKS,
@@ -16,7 +18,7 @@ from tests.cassette.tapes import (
     exchange,
     raw,
 )
-from tokentape.cassette import Reader, Unknown, exchanges, whole_entries
+from tokentape.cassette import Entry, Reader, Unknown, Verification, exchanges, whole_entries
 
 replace = msgspec.structs.replace
 
@@ -85,3 +87,36 @@ def test_a_piece_behind_a_close_is_of_another_exchange():
         (0, [CHUNKS[0]]),
         (1, [CHUNKS[1]]),
     ]
+
+
+def warned_of_time(records):
+    verification = Verification()
+    for record in records:
+        verification.add(Entry(0, b"\x98", record))
+    verification.finish()
+    return any("go back" in found.what for found in verification.findings)
+
+
+@given(
+    st.lists(st.integers(-3, 6), min_size=6, max_size=6),
+    st.sampled_from(["all", "headers", "none"]),
+    st.booleans(),
+)
+def test_times_go_back_where_verifying_warns_of_it(times, known, ended):
+    t, t_end, answered, first, second, end = times
+    records = [
+        SECTION,
+        replace(REQUEST, t=t, t_end=t_end, times=known),
+        replace(RESPONSE, t=answered),
+        replace(CHUNKS[0], t=first),
+        replace(CHUNKS[1], t=second),
+        *([replace(END, t=end)] if ended else []),
+    ]
+    (found,) = exchanges(records)
+    assert found.times_go_back == warned_of_time(records)
+
+
+@pytest.mark.parametrize("again", [REQUEST, RESPONSE])
+def test_a_second_request_or_response_before_the_end_is_said(again):
+    assert [each.is_mixed for each in exchanges([SECTION, REQUEST, RESPONSE, again, *CHUNKS, END])] == [True]
+    assert [each.is_mixed for each in exchanges(RECORDS)] == [False]

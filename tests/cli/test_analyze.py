@@ -54,7 +54,7 @@ def test_table_has_the_numbers_and_says_what_they_mean(tape):
 
 def test_table_has_the_throughput_below_it(tape):
     # one request is complete and both sent tokens, from 0 to 231 ms
-    assert "throughput: 4.33 requests/s and 13.0 tokens/s in 0.2 s" in analyze(tape).stdout
+    assert "throughput: 4.33 requests/s and 13.0 tokens/s (from chunks) in 0.2 s" in analyze(tape).stdout
 
 
 def test_table_of_another_tool_has_its_tpot_and_end(tape):

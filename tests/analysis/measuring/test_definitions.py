@@ -216,6 +216,7 @@ def test_throughput_of_nothing_is_missing(tmp_path):
     assert made.as_dict()["summary"]["throughput"] == {
         "requests": 0,
         "output_tokens": 0,
+        "tokens_from": None,
         "window_s": None,
         "requests_per_s": None,
         "output_tokens_per_s": None,

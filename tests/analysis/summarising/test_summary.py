@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from tests.analysis.tapes import DONE, MS, chunk, data, records, write
+from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, write
 from tokentape.analysis import GROUPINGS, load
 from tokentape.analysis.measuring._metrics import percentile
 from tokentape.analysis.summarising._summary import METRICS
@@ -151,11 +152,19 @@ def test_group_without_a_name_is_a_group(tmp_path):
     assert list(made.as_dict("model_requested")["summary"]) == ["a", ""]
 
 
-def test_gaps_of_an_exchange_number_that_was_used_twice_are_counted_once(tmp_path):
-    made = load(write(tmp_path / "a.tape", spoken(0, [100, 110], "a"), spoken(0, [100, 110, 120], "b")))
+def test_an_exchange_number_that_was_used_twice_has_no_gaps_in_any_group(tmp_path):
+    twice = spoken(0, [100, 110], "a"), spoken(0, [100, 110, 120], "b")
+    made = load(write(tmp_path / "a.tape", *twice, spoken(1, [100, 130], "a")))
     summary = made.summary("model_requested")
-    assert made.summary().loc["gap_ms", "n"] == 3
-    assert summary.xs("gap_ms", level="metric")["n"].sum() == 3
+    assert made.summary().loc["gap_ms", ["n", "max"]].tolist() == [1, 30]
+    assert summary.xs("gap_ms", level="metric")["n"].to_dict() == {"a": 1, "b": 0}
+
+
+def test_an_empty_label_is_no_name_of_a_group(tmp_path):
+    empty = replace(SECTION, labels={"env": ""})
+    made = load(write(tmp_path / "a.tape", spoken(0, [100], "a"), [empty], spoken(0, [100, 120], "a")))
+    assert made.as_dict("label.env")["summary"][""]["streams"] == 2
+    assert made.summary("label.env").index.get_level_values("label.env").isna().all()
 
 
 def test_file_given_twice_does_not_double_the_summary(tmp_path):
