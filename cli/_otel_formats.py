@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
-from tokentape.cli._table_formats import csv
+from tokentape.cli._table_formats import csv, markdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,6 @@ def print_otel(recording: "Recording", by: "tuple[str, ...] | None", form: str) 
         otlp_metrics,
         otlp_traces,
     )
-    from tokentape.cli._analysis_formats import markdown
 
     match form:
         case "otlp":
