@@ -32,7 +32,7 @@ METRICS = {
     "ttft_ms": ["first token: first event that carries generated text of any kind"],
     "gap_ms": ["time between consecutive token-carrying events of the stream"],
     "read_gap_ms": [
-        "the same, missing where coalesced",
+        "the same, missing where coalesced, and where it would be 0",
         _COALESCED,
     ],
     "itl_ms": ["(last_token_ms - ttft_ms) / (n - 1), under both its names", _N],
@@ -50,8 +50,8 @@ OUTCOMES = {
     "upstream-error": "the client left, or the upstream broke off, before that",
     "http-error": "the status is neither 2xx nor 304",
     "recorder-stopped": "the recording ended first; how the stream would have ended is not known",
-    "damaged": "parts of the exchange are lost from the cassette, or hold numbers that no recorder writes: "
-    "nothing is measured",
+    "damaged": "parts of the exchange are lost from the cassette, or hold what no recorder writes: times "
+    "that go back, or a number that is used twice in a section. Nothing is measured, and a line in lost says why",
 }
 
 REASONS = {
@@ -64,6 +64,7 @@ REASONS = {
     "single-token": "nothing to divide or to subtract",
     "single-event": "nothing to divide or to subtract",
     "single-read": "nothing to divide or to subtract",
+    "no-time-between": "tokens came in several reads, all at one time of a clock that stood still",
     "no-finish": "it never came",
     "no-end-mark": "it never came",
     "no-body": "it never came",
