@@ -8,6 +8,15 @@
     print(recording.streams[["model", "ttft_ms", "itl_ms", "tokens_from", "outcome"]])
     print(recording.summary(by="model").round(1))
     print(recording.summary().loc["ttft_ms", "p50"])
+
+`load` reads cassettes into a `Recording`, and `to_parquet` writes tables larger than memory; `compare` and
+`fidelity` set two recordings side by side. The constants have the names that can be asked for, or are found:
+`DEFINITIONS` (of other tools), `DIALECTS`, `GROUPINGS`, `OBJECTIVES` and, among these, the least values
+`AT_LEAST`; `FIDELITY` has the rows of `fidelity`, and `ITL_DEFINITION` our ITL in words. `cassettes_at` says
+which files a path means.
+
+What needs more than pandas, or is for other programs, is in submodules, each imported by its name: `plots`
+(figures), `report` (a page), `dask` (tables on many cores or machines), `opentelemetry` (its names; OTLP).
 """
 
 try:
@@ -27,8 +36,6 @@ from tokentape.analysis.loading._parquet import to_parquet
 from tokentape.analysis.loading._paths import cassettes_at
 from tokentape.analysis.measuring._definitions import DEFINITIONS
 from tokentape.analysis.measuring._metrics import ITL_DEFINITION
-from tokentape.analysis.opentelemetry._otel import otel_dict, otel_summary, otel_table
-from tokentape.analysis.opentelemetry._otlp import otlp_metrics, otlp_traces
 from tokentape.analysis.summarising._grouping import GROUPINGS
 from tokentape.analysis.summarising._objectives import AT_LEAST, OBJECTIVES
 from tokentape.dialects import DIALECTS
@@ -47,10 +54,5 @@ __all__ = [
     "compare",
     "fidelity",
     "load",
-    "otel_dict",
-    "otel_summary",
-    "otel_table",
-    "otlp_metrics",
-    "otlp_traces",
     "to_parquet",
 ]

@@ -1,13 +1,13 @@
 """A recording as tables. Everything that is computed over many streams starts from here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
 from tokentape.analysis._sql import query as sql_query
 from tokentape.analysis.summarising._grouping import By, names_of
-from tokentape.analysis.summarising._in_flight import concurrency
+from tokentape.analysis.summarising._in_flight import Moments, concurrency, in_flight, moments_of, spans_of
 from tokentape.analysis.summarising._objectives import attainment, missed_deadlines
 from tokentape.analysis.summarising._summary import count_outcomes, groups, metrics_of, outcomes_of, summarise
 from tokentape.analysis.summarising._throughput import throughput_of, throughputs
@@ -166,6 +166,21 @@ class Recording:
         models = self.streams[[*key, "model"]].astype({"choice": "Int64"})
         found = late.merge(models, how="left", on=key)
         return found[[*key, "model", "token_event", "t_ms", "gap_ms"]]
+
+
+def with_in_flight(recording: Recording, among: Moments | None = None) -> Recording:
+    """Return the recording with the column `in_flight` of `exchanges` and `streams`.
+
+    It has the requests under way when each was sent, itself too, of all whose times are in `among`, or
+    else of all that the recording has.
+    """
+    spans = spans_of(recording.exchanges, recording.reads)
+    of_exchanges, of_streams = in_flight(spans, moments_of([spans]) if among is None else among)
+    return replace(
+        recording,
+        exchanges=recording.exchanges.assign(in_flight=of_exchanges),
+        streams=recording.streams.assign(in_flight=of_streams),
+    )
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

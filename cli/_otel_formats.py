@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
-from tokentape.cli._table_formats import csv
+from tokentape.cli._table_formats import csv, markdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,8 +23,13 @@ OTLP = ("otlp", "otlp-traces")
 
 def print_otel(recording: "Recording", by: "tuple[str, ...] | None", form: str) -> None:
     """Print summary, tables (json), streams (parquet) or an OTLP request."""
-    from tokentape.analysis import otel_dict, otel_summary, otel_table, otlp_metrics, otlp_traces
-    from tokentape.cli._analysis_formats import markdown
+    from tokentape.analysis.opentelemetry import (
+        otel_dict,
+        otel_summary,
+        otel_table,
+        otlp_metrics,
+        otlp_traces,
+    )
 
     match form:
         case "otlp":

@@ -46,7 +46,7 @@ def check_stalls(bound: float | None, form: str, *, summarised: bool) -> None:
 
 def print_stalls(recording: "Recording", bound: float, form: str) -> None:
     """Print a row for each gap above `bound` ms, the longest first."""
-    from tokentape.cli._analysis_formats import markdown
+    from tokentape.cli._table_formats import markdown
 
     stalls = recording.stalls(bound)
     match form:

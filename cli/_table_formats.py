@@ -16,8 +16,6 @@ FORMATS = ("table", "json", "csv", "markdown")
 
 def print_tables(tables: "Mapping[str, pd.DataFrame]", more: Mapping[str, Any], form: str) -> None:
     """Print tables and what else is known of them: json has all of it, csv only the first table."""
-    from tokentape.cli._analysis_formats import markdown
-
     match form:
         case "json":
             click.echo(json_text({name: plain_rows(table) for name, table in tables.items()} | dict(more)))
@@ -49,3 +47,21 @@ def csv(table: "pd.DataFrame") -> str:
         if plain[name].dtype == "object" or isinstance(plain[name].iloc[:1].squeeze(), str):
             plain[name] = plain[name].map(lambda value: safe_text(value) if isinstance(value, str) else value)
     return plain.to_csv(index=False)
+
+
+def markdown(table: "pd.DataFrame") -> list[str]:
+    """Return the lines of a table that GitHub shows as one, and a terminal, too."""
+    import pandas as pd
+
+    def cell(value: Any) -> str:
+        if pd.isna(value):
+            return ""
+        text = f"{value:.4g}" if isinstance(value, float) and abs(value) < 1000 else safe_text(value)
+        return text.replace("|", "\\|")
+
+    rows = [[cell(value) for value in row] for row in table.itertuples(index=False, name=None)]
+    head = [str(name) for name in table.columns]
+    widths = [max(3, *(len(row[at]) for row in [head, *rows])) for at in range(len(head))]
+    lines = [[name.ljust(width) for name, width in zip(row, widths, strict=True)] for row in [head, *rows]]
+    lines.insert(1, ["-" * width for width in widths])
+    return [f"| {' | '.join(line)} |" for line in lines]

@@ -1,10 +1,11 @@
 import click
 
-from tokentape.cli._analysis_formats import FORMATS, objectives_of, printed
+from tokentape.cli._analysis_formats import FORMATS, printed
 from tokentape.cli._analyze_options import check_options
 from tokentape.cli._files import once_from_stdin
 from tokentape.cli._lost import said_lost
 from tokentape.cli._many import Many, many_options
+from tokentape.cli._objectives_option import objectives_of
 from tokentape.cli._otel_formats import NAMES, OTLP, print_otel
 from tokentape.cli._reading_options import Loading, by_option, reading_options
 from tokentape.cli._stalls_table import check_stalls, over_ms, print_stalls

@@ -5,10 +5,10 @@ clusters. A draw is a count for each request; its quantiles are exact, by linear
 each value stood there as often as its request was drawn. The same seed gives the same intervals.
 
 A draw holds no value that was not seen, so far out, where few values are, its quantiles spread too little.
-How many are enough was simulated (`tests/analysis/test_bootstrap.py` holds it): with ten requests beyond a
-quantile, 95% intervals of it hold the truth nine times in ten or more, for lognormal, for heavy tails and
-for gaps of which those of one request are alike; with five, 82% was seen. Intervals of a change between two
-recordings of like size are better, since what each lacks is much the same: 94% or more.
+How many are enough was simulated (`tests/analysis/comparing/test_bootstrap.py` holds it): with ten requests
+beyond a quantile, 95% intervals of it hold the truth nine times in ten or more, for lognormal, for heavy
+tails and for gaps of which those of one request are alike; with five, 82% was seen. Intervals of a change
+between two recordings of like size are better, since what each lacks is much the same: 94% or more.
 """
 
 from collections.abc import Iterator

@@ -13,12 +13,11 @@ import pandas as pd
 from pandas.api.types import union_categoricals
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis._recording import Recording
-from tokentape.analysis._tables import empty
+from tokentape.analysis._frame import empty
+from tokentape.analysis._recording import Recording, with_in_flight
 from tokentape.analysis.dask._approximate import ApproximateRecording, sketched
 from tokentape.analysis.dask._group_sketches import GroupSketches, named, put_together, sketches_of
 from tokentape.analysis.loading._parquet import TABLES
-from tokentape.analysis.summarising._in_flight import with_in_flight
 
 if TYPE_CHECKING:
     from tokentape.analysis.summarising._grouping import By

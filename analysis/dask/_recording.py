@@ -15,16 +15,16 @@ import dask
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
-from dask.base import compute
 from dask.dataframe.utils import clear_known_categories
 from dask.delayed import delayed
 
-from tokentape.analysis._recording import Recording
-from tokentape.analysis._tables import empty
+from tokentape.analysis._frame import empty
+from tokentape.analysis._recording import Recording, with_in_flight
 from tokentape.analysis.comparing import _comparison
 from tokentape.analysis.comparing._comparison import Comparison
 from tokentape.analysis.dask._cluster import said_where
 from tokentape.analysis.dask._condensed import Condensed, condensed, recording_of, together
+from tokentape.analysis.dask._progress import computed
 from tokentape.analysis.loading._options import Options
 from tokentape.analysis.loading._parquet import (
     IN_FLIGHT,
@@ -43,7 +43,6 @@ from tokentape.analysis.summarising._in_flight import (
     in_flight,
     moments_of,
     spans_of,
-    with_in_flight,
 )
 
 if TYPE_CHECKING:
@@ -62,7 +61,8 @@ class DaskRecording:
     """The four tables of `Recording` as Dask DataFrames, a partition for each part.
 
     Partitions are in the order of files, sections and exchanges, and each counts its rows from 0; names are
-    categories that are not known before they are computed. `definitions` as in `Recording`.
+    categories that are not known before they are computed. `definitions` as in `Recording`. `progress`:
+    methods show a bar on a terminal after the first second.
     """
 
     exchanges: dd.DataFrame
@@ -72,6 +72,7 @@ class DaskRecording:
     parts: tuple[Part, ...]
     options: Options
     exact_up_to: int
+    progress: bool = True
     _lost: tuple[str, ...] | None = field(default=None, init=False, repr=False)
 
     @property
@@ -124,16 +125,20 @@ class DaskRecording:
         write, fill = (delayed(task, pure=False) for task in (_written, _filled))
         files = [f"part-{number:06}.parquet" for number in range(len(self.parts))]
         with made_whole(folder, overwrite=overwrite) as into:
-            found = compute(
-                *[write(part, self.options, into, file) for part, file in zip(self.parts, files, strict=True)]
+            found = computed(
+                [write(part, self.options, into, file) for part, file in zip(self.parts, files, strict=True)],
+                what="writing tables",
+                shown=self.progress,
             )
             _check_written(into, len(self.parts))
             among = moments_of(spans for _, spans in found)
-            compute(
-                *[
+            computed(
+                [
                     fill(into, file, in_flight(spans, among))
                     for file, (_, spans) in zip(files, found, strict=True)
-                ]
+                ],
+                what="counting requests in flight",
+                shown=self.progress,
             )
             _check_written(into, len(self.parts))
         self._lost = tuple(line for lost, _ in found for line in lost)
@@ -152,11 +157,13 @@ class DaskRecording:
                 for start in starts
             ]
             if len(nodes) == 1:
-                (found,) = compute(nodes[0])
+                (found,) = computed([nodes[0]], what="reading cassettes", shown=self.progress)
                 return found  # type: ignore[no-any-return]  # dask has no types
 
 
-def recording_of_parts(parts: tuple[Part, ...], options: Options, exact_up_to: int) -> DaskRecording:
+def recording_of_parts(
+    parts: tuple[Part, ...], options: Options, exact_up_to: int, *, progress: bool = True
+) -> DaskRecording:
     """Return the recording of which each partition is one of these parts."""
     with dask.config.set({"dataframe.convert-string": False}):  # text has its type already
         tables = {
@@ -180,7 +187,7 @@ def recording_of_parts(parts: tuple[Part, ...], options: Options, exact_up_to: i
             )
             tables[name] = table.assign(in_flight=counts)
         tables = {name: table[list(TABLES[name])] for name, table in tables.items()}
-    return DaskRecording(**tables, parts=parts, options=options, exact_up_to=exact_up_to)
+    return DaskRecording(**tables, parts=parts, options=options, exact_up_to=exact_up_to, progress=progress)
 
 
 def compare(

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tokentape import cassette
-from tokentape.analysis._recording import Recording
-from tokentape.analysis._tables import events_table, exchange_row, exchanges_table, reads_table, streams_table
-from tokentape.analysis.loading._options import Reading, options_of
+from tokentape.analysis._recording import Recording, with_in_flight
+from tokentape.analysis._rows import exchange_row
+from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
+from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._paths import Path, cassettes_at
 from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.loading._where import holds
 from tokentape.analysis.measuring._exchange import MeasuredExchange, measured, repeated
+from tokentape.analysis.measuring._reading import Reading
 from tokentape.analysis.measuring._tokenizers import Tokens
-from tokentape.analysis.summarising._in_flight import with_in_flight
 
 
 def load(
@@ -70,9 +71,10 @@ def tables_of(
     exchanges: Sequence[MeasuredExchange], lost: Iterable[str], definitions: str | None
 ) -> Recording:
     """Return the four tables of measured exchanges."""
+    rows = [exchange_row(each) for each in exchanges]
     return Recording(
-        exchanges=exchanges_table(exchanges),
-        streams=streams_table(exchanges),
+        exchanges=exchanges_table(rows),
+        streams=streams_table(exchanges, rows),
         events=events_table(exchanges),
         reads=reads_table(exchanges),
         lost=tuple(lost),

@@ -4,14 +4,15 @@ The invariant: `Options` that exist can be understood; what cannot is said befor
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tokentape.analysis.loading._where import Condition, conditions
-from tokentape.analysis.measuring._definitions import Definitions, named_definitions
+from tokentape.analysis.loading._where import conditions
+from tokentape.analysis.measuring._definitions import named_definitions
+from tokentape.analysis.measuring._reading import Reading
 from tokentape.analysis.measuring._tokenizers import Count, Tokens, tokenizer
-from tokentape.dialects import Dialect, named
+from tokentape.dialects import named
 
 
 def _count(tokens: Tokens | None) -> Count | None:
@@ -28,20 +29,6 @@ def _count(tokens: Tokens | None) -> Count | None:
 def _tokenizer(tokens: str, stamp: tuple[int, int] | None) -> Count | None:  # noqa: ARG001  (another file)
     """Return a tokenizer, made once for all parts: that takes as long as to read many small cassettes."""
     return tokenizer(tokens)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What options mean: which exchanges are wanted, and how their answers are measured."""
-
-    where: Sequence[Condition] = ()
-    definitions: Definitions | None = None
-    dialect: Dialect | None = None
-    count: Count | None = None
-
-
-AS_IT_IS = Reading()
-"""Every exchange, with our definitions, in the dialect that it looks like."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

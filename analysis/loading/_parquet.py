@@ -18,8 +18,8 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._frame import empty
 from tokentape.analysis._recording import Recording
-from tokentape.analysis._tables import empty
 from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._parts import MAX_PART_BYTES, load_part, parts_of
 from tokentape.analysis.loading._paths import Path, cassettes_at

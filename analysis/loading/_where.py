@@ -9,33 +9,24 @@ that is true or false is compared with these two words. What
 is missing satisfies `!=` and nothing else; `=` without a value finds it.
 """
 
-import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from math import isfinite, nan
 from operator import ge, gt, le, lt
-from typing import Any, TypeAlias
+from typing import Any
 
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._labels import LABEL, label_of
+from tokentape.analysis.measuring._reading import Condition, Row
 
-Row: TypeAlias = Mapping[str, Any]
-Condition: TypeAlias = Callable[[Row], bool]
-
-LABEL = "label."
 _FORM = re.compile(r"\s*([\w.-]+?)\s*(!=|<=|>=|=|<|>)\s*(.*?)\s*", re.DOTALL)
 _ORDER = {"<": lt, "<=": le, ">": gt, ">=": ge}
 _LATER = ("in_flight",)
 """What is not known before all exchanges have been chosen."""
 _FLAGS = {"true": True, "false": False}
 _NUMBERS = (schema.COUNT, schema.MS, schema.NUMBER)
-
-
-def label_of(labels: str | None, name: str) -> str | None:
-    """Return a label of a recording, from the text in the column `labels`."""
-    found: dict[str, str] = json.loads(labels) if labels else {}
-    return found.get(name)
 
 
 def conditions(where: str | Iterable[str] | None) -> list[Condition]:

@@ -6,12 +6,12 @@ This is the unit that tables are made of, and what another process could compute
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from tokentape.analysis.loading._options import AS_IT_IS, Reading
 from tokentape.analysis.measuring._answer import Answer, answer_of
 from tokentape.analysis.measuring._columns import Ints, ints
 from tokentape.analysis.measuring._damage import REPEATED, damage_of
 from tokentape.analysis.measuring._definitions import redefined
 from tokentape.analysis.measuring._metrics import Around, Measures, measure
+from tokentape.analysis.measuring._reading import AS_IT_IS, Reading
 from tokentape.analysis.measuring._reason import Why
 from tokentape.analysis.measuring._token_stream import TokenStream, streams_of
 from tokentape.analysis.measuring._tokenizers import recounted

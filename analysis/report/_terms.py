@@ -53,8 +53,8 @@ OUTCOMES = {
     "upstream-error": "The upstream broke off before a finish reason or an end mark came.",
     "http-error": "The status is neither 2xx nor 304.",
     "recorder-stopped": "The recording ended before the stream; how it would have ended is not known.",
-    "damaged": "Parts of the exchange are lost from the cassette, or hold what no recorder writes, such as times "
-    "that go back or a number that is used twice; nothing of it is measured.",
+    "damaged": "Parts of the exchange are lost from the cassette, or hold what no recorder writes, such as "
+    "times that go back or a number that is used twice; nothing of it is measured.",
 }
 
 REASONS = {

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from tokentape.analysis import _schema as schema
-from tokentape.analysis.loading._where import LABEL, label_of
+from tokentape.analysis._labels import LABEL, label_of
 
 By: TypeAlias = str | Sequence[str]
 """One thing to group by, or several."""

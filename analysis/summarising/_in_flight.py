@@ -10,14 +10,11 @@ among all does not depend on how all were divided.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    from tokentape.analysis._recording import Recording
 
 _KEY = ["cassette", "section", "exchange"]
 _NS_PER_MS = 1_000_000
@@ -54,21 +51,6 @@ def concurrency(exchanges: pd.DataFrame, reads: pd.DataFrame) -> "pd.Series[int]
     changes = pd.Series(np.repeat([1, -1], len(among.starts)), index=moments)
     found = changes.groupby(level=0).sum().sort_index().cumsum()
     return found.astype("int64").rename("in_flight").rename_axis("at")
-
-
-def with_in_flight(recording: "Recording", among: Moments | None = None) -> "Recording":
-    """Return the recording with the column `in_flight` of `exchanges` and `streams`.
-
-    It has the requests under way when each was sent, itself too, of all whose times are in `among`, or
-    else of all that the recording has.
-    """
-    spans = spans_of(recording.exchanges, recording.reads)
-    of_exchanges, of_streams = in_flight(spans, moments_of([spans]) if among is None else among)
-    return replace(
-        recording,
-        exchanges=recording.exchanges.assign(in_flight=of_exchanges),
-        streams=recording.streams.assign(in_flight=of_streams),
-    )
 
 
 def in_flight(spans: Spans, among: Moments) -> "tuple[pd.arrays.IntegerArray, pd.arrays.IntegerArray]":

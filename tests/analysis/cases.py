@@ -231,6 +231,7 @@ def _stepfun() -> Case:
     )  # fmt: skip
 
 
+AFTER_END = must(clocks={"done_ms": 1200, "end_ms": 1500})
 BARE_ERROR = data({"error": ERROR})
 ERROR_EVENT = b"event: error\n" + BARE_ERROR
 CASES = (
@@ -267,6 +268,23 @@ CASES = (
     ),
     _late("end-mark-late", USAGE, (1680, DONE)),
     _late("usage-and-end-mark-late", (1680, data(usage_chunk(9, 50)) + DONE)),
+    case(
+        "comment-after-the-end-mark",
+        [ROLE, *tokens(), *TAIL, (1500, b": bye\n\n")],
+        AFTER_END,
+        exchange={"comments": 1},
+    ),
+    case(
+        "usage-after-the-end-mark",
+        [ROLE, *tokens(), STOP, END, (1500, data(usage_chunk(9, 50)))],
+        AFTER_END,
+        exchange={"events": 54},
+    ),
+    case(
+        "finish-twice",
+        [ROLE, *tokens(), STOP, (1195, data(chunk(finish="length", usage=usage(9, 50)))), END],
+        must(clocks={"finish_ms": 1190}, finish_reason="stop"),
+    ),
     reframed("CRLF", b"\n", b"\r\n"),
     reframed("data-without-a-space", b"data: ", b"data:"),
     reframed("event-message", b"", b"", before=b"event: message\n"),

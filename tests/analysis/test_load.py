@@ -30,7 +30,7 @@ from tokentape import cassette
 from tokentape.analysis import _schema as schema
 from tokentape.analysis import load
 from tokentape.analysis.loading._load import load_one
-from tokentape.analysis.loading._options import AS_IT_IS
+from tokentape.analysis.measuring._reading import AS_IT_IS
 
 HELLO = [
     (200 * MS, data(chunk({"content": "a"}))),

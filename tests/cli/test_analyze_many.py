@@ -1,10 +1,8 @@
 """`tokentape analyze` into folders, with a bar, and with a cluster that is not there. With one: tests/e2e."""
 
 import os
-import pty
 import subprocess
 import sys
-import threading
 
 import pandas as pd
 import pytest
@@ -12,6 +10,7 @@ from click.testing import CliRunner
 
 from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tests.analysis.test_load import damaged
+from tests.terminals import on_a_terminal
 from tokentape.cli import main
 
 PIECES = [(200 * MS, data(chunk({"content": "a"}, "stop"))), (231 * MS, DONE)]
@@ -127,30 +126,6 @@ main(["analyze", sys.argv[1], "--format", "parquet", "-o", sys.argv[2]])
 """
 
 
-def on_a_terminal(*command):
-    """What a command writes to a standard error that is a terminal, and its exit code."""
-    here, there = pty.openpty()
-    written = []
-
-    def read():
-        try:
-            while block := os.read(here, 4096):
-                written.append(block)
-        except OSError:  # the other end is closed
-            pass
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    result = subprocess.run(
-        command, check=False, stdout=subprocess.PIPE, stderr=there, timeout=60, env=environment
-    )
-    os.close(there)
-    reader.join(30)
-    os.close(here)
-    return b"".join(written), result.returncode
-
-
 def test_bar_is_on_a_terminal_alone_and_nothing_stays_of_it(tape, tmp_path):
     shown, code = on_a_terminal(sys.executable, "-c", SLOW, tape, tmp_path / "one")
     assert code == 0
@@ -166,3 +141,47 @@ def test_quick_work_shows_no_bar(tape, tmp_path):
     quick = SLOW.replace("0.4", "0").replace("0.05", "30")
     shown, code = on_a_terminal(sys.executable, "-c", quick, tape, tmp_path / "one")
     assert (shown, code) == (b"", 0)
+
+
+READING = """
+import sys, time
+from tokentape.analysis.loading import _load, _progress
+_progress.AFTER_S = 0.05
+one = _load.load_one
+_load.load_one = lambda *arguments: (time.sleep(0.4), one(*arguments))[1]
+from tokentape.cli import main
+main(sys.argv[1:])
+"""
+
+
+@pytest.mark.parametrize("verb", ["analyze", "compare"])
+def test_reading_has_a_bar_on_a_terminal_alone(tape, verb):
+    command = [sys.executable, "-c", READING, verb, tape, *([tape] if verb == "compare" else [])]
+    shown, code = on_a_terminal(*command)
+    assert code == 0
+    assert b"reading cassettes" in shown
+    assert shown.endswith((b"\x1b[2K", b"\x1b[?25h"))
+    result = subprocess.run(command, check=False, capture_output=True, timeout=60)
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
+DASK = """
+import sys, time, dask
+dask.config.set(scheduler=sys.argv[2])
+from tokentape.analysis.dask import _recording, load
+from tokentape.analysis.loading import _progress
+_progress.AFTER_S = 0.05
+one = _recording.load_part
+_recording.load_part = lambda *arguments: (time.sleep(0.4), one(*arguments))[1]
+print(len(load(sys.argv[1], progress=len(sys.argv) < 4).summary()))
+"""
+
+
+@pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+def test_what_dask_computes_here_has_a_bar_on_a_terminal_alone(tape, scheduler):
+    command = [sys.executable, "-c", DASK, tape, scheduler]
+    shown, code = on_a_terminal(*command)
+    assert code == 0
+    assert b"reading cassettes" in shown
+    assert shown.endswith((b"\x1b[2K", b"\x1b[?25h"))
+    assert on_a_terminal(*command, "no bar") == (b"", 0)

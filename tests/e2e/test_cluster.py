@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,6 +16,7 @@ from tests.analysis.loading.test_parts import plain
 from tests.analysis.tapes import DONE, records, write
 from tests.analysis.test_load import damaged
 from tests.e2e.processes import run, wait_until
+from tests.terminals import on_a_terminal
 from tokentape import analysis, cassette
 from tokentape.analysis.dask import compare, connected, load
 
@@ -74,6 +76,25 @@ def test_recordings_are_compared_by_processes_as_pandas_does(few, tmp_path):
     pd.testing.assert_frame_equal(found.quantiles, expected.quantiles)
     pd.testing.assert_frame_equal(found.effects, expected.effects)
     assert found.verdict == expected.verdict
+
+
+AT_ONCE = """
+import sys
+from tokentape.analysis.loading import _progress
+_progress.AFTER_S = 0
+from tokentape.cli import main
+main(sys.argv[1:])
+"""
+
+
+def test_what_a_cluster_computes_has_a_bar_that_counts_its_tasks(few, cluster):
+    command = ("analyze", few, "--scheduler", cluster.scheduler_address, "--format", "csv")
+    shown, code = on_a_terminal(sys.executable, "-c", AT_ONCE, *map(str, command))
+    assert code == 0
+    assert b"reading cassettes" in shown
+    counts = [tuple(map(int, each)) for each in re.findall(rb"(\d+)/(\d+)", shown)]
+    assert max(total for _, total in counts) > 60  # a task for each cassette, and some that join them
+    assert shown.endswith((b"\x1b[2K", b"\x1b[?25h"))
 
 
 def a_worker(client):

@@ -70,6 +70,20 @@ streams = st.one_of(
 )
 
 
+@pytest.mark.parametrize("bills", [(80, 0), (0, 80), (80, None), (5, 80, 0)])
+@pytest.mark.parametrize("batch", [1, 4096])
+def test_cached_tokens_are_the_most_that_any_bill_says(monkeypatch, bills, batch):
+    monkeypatch.setattr(_answer, "_BATCH", batch)
+    details = [{} if hit is None else {"prompt_tokens_details": {"cached_tokens": hit}} for hit in bills]
+    pieces = [
+        b"data: " + json.dumps(said("a", usage=usage(7, **more))).encode() + b"\n\n" for more in details
+    ]
+    assert _answer._one_by_one(events(pieces), CHAT).cached == 80
+    found, expected = read_in_both_ways(pieces)
+    if found is not None:
+        assert_equal(found, expected)
+
+
 def read_in_both_ways(pieces):
     expected = _answer._one_by_one(events(pieces), CHAT)
     found = _answer._all_at_once(pieces, ints([len(piece) for piece in pieces]), CHAT)

@@ -169,6 +169,19 @@ def test_guidellm_weighs_itl_with_gaps_and_tpot_with_tokens_and_interpolates_not
     assert found.loc["tokens_per_s", ["p50", "max"]].tolist() == [6, 10]
 
 
+def test_guidellm_weighs_itl_with_one_less_than_the_tokens_and_tpot_with_all(tmp_path):
+    def spoken(exchange, tokens, every_ms):
+        pieces = [((100 + every_ms * at) * MS, data(chunk({"content": "a"}))) for at in range(tokens)]
+        return records([*pieces, (900 * MS, DONE)], exchange=exchange)
+
+    path = write(tmp_path / "a.tape", spoken(0, 2, 10), spoken(1, 2, 10), spoken(2, 4, 60))
+    found = load(path, definitions="guidellm").summary()
+    # Of 1, 1 and 3 gaps most are of 60; of 2, 2 and 4 tokens half are in the streams of 10.
+    assert found.loc["itl_ms", ["n", "p50"]].tolist() == [3, 60]
+    # TPOT, the last token's time by the tokens, is 55, 55 and 70.
+    assert found.loc["tpot_ms", ["n", "p50", "p90"]].tolist() == [3, 55, 70]
+
+
 def test_aiperf_has_a_value_for_each_stream(tmp_path):
     found = two_streams(tmp_path, "aiperf").summary()
     assert found.loc["itl_ms", ["n", "p50", "max"]].tolist() == [2, 15, 20]

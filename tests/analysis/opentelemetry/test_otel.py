@@ -18,15 +18,15 @@ from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, usage_
 from tests.cassette.tapes import raw
 from tests.cli.verbs import run
 from tokentape.analysis import _schema as schema
-from tokentape.analysis import (
-    load,
+from tokentape.analysis import load
+from tokentape.analysis.opentelemetry import _otel as otel
+from tokentape.analysis.opentelemetry import (
     otel_dict,
     otel_summary,
     otel_table,
     otlp_metrics,
     otlp_traces,
 )
-from tokentape.analysis.opentelemetry import _otel as otel
 from tokentape.analysis.opentelemetry._otlp import BOUNDS
 
 TEXT = (Path(__file__).parents[3] / "docs" / "opentelemetry.md").read_text(encoding="utf-8")

@@ -91,6 +91,16 @@ def test_bins_and_gaps_of_0_are_all_gaps(recording):
     assert f"{zero} gaps of 0" in notes(figure)
 
 
+def test_gaps_of_less_than_a_millisecond_are_drawn(tmp_path):
+    times_ns = [100 * MS]
+    for gap_ns in [10_000, 500_000, 0, 20 * MS, 500_000]:
+        times_ns.append(times_ns[-1] + gap_ns)
+    pieces = [(ns, data(chunk({"content": "a"}))) for ns in times_ns]
+    bars = plots.gap_distribution(load(write(tmp_path / "a.tape", records(pieces)))).data[0]
+    assert sum(row[0] for row in bars.customdata) + 1 == 5
+    assert np.isclose(sum(bars.y), 80)
+
+
 def test_every_gap_is_in_the_bar_above_it(recording):
     bars = plots.gap_distribution(recording).data[0]
     left = np.array(bars.x) ** 2  # the centre is the geometric mean of the edges

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, write
 from tokentape.analysis import load
-from tokentape.analysis._recording import Recording
-from tokentape.analysis.summarising._in_flight import concurrency, with_in_flight
+from tokentape.analysis._recording import Recording, with_in_flight
+from tokentape.analysis.summarising._in_flight import concurrency
 
 TOKEN = data(chunk({"content": "a"}))
 
