@@ -112,7 +112,8 @@ class Recording:
         The columns are `sent`, `met`, `missing` (complete, and a metric is missing, so not met),
         `attainment` = met / sent, `window_s` (first request to last end, of the group; a stream without a
         recorded end ends with its last token) and `goodput_per_s` = met / window (DistServe, Zhong et al.,
-        OSDI 2024). Raises ValueError for no objective, and for one for what is no metric.
+        OSDI 2024). Raises ValueError for no objective, for one for what is no metric, and for a bound that is
+        not finite.
         """
         return attainment(self.streams, objectives, by)
 
@@ -123,7 +124,8 @@ class Recording:
         this is slack for those after it, and a late one misses (gap - slack) // `tbt_ms` deadlines and
         resets the slack. The rate is misses / (misses + tokens in time). The first token has a deadline
         only if `ttft_ms` is given; then a stream of one token has a rate, too, and what the first token
-        does not use is slack. The index names the stream. Times are compared in whole nanoseconds.
+        does not use is slack. The index names the stream. Times are compared in whole nanoseconds. Raises
+        ValueError for a time that is not finite, and a `tbt_ms` of less than a nanosecond.
         """
         return missed_deadlines(self.events, self.streams, tbt_ms, ttft_ms)
 
@@ -152,8 +154,11 @@ class Recording:
     def stalls(self, over_ms: float) -> pd.DataFrame:
         """Return the token events that came more than `over_ms` after the one before, the longest first.
 
-        `token_event` is the position: how many token events of the stream came before it.
+        `token_event` is the position: how many token events of the stream came before it. Raises ValueError
+        for a time that is not 0 or more.
         """
+        if not over_ms >= 0:
+            raise ValueError(f"expected over_ms, a time, of 0 ms or more, found {over_ms}")
         columns = ["cassette", "section", "exchange", "choice", "token_event", "t_ms", "gap_ms"]
         late = self.events.loc[self.events["gap_ms"] > over_ms, columns]
         return late.sort_values("gap_ms", ascending=False, kind="stable").reset_index(drop=True)

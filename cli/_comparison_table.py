@@ -17,6 +17,8 @@ _WHY = {
     "too-few": "too few requests to say",
     "no-values": "one side has none",
     "counted-differently": "counted differently",
+    "only-in-a": "only in A",
+    "only-in-b": "only in B",
     "zero": "no change in % of 0",
 }
 

@@ -26,6 +26,7 @@ _METRICS = {name: f"{name}_ms" for name in ("ttft", "gap", "read_gap", "itl", "t
 }
 _QUANTILE = re.compile(r"(\w+?)(?:_ms)?_(p50|p90|p99)")
 FAILED = "failed"
+_ONE_SIDED = {"only-in-a": "A", "only-in-b": "B"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +110,7 @@ def failed_comparison(condition: Condition, found: "Comparison") -> list[str]:
             else ("b_pct", ("b_low_pct", "b_high_pct"))
         )
         rows = found.failures.reset_index()
-        before, now = "a_pct", "b_pct"
+        sides = (("a_pct", "before"), ("b_pct", "now"))
     else:
         parts = _QUANTILE.fullmatch(condition.name)
         assert parts is not None  # noqa: S101  (it was checked as it was read)
@@ -122,7 +123,7 @@ def failed_comparison(condition: Condition, found: "Comparison") -> list[str]:
             if condition.signed
             else ("b", ("b_low", "b_high"))
         )
-        before, now = "a", "b"
+        sides = (("a", "before"), ("b", "now"))
     if rows.empty:
         return [f"{condition.text}: cannot be told: nothing to compare"]
     groups = [name for name in found.failures.index.names if name != "group"]
@@ -130,10 +131,16 @@ def failed_comparison(condition: Condition, found: "Comparison") -> list[str]:
     for row in rows.to_dict("records"):
         looked_at = [row[end] for end in ends] if condition.surely else [row[column]]
         where = f" ({group_words(row, groups)})" if groups else ""
-        said = _failing(condition, looked_at, row["why"])
+        why = row["why"]
+        if why == "only-in-b" and not condition.signed:  # it is about B's own value
+            why = "too-few" if row["n_b"] else "no-values"
+        elif why in _ONE_SIDED:
+            why = f"{group_words(row, groups)} is only in {_ONE_SIDED[why]}"
+        said = _failing(condition, looked_at, why)
         if said:
             units = "%" if condition.name == FAILED else ""
-            both = f" ({row[before]:.4g}{units} before, {row[now]:.4g}{units} now)" if "found" in said else ""
+            values = [f"{row[side]:.4g}{units} {when}" for side, when in sides if row[side] == row[side]]
+            both = f" ({', '.join(values)})" if said.startswith("found") else ""
             lines.append(f"{condition.text}{where}: {said}{both}")
     return lines
 

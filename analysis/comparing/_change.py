@@ -31,8 +31,11 @@ _WANTED = tuple(QUANTILES.values())
 LEVEL = 0.05
 ENDS = ("change_low", "change_high", "low_pct", "high_pct", "b_low", "b_high")
 """The ends of 95% intervals: of `change`, of `change_pct`, and of `b`."""
-STRICT_ENDS = ("_low", "_high")
-"""Those of `change_pct` at the level of the verdict."""
+STRICT_ENDS = ("_low_pct", "_high_pct", "_low", "_high")
+"""Those of `change_pct` and of `change` at the level of the verdict."""
+CLOCK_MS = 0.001
+LEAST_PCT = 0.05
+"""What is called a difference is no less than a microsecond, and no less than what is printed as 0.1%."""
 COLUMNS = ("n_a", "n_b", "a", "b", "change", "change_pct", *ENDS, "why")
 
 
@@ -61,14 +64,30 @@ def changes(
             row["why"] = "no-values"
         elif (
             drawn is None
-            or min(beyond(values_a, of_a, quantile), beyond(values_b, of_b, quantile)) < MIN_BEYOND - 1e-9
+            or not _is_enough(values_a, of_a, quantile)
+            or not _is_enough(values_b, of_b, quantile)
         ):
             row["why"] = "too-few"
         else:
             row |= _ends(drawn[0][:, at], drawn[1][:, at], level)
             row["why"] = "zero" if np.isnan(row["low_pct"]) else None
         rows.append(row)
+    if n_b >= 2 * MIN_BEYOND and not n_a:
+        _, drawn_b = _drawn(values_b, of_b, values_b, of_b, rng)
+        for at, (row, quantile) in enumerate(zip(rows, _WANTED, strict=True)):
+            if _is_enough(values_b, of_b, quantile):
+                row["b_low"], row["b_high"] = interval(drawn_b[:, at], LEVEL)
     return rows
+
+
+def is_negligible(metric: str, change: float, change_pct: float) -> bool:
+    """Return whether a change is less than a recording can show: it is no difference, however sure it is."""
+    below_clock = metric.endswith("_ms") and abs(change) < CLOCK_MS
+    return change == 0 or below_clock or abs(change_pct) < LEAST_PCT
+
+
+def _is_enough(values: Floats, of: Ints, quantile: float) -> bool:
+    return beyond(values, of, quantile) >= MIN_BEYOND - 1e-9
 
 
 def _drawn(
@@ -126,5 +145,6 @@ def _ends(drawn_a: Floats, drawn_b: Floats, level: float) -> dict[str, float]:
         interval(relative, LEVEL),
         interval(drawn_b, LEVEL),
         interval(relative, level),
+        interval(drawn_b - drawn_a, level),
     )
     return dict(zip((*ENDS, *STRICT_ENDS), found, strict=True))

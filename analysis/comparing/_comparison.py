@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from tokentape.analysis._recording import Recording
-from tokentape.analysis.comparing import _change, _counting, _effect, _failures
+from tokentape.analysis.comparing import _change, _counting, _effect, _failures, _lacking
 from tokentape.analysis.comparing._pairs import EXCHANGE, pairs_of
-from tokentape.analysis.comparing._verdict import in_group, level_of, verdict
+from tokentape.analysis.comparing._verdict import JUDGED, in_group, level_of, verdict
 from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.summarising._grouping import By, group_words, names_of
 from tokentape.analysis.summarising._summary import METRICS, TOOL_METRICS, groups
@@ -35,8 +35,9 @@ class Comparison:
     `high_pct`, `b_low` to `b_high`), and in `why` what is missing and why. `effects` has a row for each
     metric: `prob_b_slower` (for tokens: has more) with its 95% interval, and `cliffs_delta`. `failures` has
     one row: how many requests failed in both, `change_points` (of a percentage) with its 95% interval, and
-    Fisher's exact `p_value`. With `by`, the group's names are the outer levels of all indexes; `left_out`
-    says which groups only one of the two has.
+    Fisher's exact `p_value`. With `by`, the group's names are the outer levels of all indexes; a group that
+    only one of the two has comes with the numbers of that side, `why` is `only-in-a` or `only-in-b`, and
+    `left_out` says so in words.
     """
 
     quantiles: pd.DataFrame
@@ -52,7 +53,7 @@ def compare(
 ) -> Comparison:
     """Return how B differs from A, with intervals from a seeded bootstrap over requests.
 
-    `by` as in `Recording.summary`; groups that only one of the two has are left out, and said. The verdict
+    `by` as in `Recording.summary`; what only one of the two has is not compared, and said. The verdict
     is about the medians of TTFT, ITL and E2E and about failures, at 95% for all that it looks at together.
     `prob_b_slower` is P(B > A) + P(B = A) / 2 of requests, each with its median; Cliff's delta is 2 P - 1.
     For `tokens_per_s`, slower is less. Where A and B do not count tokens in the same way, what is made of
@@ -72,41 +73,49 @@ def compare(
         {name: (streams, gaps) for name, streams, gaps in groups(each.streams, each.events, by)}  # type: ignore[arg-type,unused-ignore]  # where only one column is known
         for each in (a, b)
     )
-    names = [name for name in found_a if name in found_b]
-    level = level_of(len(names))
+    names = [*found_a, *(name for name in found_b if name not in found_a)]
+    level = level_of(len(found_a.keys() & found_b.keys()))
     rng = np.random.default_rng(seed)
     quantiles: list[dict[str, Any]] = []
     effects: list[dict[str, Any]] = []
     failures: list[dict[str, Any]] = []
     counting: list[str] = []
+    lacking: list[dict[str, Any]] = []
+    nothing = (a.streams.iloc[:0], a.events.iloc[:0])
     steps = followed([*product(names, metrics)], shown=progress, what="comparing")
     for name, of_name in groupby(steps, key=itemgetter(0)):
         group = _group(columns, name)
-        counted = [_counting.counted_by(each[name][0]) for each in (found_a, found_b)]
+        only = "only-in-b" if name not in found_a else "only-in-a" if name not in found_b else None
+        paired = pairs is not None and only is None
+        in_a, in_b = (each.get(name, nothing) for each in (found_a, found_b))
+        counted = [_counting.counted_by(streams) for streams, _ in (in_a, in_b)]
         if differ := _counting.differ(*counted):
             counting.append(f"{_counting.words(*counted)}{in_group(group)}")
-        by_a = _by_request(*found_a[name], pairs and pairs[0])
-        by_b = _by_request(*found_b[name], pairs and pairs[1])
+        by_a, by_b = (
+            _by_request(*each, pairs[side] if pairs is not None and paired else None)
+            for side, each in enumerate((in_a, in_b))
+        )
         for _, metric in of_name:
             one, other = by_a[metric], by_b[metric]
             key = group | {"metric": metric}
-            rows = _change.changes(one, other, rng, level=level, paired=pairs is not None)
+            rows = _change.changes(one, other, rng, level=level, paired=paired)
             less = metric in _LESS_IS_SLOWER
-            effect = _effect.effect(one, other, less_is_slower=less, paired=pairs is not None)
+            effect = _effect.effect(one, other, less_is_slower=less, paired=paired)
             if differ and metric in _counting.OF_COUNTS:
                 rows = [_counting.not_comparable(row) for row in rows]
                 effect = _counting.not_comparable(effect)
-            quantiles += [key | row for row in rows]
-            effects.append(key | effect)
-        row = _failures.failures(found_a[name][0], found_b[name][0])
-        failures.append((group or {"group": "all"}) | row)
+            why = {} if only is None else {"why": only}
+            quantiles += [key | row | why for row in rows]
+            effects.append(key | effect | why)
+        failures.append((group or {"group": "all"}) | _failures.failures(in_a[0], in_b[0]) | why)
+        lacking += [group | row for row in _lacking.lacking(in_a[0], in_b[0], JUDGED)]
     left_out = tuple(_left_out(columns, found_a, found_b))
     medians = [row for row in quantiles if row["quantile"] == "p50"]
     return Comparison(
         quantiles=_table(quantiles, [*columns, "metric", "quantile"], _change.COLUMNS),
         effects=_table(effects, [*columns, "metric"], _effect.COLUMNS),
         failures=_table(failures, [*columns] or ["group"], _failures.COLUMNS),
-        verdict=verdict(medians, failures, columns, left_out, level, counting),
+        verdict=verdict(medians, failures, columns, left_out, level, counting, lacking),
         paired=pairs is not None,
         left_out=left_out,
     )

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tokentape.analysis.comparing._change import STRICT_ENDS
 from tokentape.analysis.summarising._summary import PER_TOKEN
 
 COUNTED_DIFFERENTLY = "counted-differently"
 OF_COUNTS = (*PER_TOKEN, "tpot_ms")
 _MOST = 0.1
 _BILL = {"usage-per-chunk": "usage"}
-_CHANGES = ("change", "change_pct", "change_low", "change_high", "low_pct", "high_pct", "_low", "_high")
+_CHANGES = ("change", "change_pct", "change_low", "change_high", "low_pct", "high_pct", *STRICT_ENDS)
 _EFFECTS = ("prob_b_slower", "low", "high", "cliffs_delta")
 
 

@@ -49,11 +49,15 @@ def effect(one: Values, other: Values, *, less_is_slower: bool, paired: bool) ->
 
 
 def wilson(share: float, n: float, level: float) -> tuple[float, float]:
-    """Return Wilson's score interval of a share of `n` (E. B. Wilson, JASA 22, 1927)."""
+    """Return Wilson's score interval of a share of `n` (E. B. Wilson, JASA 22, 1927).
+
+    Of none it begins at 0 and of all it ends at 1, exactly: rounding would have it begin just above.
+    """
     z = normal_quantile(1 - level / 2)
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return float(max(0, middle - half)), float(min(1, middle + half))
+    low, high = (0.0 if share == 0 else middle - half), (1.0 if share == 1 else middle + half)
+    return float(max(0, low)), float(min(1, high))
 
 
 def _placements(values: Floats, among: Floats) -> Floats:

@@ -56,13 +56,15 @@ def failures(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
 
 
 def _counted(streams: pd.DataFrame) -> tuple[int, int]:
-    outcome = streams["outcome"].astype("str")
-    known = streams[~outcome.isin(NOT_KNOWN)]
-    if known.empty:
-        return 0, 0
-    requests = pd.MultiIndex.from_frame(known[EXCHANGE].astype({"cassette": "str"}))
-    failed = (known["outcome"] != "complete").groupby(requests).any()
+    known, request = known_requests(streams)
+    failed = (known["outcome"] != "complete").groupby(request).any()
     return int(failed.sum()), len(failed)
+
+
+def known_requests(streams: pd.DataFrame) -> "tuple[pd.DataFrame, pd.Series[int]]":
+    """Return the streams of which the recording knows the end, and a number for each, that of its request."""
+    known = streams[~streams["outcome"].astype("str").isin(NOT_KNOWN)]
+    return known, known.groupby(EXCHANGE, observed=True, sort=False).ngroup()
 
 
 def newcombe(failed_a: int, n_a: int, failed_b: int, n_b: int, level: float) -> tuple[float, float]:

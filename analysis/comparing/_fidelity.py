@@ -4,6 +4,8 @@ Exchanges are paired by what was asked and answered; the n-th of equal ones with
 is when it came in the replay less when it came in the recording, both since the request was complete.
 """
 
+from math import isfinite
+
 import numpy as np
 import pandas as pd
 
@@ -31,10 +33,10 @@ def fidelity(recording: Recording, replay: Recording, *, speed: float = 1) -> "p
     the first one's from the moment the request was complete. Where no event has a time, numbers are NaN.
 
     Raises ValueError if `replay` does not have the requests and the answers of `recording`, and for a speed
-    that is not above 0.
+    that is not finite and above 0.
     """
-    if not speed > 0:
-        raise ValueError(f"expected a speed above 0, found {speed}")
+    if not (isfinite(speed) and speed > 0):
+        raise ValueError(f"expected a speed above 0 and finite, found {speed}")
     pairs = pairs_of(recording.streams, replay.streams)
     if pairs is None:
         raise ValueError(_no_replay(recording, replay))

@@ -5,22 +5,20 @@ from them is what pandas computes. From then on their counts come (`_sketch`), g
 longer grows with them. Which of the two it is depends on the cassettes and on nothing else.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 from pandas.api.types import union_categoricals
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._recording import Recording
 from tokentape.analysis._tables import empty
-from tokentape.analysis.dask._approximate import ApproximateRecording, gaps_for, sketched
-from tokentape.analysis.dask._sketch import Sketch, merged, sketch_of
+from tokentape.analysis.dask._approximate import ApproximateRecording, sketched
+from tokentape.analysis.dask._group_sketches import GroupSketches, named, put_together, sketches_of
 from tokentape.analysis.loading._parquet import TABLES
 from tokentape.analysis.summarising._in_flight import with_in_flight
-from tokentape.analysis.summarising._summary import groups
 
 if TYPE_CHECKING:
     from tokentape.analysis.summarising._grouping import By
@@ -40,7 +38,7 @@ class Condensed:
     events: pd.DataFrame
     reads: pd.DataFrame
     lost: list[str]
-    sketches: dict[Hashable, dict[str, Sketch]] = field(default_factory=dict)
+    sketches: GroupSketches = field(default_factory=dict)
 
 
 def condensed(recording: Recording) -> Condensed:
@@ -77,23 +75,14 @@ def together(
         lost=[line for part in parts for line in part.lost],
     )
     if exact_up_to is not None and (gaps > exact_up_to or any(part.sketches for part in parts)):
-        found: dict[Hashable, list[dict[str, Sketch]]] = {}
-        for part in parts:
-            for name, each in (part.sketches or _sketches(part, by, sketched(definitions))).items():
-                found.setdefault(name, []).append(each)
-        whole.sketches = {
-            name: {metric: merged(sketch[metric] for sketch in each) for metric in sketched(definitions)}
-            for name, each in found.items()
-        }
+        whole.sketches = put_together(
+            [
+                part.sketches or sketches_of(part.streams, part.events, by, sketched(definitions))
+                for part in parts
+            ]
+        )
         whole.events = empty(_OF_GAPS)
     return whole
-
-
-def _sketches(part: Condensed, by: "By | None", metrics: Sequence[str]) -> dict[Hashable, dict[str, Sketch]]:
-    return {
-        name: {metric: sketch_of(np.array(gaps_for(metric, streams, gaps), np.float64)) for metric in metrics}
-        for name, streams, gaps in groups(part.streams, part.events, by)
-    }
 
 
 def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> Recording:
@@ -104,7 +93,9 @@ def recording_of(found: Condensed, definitions: str | None, by: "By | None") -> 
         "definitions": definitions,
     }
     made = (
-        ApproximateRecording(**tables, by=by, gaps=found.sketches) if found.sketches else Recording(**tables)
+        ApproximateRecording(**tables, by=by, gaps=named(found.sketches, found.streams, by))
+        if found.sketches
+        else Recording(**tables)
     )
     return with_in_flight(made)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tokentape.analysis.comparing._change import is_negligible
 from tokentape.analysis.report._terms import COUNTS, LABELS
 from tokentape.analysis.report._text import number, percent, shown
 from tokentape.analysis.report._views import NO_VALUE
@@ -67,7 +68,7 @@ def _change(row: "dict[Hashable, Any]", group: "Sequence[Hashable]", scale: floa
         cells=(_number(row, "a"), _number(row, "b"), f"{row['n_a']:,} / {row['n_b']:,}"),
         change=percent(row["change_pct"]),
         interval=f"{percent(low)} to {percent(high)}" if is_known else f"none: {row['why']}",
-        verdict=_shown_by(row["metric"], low, high) if is_known else "",
+        verdict=_shown_by(row) if is_known else "",
         bar=_bar(row["change_pct"], low, high, scale) if is_known else "",
     )
 
@@ -76,11 +77,13 @@ def _number(row: "dict[Hashable, Any]", side: str) -> str:
     return number(row[side], is_count=row["metric"] in COUNTS)
 
 
-def _shown_by(metric: str, low: float, high: float) -> str:
+def _shown_by(row: "dict[Hashable, Any]") -> str:
+    metric, low, high = row["metric"], row["low_pct"], row["high_pct"]
     if metric == "output_tokens" or low <= 0 <= high:
         return ""
-    is_more = low > 0
-    return "slower" if is_more != (metric == "tokens_per_s") else "faster"
+    if is_negligible(metric, row["change"], row["change_pct"]):
+        return ""
+    return "slower" if (low > 0) != (metric == "tokens_per_s") else "faster"
 
 
 def _bar(change: float, low: float, high: float, scale: float) -> str:

@@ -2,6 +2,9 @@
 
 The invariant: a stream is in one group, and one of which the name is not known is in a group without one.
 A group by one thing has a name (None if it is not known), a group by several a tuple of such.
+
+An answer that failed names no model. It is in the group of the model that was to answer
+(`models_by_request`), since failures that are counted apart from a model are failures that nobody sees.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -50,17 +53,27 @@ def names_of(by: By | None) -> tuple[str, ...]:
 def with_grouping(streams: pd.DataFrame, by: By) -> pd.DataFrame:
     """Return the streams with a column for each name; ValueError if they cannot be grouped by one."""
     names = names_of(by)
-    return streams.assign(**{name: _made(streams, name) for name in names if name not in COLUMN_GROUPINGS})
+    return streams.assign(**{name: _made(streams, name) for name in names if name not in _AS_THEY_ARE})
 
 
 def grouped(streams: pd.DataFrame, by: By) -> Iterator[tuple[Hashable, pd.DataFrame]]:
-    """Yield each group in order, with its name."""
+    """Yield each group in order, with its name and with the streams as they are."""
+    streams = streams.reset_index(drop=True)
     names = list(names_of(by))
     keyed = with_grouping(streams, names)
     for name, group in keyed.groupby(names, dropna=False, observed=True, sort=True):
         values: tuple[Any, ...] = name
         known = tuple(None if pd.isna(each) else each for each in values)
-        yield known if len(names) > 1 else known[0], group
+        yield known if len(names) > 1 else known[0], streams.loc[group.index]
+
+
+def models_by_request(streams: pd.DataFrame) -> dict[str, str]:
+    """Return the model that most answers name, by the model that was requested; of equal ones the first."""
+    named = streams.loc[streams["model"].notna() & streams["model_requested"].notna(), _MODELS].astype("str")
+    counts = named.value_counts(sort=False).rename("answers").reset_index()
+    counts = counts.sort_values(["answers", "model"], ascending=[False, True], kind="stable")
+    first = counts.drop_duplicates("model_requested")
+    return dict(zip(first["model_requested"], first["model"], strict=True))
 
 
 def group_index(found: Sequence[Hashable], by: By) -> "pd.Index[Any]":
@@ -90,6 +103,17 @@ def _made(streams: pd.DataFrame, name: str) -> Any:
     )
 
 
+def _model(streams: pd.DataFrame) -> Any:
+    """Return the model of each answer or, where it names none, the one that was to answer."""
+    model = streams["model"]
+    if model.notna().all():
+        return model
+    asked = streams["model_requested"].astype("object")
+    answering = models_by_request(streams)
+    meant = asked.map(lambda name: answering.get(name, name), na_action="ignore")
+    return model.astype("object").where(model.notna(), meant).astype("category")
+
+
 def _route(streams: pd.DataFrame) -> Any:
     made = streams["host"].astype("str") + streams["path"].astype("str")
     return made.where(streams["host"].notna() & streams["path"].notna()).astype("category")
@@ -106,7 +130,9 @@ def _sized(column: str, bounds: Sequence[int]) -> Callable[[pd.DataFrame], Any]:
     return make
 
 
+_MODELS = ["model_requested", "model"]
 _MADE: dict[str, Callable[[pd.DataFrame], Any]] = {
+    "model": _model,
     "route": _route,
     "hour": lambda streams: streams["started_at"].dt.floor("h"),
     "prompt_size": _sized("prompt_tokens", PROMPT_BOUNDS),
@@ -114,5 +140,6 @@ _MADE: dict[str, Callable[[pd.DataFrame], Any]] = {
     "concurrency": _sized("in_flight", CONCURRENCY_BOUNDS),
     "cache_hit": lambda streams: streams["cached_tokens"] > 0,
 }
-GROUPINGS = (*COLUMN_GROUPINGS, *_MADE)
+_AS_THEY_ARE = tuple(name for name in COLUMN_GROUPINGS if name not in _MADE)
+GROUPINGS = (*dict.fromkeys((*COLUMN_GROUPINGS, *_MADE)),)
 """What streams can be grouped by, beside `label.NAME`: columns of `streams`, and what is made of these."""

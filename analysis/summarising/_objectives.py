@@ -7,6 +7,7 @@ the rate that can be sent while a stated share still meets them, takes a sweep o
 """
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -26,12 +27,14 @@ AT_LEAST = ("tokens_per_s",)
 
 
 def check_objectives(objectives: Mapping[str, float]) -> None:
-    """Raise ValueError for no objective, or one for what is no metric of a stream."""
+    """Raise ValueError for no objective, one for what is no metric of a stream, and a bound not finite."""
     if not objectives:
         raise ValueError("expected an objective such as ttft_ms=500, found none")
-    for name in objectives:
+    for name, bound in objectives.items():
         if name not in BOUNDED:
             raise ValueError(f"expected an objective for one of {', '.join(BOUNDED)}, found {name!r}")
+        if not isfinite(bound):
+            raise ValueError(f"expected {name} to be a number that is finite, found {bound}")
 
 
 def attainment(streams: pd.DataFrame, objectives: Mapping[str, float], by: By | None) -> pd.DataFrame:
@@ -75,11 +78,12 @@ def missed_deadlines(
     events: pd.DataFrame, streams: pd.DataFrame, tbt_ms: float, ttft_ms: float | None
 ) -> "pd.Series[float]":
     """Return, for each stream with token deadlines, the share of these that were missed."""
-    tbt_ns, ttft_ns = (None if each is None else round(each * _NS_PER_MS) for each in (tbt_ms, ttft_ms))
-    if tbt_ns is None or tbt_ns < 1:
-        raise ValueError(f"expected a time between tokens above 0 ms, found {tbt_ms}")
-    if ttft_ns is not None and ttft_ns < 0:
-        raise ValueError(f"expected a time to the first token of 0 ms or more, found {ttft_ms}")
+    if not isfinite(tbt_ms) or not tbt_ms * _NS_PER_MS >= 1:
+        raise ValueError(f"expected tbt_ms, a time between tokens, above 0 ms and finite, found {tbt_ms}")
+    if ttft_ms is not None and not (isfinite(ttft_ms) and ttft_ms >= 0):
+        raise ValueError(f"expected ttft_ms, a time to the first token, of 0 ms or more, found {ttft_ms}")
+    tbt_ns = round(tbt_ms * _NS_PER_MS)
+    ttft_ns = None if ttft_ms is None else round(ttft_ms * _NS_PER_MS)
     times = events.loc[events["gap_ms"].notna(), [*_STREAM_KEY, "gap_ms"]].astype({"choice": "int64"})
     times = times.rename(columns={"gap_ms": "ms"})
     if ttft_ns is not None:

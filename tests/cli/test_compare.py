@@ -155,10 +155,75 @@ def test_groups_are_compared_apart_and_those_of_one_side_are_said(tmp_path):
     assert run("compare", one, other, "--by", "nope").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("condition", "said"),
+    [
+        ("failed > 2%", "(model_requested new): found 100% (100% now)"),
+        ("surely failed > 2%", "(model_requested new): found 86.2% to 100%"),
+        ("failed > +1pp", "(model_requested new): cannot be told: model_requested new is only in B"),
+        ("failed > +1pp", "(model_requested old): cannot be told: model_requested old is only in A"),
+        ("failed > 100%", "(model_requested old): cannot be told: model_requested old is only in A"),
+        ("ttft_p50 > +10%", "(model_requested new): cannot be told: model_requested new is only in B"),
+        ("ttft_p50 > 50ms", "(model_requested new): cannot be told: no-values"),
+        ("ttft_p50 > 50ms", "(model_requested other): found 90ms (90 now)"),
+        ("surely ttft_p50 > 50ms", "(model_requested other): found 90ms to 90ms (90 now)"),
+        ("surely ttft_p90 > 50ms", "(model_requested other): cannot be told: too-few"),
+    ],
+)
+def test_what_only_b_has_is_asked_about_its_own_value(tmp_path, condition, said):
+    one = write(
+        tmp_path / "a.tape",
+        *(exchange(number, 100, "m") for number in range(SIZE)),
+        *(exchange(SIZE + number, 100, "old") for number in range(SIZE)),
+    )
+    other = write(
+        tmp_path / "b.tape",
+        *(exchange(number, 110, "m") for number in range(SIZE)),
+        *(exchange(SIZE + number, 100, "new", status=500) for number in range(SIZE)),
+        *(exchange(2 * SIZE + number, 90, "other") for number in range(SIZE)),
+    )
+    result = run("compare", one, other, "--by", "model_requested", "--fail-if", condition)
+    assert result.exit_code == 1
+    assert f"failed: {condition} {said}" in result.stderr
+
+
+def test_a_group_of_b_alone_that_is_as_promised_does_not_fail(tmp_path):
+    one = write(tmp_path / "a.tape", *(exchange(number, 100, "m") for number in range(SIZE)))
+    other = write(
+        tmp_path / "b.tape",
+        *(exchange(number, 100, "m") for number in range(SIZE)),
+        *(exchange(SIZE + number, 90, "new") for number in range(SIZE)),
+    )
+    asked = ["--fail-if", "surely ttft_p50 > 200ms", "--fail-if", "failed > 2%"]
+    result = run("compare", one, other, "--by", "model_requested", *asked)
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
+def test_failures_are_those_of_the_model_that_was_to_answer(tmp_path):
+    """An answer that failed names no model, and would hide among those without one."""
+    one = made(tmp_path / "a.tape", 100)
+    half = (exchange(number, 100, "m", status=500 if number % 2 else 200) for number in range(SIZE))
+    other = write(tmp_path / "b.tape", *half)
+    result = run("compare", one, other, "--by", "model", "--fail-if", "failed > 2%")
+    assert result.exit_code == 1
+    assert "failed: failed > 2% (model m-1): found 50% (0% before, 50% now)" in result.stderr
+    assert "without" not in result.stdout
+
+
+@pytest.mark.parametrize("condition", ["surely failed > 0%", "surely failed > +0pp"])
+def test_nothing_failed_surely_if_nothing_failed(tapes, condition):
+    result = run("compare", *tapes, "--fail-if", condition)
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 def test_nothing_in_common_is_nothing_to_compare(tmp_path):
     one, other = made(tmp_path / "a.tape", 100, "old"), made(tmp_path / "b.tape", 100, "new")
     result = run("compare", one, other, "--by", "model_requested", "--fail-if", "ttft_p50 > +10%")
     assert "Nothing to compare: model_requested old is only in A" in " ".join(result.stdout.split())
+    assert result.exit_code == 1
+    for side in ("old is only in A", "new is only in B"):
+        assert f"cannot be told: model_requested {side}" in result.stderr
+    result = run("compare", *[write(tmp_path / "c.tape")] * 2, "--by", "host", "--fail-if", "failed > 2%")
     assert (result.exit_code, "cannot be told: nothing to compare" in result.stderr) == (1, True)
 
 

@@ -39,6 +39,13 @@ def test_recording_of_itself_is_without_error(tmp_path):
     assert found["drift_ppm"] == 0
 
 
+@pytest.mark.parametrize("speed", [0, -1, float("nan"), float("inf")])
+def test_speed_is_a_number_above_zero(tmp_path, speed):
+    one = answered(tmp_path / "a.tape", [100, 200])
+    with pytest.raises(ValueError, match=f"expected a speed above 0 and finite, found {speed}"):
+        fidelity(one, one, speed=speed)
+
+
 def test_other_answers_are_no_replay(tmp_path):
     one = answered(tmp_path / "a.tape", [100, 200])
     with pytest.raises(ValueError, match="expected a replay"):

@@ -120,6 +120,19 @@ def test_miss_rates_are_one_for_each_stream_with_gaps(made):
         made.deadline_miss_rate(1, ttft_ms=-1)
 
 
+@pytest.mark.parametrize("bound", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_finite_number_is_refused_by_its_name(made, bound):
+    with pytest.raises(ValueError, match="expected ttft_ms to be a number that is finite, found"):
+        made.slo(gap_ms=5, ttft_ms=bound)
+    with pytest.raises(ValueError, match="expected tbt_ms, a time"):
+        made.deadline_miss_rate(bound)
+    with pytest.raises(ValueError, match="expected ttft_ms, a time"):
+        made.deadline_miss_rate(30, bound)
+    if not bound > 0:
+        with pytest.raises(ValueError, match="expected over_ms, a time"):
+            made.stalls(bound)
+
+
 def test_with_a_deadline_for_the_first_token_every_stream_with_one_has_a_rate(made):
     # 400 ms: 1 + (400 - 350) // 100 = 1 missed, then 300 // 100 = 3; the others are in time throughout
     assert made.deadline_miss_rate(tbt_ms=100, ttft_ms=350).tolist() == [0, 1, 0, 0]
