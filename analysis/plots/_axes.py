@@ -42,6 +42,7 @@ def figure(
         "title": {"text": "<br>".join(head), "subtitle": {"text": "<br>".join(below)}},
         "margin": {"l": 12, "r": 28, "t": top, "b": bottom},
         "height": height + top + bottom,
+        "meta": {"above": above},  # for a page that takes the title out
     }
     if not rows:
         return go.Figure(layout=layout)

@@ -166,7 +166,7 @@ def _draw_clocks(made: Any, clocks: "pd.Series[float]", row: pd.DataFrame, span:
             mode="text",
             text=[f"  missing: {shown(row[f'{clock}_why'].iloc[0])}" for clock in absent.index],
             textposition="middle right",
-            textfont={"size": 11, "color": GREY},
+            textfont={"size": 11},
             hoverinfo="skip",
             name="missing clocks",
         ),

@@ -124,9 +124,10 @@ def plain(figure: Any) -> dict[str, Any]:
     layout.pop("template", None)
     title = layout.pop("title", {})
     margin = layout.setdefault("margin", {})
+    top = max(_TOP, layout.pop("meta", {}).get("above", 0) + 8)
     if "t" in margin and "height" in layout:  # the room that the title had
-        layout["height"] -= max(0, margin["t"] - _TOP)
-        margin["t"] = min(_TOP, margin["t"])
+        layout["height"] -= max(0, margin["t"] - top)
+        margin["t"] = min(top, margin["t"])
     margin["r"] = max(_RIGHT, margin.get("r", 0))
     for name in layout:
         if name.startswith("xaxis"):  # where all labels are hidden, plotly.js places the title at infinity

@@ -211,3 +211,12 @@ def test_thousands_of_streams_stay_a_page(tmp_path, streams):
             figure = function(recording)
             assert len(figure.to_json()) < 400_000, name
             assert sum(len(trace.x) for trace in figure.data if trace.x is not None) < 15_000, name
+
+
+def test_a_page_that_takes_the_title_out_leaves_room_for_what_is_above_the_plot(tmp_path):
+    from tokentape.analysis.report._figures import plain
+
+    recording = session(tmp_path, 12)
+    for figure in (plots.gap_distribution(recording, by="model"), plots.a_against_b(recording, recording)):
+        above = figure.layout.meta["above"]
+        assert 30 <= above <= plain(figure)["layout"]["margin"]["t"] < figure.layout.margin.t
