@@ -68,6 +68,8 @@ def test_a_file_that_cannot_be_used_is_one_line_and_exit_1(verb, kind, tmp_path,
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"Error: {path}: ")
     assert BAD[kind] in line
+    # as oneself again: a pytest that starts meanwhile closes the folder of all temporary ones to others
+    os.seteuid(os.getuid())
     assert list(folder.iterdir()) == []
 
 

@@ -52,6 +52,7 @@ def few(tmp_path_factory):
     return tapes(tmp_path_factory.mktemp("few") / "tapes", count=60, seed=2)
 
 
+@pytest.mark.once  # that it is so on every Python, the smaller folders below show
 @pytest.mark.usefixtures("client")
 def test_two_hundred_cassettes_are_summarised_by_processes_as_pandas_does(folder, whole):
     made = load(folder)

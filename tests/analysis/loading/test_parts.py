@@ -14,7 +14,7 @@ from tokentape.analysis import load
 from tokentape.analysis.loading._parts import MAX_PART_BYTES, Options, load_part, parts_of
 from tokentape.cassette import STAND_IN
 
-EXAMPLES = int(os.environ.get("TOKENTAPE_FUZZ", "40"))
+EXAMPLES = int(os.environ.get("TOKENTAPE_FUZZ", "15"))
 TABLES = ("exchanges", "streams", "events", "reads")
 CLOSE = cassette.Close(t=1, exchanges=0, chunks=0, bytes=0)
 
@@ -93,7 +93,7 @@ def made(sections, random):
 
 
 @settings(
-    max_examples=int(os.environ.get("TOKENTAPE_FUZZ", "40")),
+    max_examples=EXAMPLES,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
