@@ -51,7 +51,8 @@ OUTCOMES = {
     "http-error": "the status is neither 2xx nor 304",
     "recorder-stopped": "the recording ended first; how the stream would have ended is not known",
     "damaged": "parts of the exchange are lost from the cassette, or hold what no recorder writes: times "
-    "that go back, or a number that is used twice in a section. Nothing is measured, and a line in lost says why",
+    "that go back, or a number that is used twice in a section. Nothing is measured, and a line "
+    "in lost says why",
 }
 
 REASONS = {
