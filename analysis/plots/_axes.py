@@ -70,7 +70,7 @@ def log_axis(values: Floats, unit: str) -> dict[str, Any]:
         low, high = low / 1.5, high * 1.5
     ticks = _ticks(low, high)
     decades = math.log10(ticks[-1] / ticks[0])
-    keep = (1, 2, 5) if decades <= 1.7 else (1, 3) if decades <= 3.2 else (1,)
+    keep = (1, 2, 5) if decades <= 1.35 else (1, 3) if decades <= 2.4 else (1,)
     if 3 in keep:
         ticks = sorted({*ticks, *(tick * 3 for tick in ticks if _digit(tick) == 1 and tick * 3 < ticks[-1])})
     named = {tick for tick in ticks if _digit(tick) in keep}
