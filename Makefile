@@ -5,9 +5,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 FUZZ   ?= 100000
-# What pytest is given: a worker for each core, and a file's tests in one of them, files in the order of their
-# names: by the number of their tests the few long ones would come last. ARGS="-k word" runs a few without.
-ARGS   ?= -n auto --maxprocesses=4 --dist loadfile --no-loadscope-reorder
+# What pytest is given: three workers, since tests wait more than they compute, and a file's tests in one of them,
+# files in the order of their names: by the number of their tests the few long ones would come last.
+# ARGS="-k word" runs a few without.
+ARGS   ?= -n 3 --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test fuzz lint format bench clean

@@ -35,7 +35,7 @@ def arguments(verb: str, path: Path | str, out: Path | str = "out.tape") -> list
 
 @pytest.fixture
 def tmp_path() -> Iterator[Path]:
-    """A folder that others may reach: those that pytest makes are closed to them, again whenever one starts."""
+    """A folder that others may reach: pytest closes those that it makes, again whenever one starts."""
     with TemporaryDirectory() as made:
         path = Path(made).resolve()
         path.chmod(0o777)

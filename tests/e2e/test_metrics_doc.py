@@ -8,15 +8,8 @@ import pytest
 from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tests.e2e.newcomer import blocks
 from tests.e2e.processes import ROOT, run
-from tokentape.analysis import (
-    compare,
-    load,
-    otel_dict,
-    otel_summary,
-    otel_table,
-    otlp_metrics,
-    otlp_traces,
-)
+from tokentape.analysis import compare, load
+from tokentape.analysis.opentelemetry import otel_dict, otel_summary, otel_table, otlp_metrics, otlp_traces
 
 METRICS, OPENTELEMETRY = ((ROOT / "docs" / name).read_text() for name in ("metrics.md", "opentelemetry.md"))
 PIECES = [

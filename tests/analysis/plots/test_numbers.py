@@ -298,7 +298,7 @@ def test_a_groups_traces_have_its_plain_name(tmp_path, plot):
     for n in range(10):
         session(tmp_path, 2 + n, name=f"{n}.tape", model=f"m-{n}" if n < 9 else model)
     figure = plot(load(tmp_path), by="model")
-    assert {trace.meta for trace in figure.data} == {model, None, *(f"m-{n}" for n in range(3, 9))}
+    assert {trace.meta for trace in figure.data} == {model, None, *(f"m-{n}" for n in range(2, 9))}
     assert {trace.meta for trace in plot(load(tmp_path)).data} == {None}
 
 
