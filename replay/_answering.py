@@ -4,7 +4,7 @@
 made of what was recorded, if it was not recorded itself.
 
 There is no port here and nothing waits. Invariant: every request that comes is counted once, as served, as
-missed, as a list of models, or as asked of the API itself.
+missed, as a list of models, or as asked of the API itself; one that is to be answered again, not before that.
 """
 
 from collections.abc import Iterable
@@ -229,7 +229,8 @@ class Answering:
         if self._asking is not None and self._asking.takes(code, self._matching):
             reason = self._asking.refuses(request)
             if reason is None:
-                return self._asked(self._asking, request, key)
+                before = self._asking.after_given_up(lambda other: self._matcher.is_same(key, other))
+                return Reply(live=before, again=True) if before else self._asked(self._asking, request, key)
             line = f"{key} is not in the recording and not asked live: {reason}"
             miss = Miss(code="not_asked", lines=(line,), status=403)
         else:

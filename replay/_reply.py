@@ -36,7 +36,7 @@ class Reply(NamedTuple):
     """What to answer: bytes to write now, parts to pace, or a live answer, which says itself how it ends.
 
     `ending` is what becomes of the connection then. `recorded_ns` is how long the answer took when it was
-    recorded, 0 if nobody knows.
+    recorded, 0 if nobody knows. `again`: when `live` has ended, the same request is answered anew.
     """
 
     now: bytes = b""
@@ -44,3 +44,4 @@ class Reply(NamedTuple):
     ending: Ending = "open"
     recorded_ns: int = 0
     live: Relayed | None = None
+    again: bool = False

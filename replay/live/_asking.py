@@ -5,7 +5,8 @@ goes to the client read by read, as it comes, and no faster than the client take
 hung up on. A call that fails before it is answered becomes a 502 that says why, and is said on stderr.
 
 Invariant: what is recorded was appended to the cassette, and has its turn among the answers to the same
-request, before the client has the end of the answer; unless the recorder takes more than a second for that.
+request, before the client has the end of the answer; unless the recorder takes more than 5 s for that. Who
+hangs up before the end (many clients take the last event for it) and asks again waits as long.
 Of equal requests that are asked at once as many were appended as clients have an end; which, nobody can tell.
 """
 
@@ -26,6 +27,7 @@ from tokentape.replay._reply import Reply
 from tokentape.replay._stats import Live
 from tokentape.replay.live._appended import Appended
 from tokentape.replay.live._call import Gone, LiveCall
+from tokentape.replay.live._looking import AfterGivenUp, GivenUp
 from tokentape.replay.live._on_miss import OnMiss
 from tokentape.replay.live._own_address import is_at
 from tokentape.replay.live._recorder_process import CannotRecord, RecorderProcess
@@ -57,6 +59,7 @@ class Asking:
         self._whole_ever = self._recorded_ever = 0  # `reset` does not make good what was lost
         self._lost: str | None = None
         self._said: set[str] = set()
+        self._given_up: list[GivenUp] = []
         self._records_all = on_miss.records_all
         self._recorder: RecorderProcess | None = None
         self._appended: Appended | None = None
@@ -134,6 +137,18 @@ class Asking:
                 over=self._over,
             )
         )
+
+    def after_given_up(self, is_same: Callable[[RequestKey], bool]) -> AfterGivenUp | None:
+        """Return what to wait for before the same is asked: that what a client gave up is recorded.
+
+        When it has ended, the request may be recorded, or this returns None for it.
+        """
+        found = next((each for each in self._given_up if is_same(each.key)), None)
+        if found is None or (self._recorder is not None and self._recorder.failure is not None):
+            return None
+        if found.is_over():
+            self._given_up.remove(found)
+        return AfterGivenUp(found)
 
     def appended(self) -> list[Recorded]:
         """Return what was recorded since the last call. Reads what the recorder has written, no more."""
@@ -215,10 +230,19 @@ class Asking:
             raise recorder.failure from None
 
     def _over(
-        self, key: RequestKey, outcome: str, failure: BaseException | None, *, whole: bool = False
+        self,
+        key: RequestKey,
+        outcome: str,
+        failure: BaseException | None,
+        *,
+        whole: bool = False,
+        given_up: Callable[[], bool] | None = None,
     ) -> str:
         """Take note of a call that is over, and return the words for the client of one that failed."""
         self._whole_ever += whole
+        if given_up is not None:
+            self._given_up = [each for each in self._given_up if not each.is_over()]
+            self._given_up.append(GivenUp(key, given_up))
         if failure is None:
             _log.warning("asked live: %s -> %s", key, outcome)
             return ""

@@ -15,12 +15,10 @@ from typing import Protocol, cast
 from tokentape.replay._openai_error import error_response
 from tokentape.replay._reply import Ending
 from tokentape.replay.live._answer import LiveAnswer
+from tokentape.replay.live._looking import Looking
 from tokentape.replay.live._upstream import Upstream
 from tokentape.replay.matching._request_key import RequestKey
 from tokentape.replay.serving._requests import IncomingRequest
-
-_RECORDED_S = 5.0  # a busy machine may take long; the recorder writes an end before it passes it on
-_LOOK_S = 0.005
 
 
 class Gone(Exception):
@@ -31,9 +29,18 @@ class Over(Protocol):
     """Whoever is told that a call is over."""
 
     def __call__(
-        self, key: RequestKey, outcome: str, failure: BaseException | None, *, whole: bool = False
+        self,
+        key: RequestKey,
+        outcome: str,
+        failure: BaseException | None,
+        *,
+        whole: bool = False,
+        given_up: Callable[[], bool] | None = None,
     ) -> str:
-        """Take note, and return what to tell the client of a failure. `whole`: the answer came to its end."""
+        """Take note, and return what to tell the client of a failure.
+
+        `whole`: the answer came to its end. `given_up`: it did not, but it will be recorded, as this tells.
+        """
 
 
 class LiveCall(asyncio.Protocol):
@@ -68,7 +75,7 @@ class LiveCall(asyncio.Protocol):
         )
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
-        self._looking: asyncio.TimerHandle | None = None
+        self._looking: Looking | None = None
         self._held = False
         self._is_over = False
         self._refusal: bytes | None = None  # the recorder's own words, as far as they came
@@ -97,7 +104,13 @@ class LiveCall(asyncio.Protocol):
         """Hang up: the client has."""
         if not self._is_over:
             self._leave()
-            self._over(self._key, self._outcome("given up by the client"), None)
+            will_be_recorded = self._answer.begun and self._refusal is None
+            self._over(
+                self._key,
+                self._outcome("given up by the client"),
+                None,
+                given_up=self._is_recorded if will_be_recorded else None,
+            )
 
     # What the connection to the API calls.
 
@@ -121,7 +134,7 @@ class LiveCall(asyncio.Protocol):
         if self._refused():
             self._refusal = (self._refusal or b"") + out
         elif self._answer.complete and self._is_recorded is not None:
-            self._end_when_recorded(out)
+            self._end_when_recorded(out, self._is_recorded)
             return
         elif out:
             self._write(out)
@@ -137,7 +150,7 @@ class LiveCall(asyncio.Protocol):
         if exc is None:
             out = self._answer.end()
             if self._answer.complete and self._is_recorded is not None and not self._refused():
-                self._end_when_recorded(out)
+                self._end_when_recorded(out, self._is_recorded)
                 return
             if out and not self._refused():
                 self._write(out)
@@ -164,17 +177,14 @@ class LiveCall(asyncio.Protocol):
             for name, value in self._answer.fields
         )
 
-    def _end_when_recorded(self, out: bytes, tries: int = int(_RECORDED_S / _LOOK_S)) -> None:
-        self._looking = None
-        is_recorded = self._is_recorded is None or self._is_recorded()
-        if tries and not is_recorded:
-            self._looking = asyncio.get_running_loop().call_later(
-                _LOOK_S, self._end_when_recorded, out, tries - 1
-            )
-            return
-        if out:
-            self._write(out)
-        self._end("" if is_recorded else "not recorded")
+    def _end_when_recorded(self, out: bytes, is_recorded: Callable[[], bool]) -> None:
+        def end(was_recorded: bool) -> None:
+            if out:
+                self._write(out)
+            self._end("" if was_recorded else "not recorded")
+
+        self._looking = Looking(is_recorded, end)
+        self._looking.begin()
 
     def _end(self, but: str = "") -> None:
         if self._refusal is not None:
@@ -206,8 +216,7 @@ class LiveCall(asyncio.Protocol):
     def _leave(self) -> None:
         self._is_over = True
         if self._looking is not None:
-            self._looking.cancel()
-            self._looking = None
+            self._looking.stop()
         if self._task is not None:
             self._task.cancel()  # while it connects; after that it is done
         if self._transport is not None:

@@ -96,6 +96,10 @@ class Matcher(Generic[R]):
         digest = self._known(key)
         return () if digest is None else self._rows[digest]
 
+    def is_same(self, key: RequestKey, other: RequestKey) -> bool:
+        """Whether two live requests are the same."""
+        return self._compared(key).digest() == self._compared(other).digest()
+
     def add(self, item: R) -> None:
         """Take in what was recorded, after all else, for a request that was asked now: its turn is over.
 

@@ -10,6 +10,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import cast
 
 from tokentape.replay._openai_error import error_response
@@ -211,7 +212,8 @@ class Connection(asyncio.Protocol):
             return
         if reply.live is not None:
             self._live = reply.live
-            self._live.begin(self._write, self._live_ended)
+            again = incoming if reply.again else None
+            self._live.begin(self._write, partial(self._live_ended, again))
         elif reply.parts:
             self._ending = reply.ending
             stream = Stream(
@@ -229,9 +231,11 @@ class Connection(asyncio.Protocol):
                 self._takes_requests = False
                 self._waiting.clear()
 
-    def _live_ended(self, ending: Ending) -> None:
+    def _live_ended(self, again: Incoming | None, ending: Ending) -> None:
         self._live = None
         self._ending = ending
+        if again is not None:
+            self._waiting.appendleft(again)
         self._stream_ended()
 
     def _halt_live(self) -> None:

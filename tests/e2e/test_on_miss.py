@@ -4,9 +4,11 @@ import contextlib
 import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -272,27 +274,6 @@ def test_a_client_that_hangs_up_is_hung_up_on(how, when, path, home, plain):
             client.read_to(END)
 
 
-def test_what_a_client_gave_up_is_recorded_and_comes_again_as_it_was_cut(path, home, plain):
-    def ended() -> int:
-        with cassette.open(path, lenient=True) as found:
-            return sum(each.end is not None for each in cassette.exchanges(found))
-
-    with asking("record", path, plain.url, home) as process:
-        with connected(process) as client:
-            client.write(post(NEW))
-            with plain.accept() as server:
-                server.read_to(NEW)
-                server.write(OK + chunk(b"x"))
-                client.read_to(chunk(b"x"))
-                client.close()
-                server.read_all()
-        assert any(ended() == 2 or process.wait_for("never", 0.05) for _ in range(600))
-        with connected(process) as client:
-            client.write(post(NEW))
-            assert client.read_all() == (OK + chunk(b"x"), "closed")
-    assert "asked live 1 time, 1 recorded" in process.stdout
-
-
 @pytest.mark.parametrize("how", ["forward", "record"])
 def test_an_answer_that_is_cut_off_is_cut_off_for_the_client(how, path, home, plain):
     with asking(how, path, plain.url, home) as process, connected(process) as client:
@@ -470,6 +451,73 @@ def asked_once(process: Process, api: Listener, client: Peer) -> int:
 
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here")
+
+
+def given_up(process: Process, api: Listener) -> None:
+    """Have an answer begun that its client hangs up on; the API has seen that when this returns."""
+    with connected(process) as client:
+        client.write(post(NEW))
+        with api.accept() as server:
+            server.read_to(NEW)
+            server.write(OK + chunk(b"x"))
+            client.read_to(chunk(b"x"))
+            client.close()
+            server.read_all()
+
+
+def test_what_a_client_gave_up_is_recorded_and_comes_again_as_it_was_cut(path, home, plain):
+    with asking("record", path, plain.url, home) as process:
+        given_up(process, plain)
+        with connected(process) as client:
+            client.write(post(NEW))
+            assert client.read_all() == (OK + chunk(b"x"), "closed")
+    assert "served 1, missed 0; 1 of 2 never played; asked live 1 time, 1 recorded" in process.stdout
+
+
+@needs_proc
+def test_who_asks_again_waits_until_what_was_given_up_is_recorded_but_not_for_ever(path, home, plain):
+    again = post(NEW, version="1.0")
+    with asking("record", path, plain.url, home) as process, connected(process) as first:
+        first.write(post(b"first"))
+        with plain.accept() as server:
+            server.read_to(b"first")
+            server.write(OK + END)
+        first.read_to(END)
+        (recorder,) = children_of(process._process.pid)
+        with connected(process) as client, connected(process) as gone, connected(process) as other:
+            client.write(post(NEW))
+            with plain.accept() as server:
+                server.read_to(NEW)
+                server.write(OK + chunk(b"x"))
+                client.read_to(chunk(b"x"))
+                os.kill(recorder, signal.SIGSTOP)
+                client.close()
+                assert process.wait_for("given up by the client")
+                gone.write(again)  # one that waits may leave, too
+                other.write(again)
+                assert select.select([other.sock], [], [], 0.3)[0] == []
+                gone.close()
+                os.kill(recorder, signal.SIGCONT)
+                assert other.read_all()[0].endswith(b"\r\n\r\nx")
+                assert server.read_all()[0] == b""
+        with connected(process) as client, connected(process) as other:
+            client.write(post(b"second"))
+            with plain.accept() as server:
+                server.read_to(b"second")
+                server.write(OK + chunk(b"y"))
+                client.read_to(chunk(b"y"))
+                os.kill(recorder, signal.SIGSTOP)
+                client.close()
+                assert process.wait_for("200, given up by the client")
+                other.write(post(b"second"))
+                time.sleep(5.5)  # longer than anybody waits for a recorder
+                os.kill(recorder, signal.SIGCONT)
+                with plain.accept() as another:
+                    another.read_to(b"second")
+                    another.write(OK + chunk(b"z") + END)
+                assert other.read_to(END) == OK + chunk(b"z") + END
+    assert "served 1, missed 0" in process.stdout
+    assert "asked live 4 times, 4 recorded" in process.stdout
 
 
 @needs_proc

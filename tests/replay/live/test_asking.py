@@ -22,6 +22,9 @@ class Asked:
     def refuses(self, _):
         return None
 
+    def after_given_up(self, _):
+        return None
+
     def ask(self, *_, is_recorded, answered):
         self.waiting.append(is_recorded)
         return Reply()
