@@ -1,7 +1,6 @@
 """Which options of `analyze` go together: one that would change nothing is refused, and never ignored."""
 
 import click
-from click.core import ParameterSource
 
 from tokentape.cli._otel_formats import OTLP
 
@@ -9,13 +8,17 @@ _UNGROUPED = (*OTLP, "parquet")
 """Formats that have rows of streams or series of their own, and no groups."""
 
 
-def check_options(ctx: click.Context) -> None:
+def check_options(
+    *,
+    form: str,
+    names: str,
+    by: tuple[str, ...] | None,
+    slo: dict[str, float] | None,
+    output: str | None,
+    overwrite: bool,
+) -> None:
     """Raise UsageError, with a line that says what fits, for options of which one would be ignored."""
-    form, as_json, names, by, slo, output, overwrite = (
-        ctx.params[name] for name in ("form", "as_json", "names", "by", "slo", "output", "overwrite")
-    )
-    form_given = ctx.get_parameter_source("form") is ParameterSource.COMMANDLINE
-    if output is not None and (form != "parquet" or as_json or not (by is slo is None)):
+    if output is not None and (form != "parquet" or by is not None or slo is not None):
         raise click.UsageError(
             "expected --format parquet with --output, and no --by, --slo or --json: it has whole tables"
         )
@@ -23,8 +26,6 @@ def check_options(ctx: click.Context) -> None:
         raise click.UsageError("expected --output without --names otel: whole tables have tokentape's names")
     if overwrite and output is None:
         raise click.UsageError("expected --output with --overwrite: nothing else is written to a folder")
-    if as_json and form_given and form != "json":
-        raise click.UsageError(f"expected --json without --format {form}: it is a format itself")
     if slo is not None and form == "parquet":
         raise click.UsageError("expected --slo without --format parquet, which has the streams")
     if slo is not None and (names == "otel" or form in OTLP):

@@ -6,16 +6,18 @@ The invariant: a condition of which it cannot be told whether it holds has faile
 import re
 from dataclasses import dataclass
 from operator import ge, gt, le, lt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import pandas as pd
 
     from tokentape.analysis import Comparison
+
+R = TypeVar("R")
 
 _FORM = re.compile(
     r"\s*(surely\s+)?([a-z][a-z0-9_]*)\s*(>=|<=|>|<)\s*([+-]?)(\d+(?:\.\d+)?|\.\d+)\s*(%|pp|ms|s)?\s*"
@@ -42,11 +44,12 @@ class Condition:
     unit: str
 
 
-def conditions_of(kind: str) -> Any:
-    """Return a click callback that reads conditions on a `comparison` or a `fidelity`."""
-    read = {"comparison": comparison_condition, "fidelity": fidelity_condition}[kind]
+def fail_if_option(
+    read: "Callable[[str], Condition]", *, example: str
+) -> "Callable[[Callable[..., R]], Callable[..., R]]":
+    """Return what adds --fail-if, which can be repeated: conditions that `read` understands."""
 
-    def callback(
+    def conditions(
         ctx: click.Context,  # noqa: ARG001  (click's signature)
         param: click.Parameter,  # noqa: ARG001
         texts: tuple[str, ...],
@@ -56,7 +59,20 @@ def conditions_of(kind: str) -> Any:
         except ValueError as error:
             raise click.BadParameter(str(error)) from error
 
-    return callback
+    return click.option(
+        "--fail-if",
+        metavar="CONDITION",
+        multiple=True,
+        callback=conditions,
+        help=f"Exit with 1 if it holds, such as '{example}' (repeatable).",
+    )
+
+
+def said_failed(lines: "Sequence[str]") -> bool:
+    """Say what has failed, each in a line on stderr; return whether anything has."""
+    for line in lines:
+        click.echo(f"failed: {line}", err=True)
+    return bool(lines)
 
 
 def comparison_condition(text: str) -> Condition:

@@ -3,6 +3,7 @@ import click
 from tokentape.cli._analysis_formats import FORMATS, printed
 from tokentape.cli._analyze_options import check_options
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._form_options import form_options
 from tokentape.cli._lost import said_lost
 from tokentape.cli._many import Many, many_options
 from tokentape.cli._objectives_option import objectives_of
@@ -24,19 +25,15 @@ from tokentape.cli._stalls_table import check_stalls, over_ms, print_stalls
     "--stalls", type=click.FloatRange(min=0), metavar="MS", callback=over_ms,
     help="Every gap between tokens above MS instead, the longest first.",
 )  # fmt: skip
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice((*FORMATS, *OTLP)),
-    default="table",
-    show_default=True,
-    help="csv and markdown have the summary, parquet the streams; otlp is for OpenTelemetry.",
+@form_options(
+    (*FORMATS, *OTLP),
+    text="csv and markdown have the summary, parquet the streams; otlp is for OpenTelemetry.",
+    json_text="Print exchanges, streams and summary as one object.",
 )
 @click.option(
     "--names", type=click.Choice(NAMES), default="tokentape", show_default=True,
     help="otel: OpenTelemetry's names and units, where it has them.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print exchanges, streams and summary as one object.")
 @reading_options
 @many_options
 @click.pass_context
@@ -48,7 +45,6 @@ def command(
     stalls: float | None,
     form: str,
     names: str,
-    as_json: bool,
     load: Loading,
     output: str | None,
     overwrite: bool,
@@ -71,17 +67,17 @@ def command(
     tokentape analyze session.tape --format otlp > metrics.json
     tokentape analyze session.tape --json | jq '.streams[] | {ttft_ms, ttft_ms_why}'
     """
-    check_options(ctx)
+    check_options(form=form, names=names, by=by, slo=slo, output=output, overwrite=overwrite)
     check_stalls(stalls, form, summarised=by is not None or slo is not None or names == "otel")
     many = Many(files=files, load=load, scheduler=scheduler)
     if output is not None:
         ctx.exit(3 if said_lost(many.written(output, overwrite=overwrite)) else 0)
-    recording = many.loaded(by, exact=as_json or form in ("json", "parquet") or stalls is not None)
+    recording = many.loaded(by, exact=form in ("json", "parquet") or stalls is not None)
     if stalls is not None:
-        print_stalls(recording, stalls, "json" if as_json else form)
+        print_stalls(recording, stalls, form)
     elif form in OTLP or names == "otel":
-        print_otel(recording, by, "json" if as_json and form not in OTLP else form)
+        print_otel(recording, by, form)
     else:
-        printed(recording, by, slo, "json" if as_json else form)
+        printed(recording, by, slo, form)
     if said_lost(recording.lost):
         ctx.exit(3)

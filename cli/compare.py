@@ -1,8 +1,15 @@
 import click
 
-from tokentape.cli._condition import Condition, conditions_of, failed_comparison
+from tokentape.cli._condition import (
+    Condition,
+    comparison_condition,
+    fail_if_option,
+    failed_comparison,
+    said_failed,
+)
 from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._form_options import form_options
 from tokentape.cli._lost import said_lost
 from tokentape.cli._reading_options import Loading, by_option, reading_options
 from tokentape.cli._table_formats import FORMATS, print_tables
@@ -11,22 +18,10 @@ from tokentape.cli._table_formats import FORMATS, print_tables
 @click.command(short_help="Say whether a recording is slower than another.")
 @click.argument("files", metavar="A B", nargs=2, callback=once_from_stdin)
 @by_option("Compare each value of this column apart, such as model (repeatable).")
-@click.option(
-    "--fail-if",
-    metavar="CONDITION",
-    multiple=True,
-    callback=conditions_of("comparison"),
-    help="Exit with 1 if it holds, such as 'ttft_p90 > +10%' (repeatable).",
+@fail_if_option(comparison_condition, example="ttft_p90 > +10%")
+@form_options(
+    FORMATS, text="csv has the quantiles.", json_text="Print quantiles, effects and verdict as one object."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="csv has the quantiles.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print quantiles, effects and verdict as one object.")
 @reading_options
 @click.pass_context
 def command(
@@ -35,7 +30,6 @@ def command(
     by: tuple[str, ...] | None,
     fail_if: tuple[Condition, ...],
     form: str,
-    as_json: bool,
     load: Loading,
 ) -> None:
     """Compare the latency of B with that of A: medians, p90 and p99, with 95% intervals over requests.
@@ -55,16 +49,14 @@ def command(
     one, other = map(load, files)
     found = compare(one, other, by=by)
     tables = {name: getattr(found, name).reset_index() for name in ("quantiles", "effects", "failures")}
-    if as_json or form != "table":
+    if form != "table":
         more = {"verdict": found.verdict, "paired": found.paired, "left_out": list(found.left_out)}
-        print_tables(tables, more, "json" if as_json else form)
+        print_tables(tables, more, form)
     else:
         from tokentape.cli._comparison_table import comparison_table
         from tokentape.cli._console import print_table
 
         print_table(comparison_table(found))
     lost = said_lost([*one.lost, *other.lost])
-    failed = [line for condition in fail_if for line in failed_comparison(condition, found)]
-    for line in failed:
-        click.echo(f"failed: {line}", err=True)
+    failed = said_failed([line for condition in fail_if for line in failed_comparison(condition, found)])
     ctx.exit(1 if failed else 3 if lost else 0)

@@ -1,8 +1,15 @@
 import click
 
-from tokentape.cli._condition import Condition, conditions_of, failed_fidelity
+from tokentape.cli._condition import (
+    Condition,
+    fail_if_option,
+    failed_fidelity,
+    fidelity_condition,
+    said_failed,
+)
 from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._form_options import form_options
 from tokentape.cli._lost import said_lost
 from tokentape.cli._reading_options import Loading, reading_options
 from tokentape.cli._table_formats import FORMATS, print_tables
@@ -14,22 +21,8 @@ from tokentape.cli._table_formats import FORMATS, print_tables
     "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
     help="At which it was replayed; drift is counted from this.",
 )  # fmt: skip
-@click.option(
-    "--fail-if",
-    metavar="CONDITION",
-    multiple=True,
-    callback=conditions_of("fidelity"),
-    help="Exit with 1 if it holds, such as 'gap_error_p99 > 2ms' (repeatable).",
-)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(FORMATS),
-    default="table",
-    show_default=True,
-    help="How the numbers are printed.",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the numbers as one object.")
+@fail_if_option(fidelity_condition, example="gap_error_p99 > 2ms")
+@form_options(FORMATS, text="How the numbers are printed.", json_text="Print the numbers as one object.")
 @reading_options
 @click.pass_context
 def command(
@@ -38,7 +31,6 @@ def command(
     speed: float,
     fail_if: tuple[Condition, ...],
     form: str,
-    as_json: bool,
     load: Loading,
 ) -> None:
     """Compare the times of a replay with those of the recording that was replayed, event by event.
@@ -61,7 +53,7 @@ def command(
         found = fidelity(recording, replay, speed=speed)
     except ValueError as error:
         raise click.ClickException(str(error)) from error
-    if as_json or form == "json":
+    if form == "json":
         from tokentape.cli._json_text import json_text
 
         click.echo(json_text(without_nan(found)))
@@ -71,7 +63,5 @@ def command(
         print_table(fidelity_table(found))
     else:
         print_tables({"fidelity": found.to_frame().T}, {}, form)
-    failed = [line for condition in fail_if for line in failed_fidelity(condition, found)]
-    for line in failed:
-        click.echo(f"failed: {line}", err=True)
+    failed = said_failed([line for condition in fail_if for line in failed_fidelity(condition, found)])
     ctx.exit(1 if failed else 3 if lost else 0)

@@ -9,8 +9,6 @@ from tests.cli.verbs import run
 
 FORMATS = ("table", "json", "csv", "markdown", "parquet", "otlp", "otlp-traces")
 REFUSED = [
-    (["--format", "csv", "--json"], "expected --json without --format csv"),
-    (["--format", "table", "--json"], "expected --json without --format table"),
     (["--format", "otlp", "--json"], "expected --json without --format otlp"),
     (["--format", "parquet", "--json"], "expected --json without --format parquet"),
     (["--format", "otlp", "--by", "model"], "expected --by without --format otlp"),
