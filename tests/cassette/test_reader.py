@@ -6,6 +6,7 @@ import pytest
 import zstandard
 
 from tests.cassette.tapes import CHUNKS, CLOSE, NOTE, RECORDS, REQUEST, SECTION, write
+from tests.nobody import as_nobody
 from tokentape import cassette
 from tokentape.cassette._framing import MAGIC, frame
 from tokentape.cassette._records import encode
@@ -168,14 +169,8 @@ def test_a_standard_input_that_is_not_there_is_unreadable(state, monkeypatch):
 def test_a_file_without_permission_is_unreadable(tmp_path):
     path = write(tmp_path / "a.tape", *RECORDS)
     path.chmod(0)
-    user = os.geteuid()
-    if user == 0:
-        os.seteuid(65534)  # root may read everything
-    try:
-        with pytest.raises(cassette.Unreadable, match="Permission"):
-            cassette.open(path)
-    finally:
-        os.seteuid(user)
+    with as_nobody(), pytest.raises(cassette.Unreadable, match="Permission"):
+        cassette.open(path)
 
 
 def test_no_more_damage_is_listed_than_memory_is_there_for(monkeypatch):

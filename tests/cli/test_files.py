@@ -5,6 +5,7 @@ import resource
 import shlex
 import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +14,7 @@ import pytest
 from tests.cassette.tapes import raw
 from tests.cli.verbs import BAD, TAPE, bad_file, corrupt, run, tape
 from tests.e2e.processes import TOKENTAPE
+from tests.nobody import as_nobody
 
 READING = {
     "info": ["{}"],
@@ -46,29 +48,17 @@ def tmp_path() -> Iterator[Path]:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     work = tmp_path / "work"
     work.mkdir()
+    work.chmod(0o777)
     monkeypatch.chdir(work)
     return work
 
 
-@pytest.fixture
-def as_nobody(tmp_path: Path) -> Iterator[None]:
-    """Root may read everything: be somebody who may not."""
-    user = os.geteuid()
-    if user == 0:
-        (tmp_path / "work").chmod(0o777)
-        os.seteuid(65534)
-    yield
-    if user == 0:
-        os.seteuid(user)
-
-
 @pytest.mark.parametrize("kind", BAD)
 @pytest.mark.parametrize("verb", READING)
-def test_a_file_that_cannot_be_used_is_one_line_and_exit_1(verb, kind, tmp_path, folder, request):
+def test_a_file_that_cannot_be_used_is_one_line_and_exit_1(verb, kind, tmp_path, folder):
     path = bad_file(tmp_path, kind)
-    if kind == "locked":
-        request.getfixturevalue("as_nobody")
-    result = run(*arguments(verb, path))
+    with as_nobody() if kind == "locked" else nullcontext():
+        result = run(*arguments(verb, path))
     assert result.exit_code == 1
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
@@ -161,11 +151,12 @@ def test_a_folder_that_is_not_there_is_named(verb, tmp_path):
 
 
 @pytest.mark.parametrize("verb", WRITING)
-@pytest.mark.usefixtures("as_nobody")
 def test_a_folder_that_cannot_be_written_is_named(verb, tmp_path):
     shut = tmp_path / "shut"
     shut.mkdir(0o555)
-    result = run(*arguments(verb, tape(tmp_path / "in.tape"), shut if verb == "split" else shut / "out.tape"))
+    source = tape(tmp_path / "in.tape")
+    with as_nobody():
+        result = run(*arguments(verb, source, shut if verb == "split" else shut / "out.tape"))
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
     assert line.startswith(f"Error: {shut}")
