@@ -59,7 +59,7 @@ $(VENV)/.ready: pyproject.toml
 # so that a new module is seen without installing again.
 build/types: pyproject.toml
 	@rm -rf $@ && mkdir -p $@/tokentape
-	@for folder in analysis cassette cli dialects recorder replay; do ln -s ../../../$$folder $@/tokentape/$$folder; done
+	@for folder in analysis cassette cli dialects progress recorder replay; do ln -s ../../../$$folder $@/tokentape/$$folder; done
 
 # Node's packages for the tests, as the lock file has them.
 build/node: tests/node/package.json tests/node/package-lock.json

@@ -111,6 +111,11 @@ class Reader:
         return self._frame.offset + HEADER_BYTES + len(self._frame.payload)
 
     @property
+    def position(self) -> int:
+        """How many bytes of the file were read, somewhat ahead of the records; compressed ones if it is."""
+        return self._source.position
+
+    @property
     def compressed(self) -> bool:
         """Whether the file is compressed: offsets are in what is decompressed from it."""
         return self._source.compressed
@@ -205,6 +210,7 @@ class Source:
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.failure: str | None = None
+        self.position = 0  # in the file, as it is
         self._stream = stream
         self._name = name
         self._ended = False
@@ -249,6 +255,7 @@ class Source:
         except OSError as error:
             raise Unreadable(f"{self._name}: expected a readable cassette: {error.strerror}") from None
         self._ended = not raw
+        self.position += len(raw)
         return raw
 
     def _decompress(self, raw: bytes) -> bytes:

@@ -13,6 +13,7 @@ from tokentape.cli._extras import needs
 from tokentape.cli._findings_wanted import Wanted, shown_path
 from tokentape.cli._lost import missing_pieces
 from tokentape.dialects.rules import Finding, FoldedOver, Folds, Linted, RuleSet, folded, lint
+from tokentape.progress import Follow
 
 _MOST_REASONS = 4
 
@@ -34,15 +35,15 @@ class LintedExchange:
 
 
 def lint_file(
-    file: str, rules: RuleSet | None, where: Sequence[str], wanted: Wanted, lost: list[str]
+    file: str, rules: RuleSet | None, where: Sequence[str], wanted: Wanted, lost: list[str], *, follow: Follow
 ) -> Iterator[LintedExchange]:
     """Yield what was found in each exchange that is wanted, as they ended; what was lost goes into `lost`.
 
-    Raises ValueError for a condition that cannot be understood.
+    `follow` is told how far that is. Raises ValueError for a condition that cannot be understood.
     """
     chosen = _chosen(file, where) if where else None
     with cassette.open(file, lenient=True) as tape:
-        for exchange in cassette.exchanges(tape):
+        for exchange in follow(cassette.exchanges(tape), lambda: tape.position):
             place = exchange.section_index, exchange.number
             if chosen is not None and place not in chosen:
                 continue

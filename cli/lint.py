@@ -8,6 +8,7 @@ from tokentape.cli._linted import LintedFile, as_objects, each_line, lint_file
 from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 from tokentape.dialects.rules import RULE_SETS
+from tokentape.progress import reading_bar
 
 
 @click.command(short_help="Say where streams depart from what their provider documents.")
@@ -58,11 +59,15 @@ def command(
         seen = LintedFile(file)
         try:
             wanted = Wanted(only=only, ignored=ignore)
-            for found in lint_file(file, RULE_SETS[rules] if rules else None, where, wanted, lost):
-                seen.add(found)
-                objects += [as_objects(found, each=each)] * as_json
-                for line in each_line(found) if each and not as_json else ():
-                    click.echo(safe_text(line))
+            chosen = RULE_SETS[rules] if rules else None
+            with reading_bar(
+                [file], shown=not each
+            ) as follow:  # what is printed as it is found shows how far it is
+                for found in lint_file(file, chosen, where, wanted, lost, follow=follow):
+                    seen.add(found)
+                    objects += [as_objects(found, each=each)] * as_json
+                    for line in each_line(found) if each and not as_json else ():
+                        click.echo(safe_text(line))
         except cassette.CassetteError as error:
             failed = True
             click.echo(f"Error: {safe_text(error)}", err=True)

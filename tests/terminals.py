@@ -3,7 +3,25 @@
 import os
 import pty
 import subprocess
+import sys
 import threading
+
+from rich.progress import Progress
+
+from tokentape.progress import _bar
+
+
+def bars(after_s):
+    """Have bars appear after such a time, and return what waits for one, if standard error is a terminal."""
+    shown, start = threading.Event(), Progress.start
+
+    def started(progress):
+        start(progress)
+        shown.set()
+
+    _bar.AFTER_S = after_s
+    Progress.start = started
+    return lambda at_most_s=30: shown.wait(at_most_s if sys.stderr.isatty() else 0)
 
 
 def on_a_terminal(*command):

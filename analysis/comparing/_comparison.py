@@ -17,9 +17,9 @@ from tokentape.analysis._recording import Recording
 from tokentape.analysis.comparing import _change, _counting, _effect, _failures, _lacking
 from tokentape.analysis.comparing._pairs import EXCHANGE, pairs_of
 from tokentape.analysis.comparing._verdict import JUDGED, in_group, level_of, verdict
-from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.summarising._grouping import By, group_words, names_of
 from tokentape.analysis.summarising._summary import METRICS, TOOL_METRICS, groups
+from tokentape.progress import followed
 
 QUANTILES = _change.QUANTILES
 _GAPS = ("gap_ms", "read_gap_ms")

@@ -11,7 +11,7 @@ from dask.callbacks import Callback
 from distributed import Client
 from distributed.diagnostics.progressbar import ProgressBar
 
-from tokentape.analysis.loading._progress import Tell, bar, is_seen
+from tokentape.progress import Tell, bar, is_seen
 
 
 def computed(nodes: list[Any], *, what: str, shown: bool) -> tuple[Any, ...]:

@@ -11,11 +11,11 @@ from tokentape.analysis._rows import exchange_row
 from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
 from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._paths import Path, cassettes_at
-from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.loading._where import holds
 from tokentape.analysis.measuring._exchange import MeasuredExchange, measured, repeated
 from tokentape.analysis.measuring._reading import Reading
 from tokentape.analysis.measuring._tokenizers import Tokens
+from tokentape.progress import Follow, reading_bar
 
 
 def load(
@@ -59,9 +59,9 @@ def load(
     files = cassettes_at(paths)
     exchanges: list[MeasuredExchange] = []
     lost: list[str] = []
-    with collector_paused():
-        for path in followed(files, shown=progress):
-            found, missing = load_one(path, reading)
+    with collector_paused(), reading_bar(files, shown=progress) as follow:
+        for path in files:
+            found, missing = load_one(path, reading, follow)
             exchanges += found
             lost += missing
         return with_in_flight(tables_of(exchanges, lost, definitions))
@@ -97,12 +97,15 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def load_one(path: str, reading: Reading) -> tuple[list[MeasuredExchange], list[str]]:
+def load_one(
+    path: str, reading: Reading, follow: Follow | None = None
+) -> tuple[list[MeasuredExchange], list[str]]:
     """Return the exchanges of a file, measured, and a line for each thing that is lost."""
     with cassette.open(path, lenient=True) as tape:
-        found = measured_all(
-            cassette.exchanges(tape), path, reading, is_damaged=lambda: is_damaged(tape.damage)
-        )
+        exchanges = cassette.exchanges(tape)
+        if follow is not None:
+            exchanges = follow(exchanges, lambda: tape.position)
+        found = measured_all(exchanges, path, reading, is_damaged=lambda: is_damaged(tape.damage))
         lost = [f"{path}: {damage}" for damage in tape.damage]
     return found, [*lost, *losses(path, found)]
 

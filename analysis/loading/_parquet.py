@@ -23,9 +23,9 @@ from tokentape.analysis._recording import Recording
 from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._parts import MAX_PART_BYTES, load_part, parts_of
 from tokentape.analysis.loading._paths import Path, cassettes_at
-from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.measuring._tokenizers import Tokens
 from tokentape.analysis.summarising._in_flight import Spans, in_flight, moments_of, spans_of
+from tokentape.progress import followed
 
 if TYPE_CHECKING:
     import pandas as pd

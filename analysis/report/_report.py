@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tokentape.analysis.comparing._comparison import compare
-from tokentape.analysis.loading._progress import followed
 from tokentape.analysis.measuring._definitions import DEFINITIONS
 from tokentape.analysis.report import _slowest as slow
 from tokentape.analysis.report import _terms as terms
@@ -22,6 +21,7 @@ from tokentape.analysis.report._text import counts, number
 from tokentape.analysis.report._views import Mask, Parts, each_value, facets_of, views_of
 from tokentape.analysis.report._words import headline, name_of, recorded, tokens_from
 from tokentape.analysis.summarising._grouping import names_of
+from tokentape.progress import followed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -81,8 +81,8 @@ def test_recordings_are_compared_by_processes_as_pandas_does(few, tmp_path):
 
 AT_ONCE = """
 import sys
-from tokentape.analysis.loading import _progress
-_progress.AFTER_S = 0
+from tokentape.progress import _bar
+_bar.AFTER_S = 0
 from tokentape.cli import main
 main(sys.argv[1:])
 """
