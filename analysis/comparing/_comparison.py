@@ -14,16 +14,15 @@ import numpy as np
 import pandas as pd
 
 from tokentape.analysis._recording import Recording
-from tokentape.analysis.comparing import _change, _counting, _effect, _failures, _lacking
-from tokentape.analysis.comparing._pairs import EXCHANGE, pairs_of
-from tokentape.analysis.comparing._verdict import JUDGED, in_group, level_of, verdict
+from tokentape.analysis.comparing import _change, _effect, _failures
+from tokentape.analysis.comparing._group import ComparedGroup, Tables, compared_group
+from tokentape.analysis.comparing._pairs import pairs_of
+from tokentape.analysis.comparing._verdict import level_of, verdict
 from tokentape.analysis.summarising._grouping import By, group_words, names_of
 from tokentape.analysis.summarising._summary import METRICS, TOOL_METRICS, groups
 from tokentape.progress import followed
 
 QUANTILES = _change.QUANTILES
-_GAPS = ("gap_ms", "read_gap_ms")
-_LESS_IS_SLOWER = ("tokens_per_s",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,53 +68,47 @@ def compare(
     columns = names_of(by)
     metrics = METRICS if a.definitions is None else TOOL_METRICS
     pairs = pairs_of(a.streams, b.streams)
-    found_a, found_b = (
-        {name: (streams, gaps) for name, streams, gaps in groups(each.streams, each.events, by)}  # type: ignore[arg-type,unused-ignore]  # where only one column is known
+    of_a, of_b = (
+        {name: Tables(streams, gaps) for name, streams, gaps in groups(each.streams, each.events, by)}  # type: ignore[arg-type,unused-ignore]  # where only one column is known
         for each in (a, b)
     )
-    names = [*found_a, *(name for name in found_b if name not in found_a)]
-    level = level_of(len(found_a.keys() & found_b.keys()))
+    shared = of_a.keys() & of_b.keys()
+    level = level_of(len(shared))
     rng = np.random.default_rng(seed)
-    quantiles: list[dict[str, Any]] = []
-    effects: list[dict[str, Any]] = []
-    failures: list[dict[str, Any]] = []
-    counting: list[str] = []
-    lacking: list[dict[str, Any]] = []
-    nothing = (a.streams.iloc[:0], a.events.iloc[:0])
-    steps = followed([*product(names, metrics)], shown=progress, what="comparing")
+    compared: list[ComparedGroup] = []
+    steps = followed([*product({**of_a, **of_b}, metrics)], shown=progress, what="comparing")
     for name, of_name in groupby(steps, key=itemgetter(0)):
-        group = _group(columns, name)
-        only = "only-in-b" if name not in found_a else "only-in-a" if name not in found_b else None
-        paired = pairs is not None and only is None
-        in_a, in_b = (each.get(name, nothing) for each in (found_a, found_b))
-        counted = [_counting.counted_by(streams) for streams, _ in (in_a, in_b)]
-        if differ := _counting.differ(*counted):
-            counting.append(f"{_counting.words(*counted)}{in_group(group)}")
-        by_a, by_b = (
-            _by_request(*each, pairs[side] if pairs is not None and paired else None)
-            for side, each in enumerate((in_a, in_b))
+        in_a, in_b = of_a.get(name), of_b.get(name)
+        compared.append(
+            compared_group(
+                _group(columns, name),
+                in_a or of_b[name].nothing,
+                in_b or of_a[name].nothing,
+                (metric for _, metric in of_name),
+                only="only-in-b" if in_a is None else "only-in-a" if in_b is None else None,
+                pairs=pairs if name in shared else None,
+                level=level,
+                rng=rng,
+            )
         )
-        for _, metric in of_name:
-            one, other = by_a[metric], by_b[metric]
-            key = group | {"metric": metric}
-            rows = _change.changes(one, other, rng, level=level, paired=paired)
-            less = metric in _LESS_IS_SLOWER
-            effect = _effect.effect(one, other, less_is_slower=less, paired=paired)
-            if differ and metric in _counting.OF_COUNTS:
-                rows = [_counting.not_comparable(row) for row in rows]
-                effect = _counting.not_comparable(effect)
-            why = {} if only is None else {"why": only}
-            quantiles += [key | row | why for row in rows]
-            effects.append(key | effect | why)
-        failures.append((group or {"group": "all"}) | _failures.failures(in_a[0], in_b[0]) | why)
-        lacking += [group | row for row in _lacking.lacking(in_a[0], in_b[0], JUDGED)]
-    left_out = tuple(_left_out(columns, found_a, found_b))
-    medians = [row for row in quantiles if row["quantile"] == "p50"]
+    quantiles = [row for each in compared for row in each.quantiles]
+    failures = [each.failures for each in compared]
+    left_out = tuple(_left_out(columns, of_a, of_b))
     return Comparison(
         quantiles=_table(quantiles, [*columns, "metric", "quantile"], _change.COLUMNS),
-        effects=_table(effects, [*columns, "metric"], _effect.COLUMNS),
+        effects=_table(
+            [row for each in compared for row in each.effects], [*columns, "metric"], _effect.COLUMNS
+        ),
         failures=_table(failures, [*columns] or ["group"], _failures.COLUMNS),
-        verdict=verdict(medians, failures, columns, left_out, level, counting, lacking),
+        verdict=verdict(
+            [row for row in quantiles if row["quantile"] == "p50"],
+            failures,
+            columns,
+            left_out,
+            level,
+            [each.counting for each in compared if each.counting],
+            [row for each in compared for row in each.lacking],
+        ),
         paired=pairs is not None,
         left_out=left_out,
     )
@@ -135,28 +128,3 @@ def _left_out(columns: Sequence[str], a: Iterable[Hashable], b: Iterable[Hashabl
         for name in own:
             if name not in others:
                 yield f"{group_words(_group(columns, name))} is only in {side}"
-
-
-def _by_request(
-    streams: pd.DataFrame, gaps: pd.DataFrame, names: "pd.Series[Any] | None" = None
-) -> "dict[str, pd.Series[float]]":
-    """Return the values of each metric; their index says of which request they are."""
-    of_streams, of_gaps = (_requests(table, names) for table in (streams, gaps))
-    return {
-        metric: pd.Series(
-            (gaps if metric in _GAPS else streams)[metric].to_numpy("float64", na_value=np.nan),
-            index=of_gaps if metric in _GAPS else of_streams,
-        ).dropna()
-        for metric in TOOL_METRICS
-    }
-
-
-def _requests(table: pd.DataFrame, names: "pd.Series[Any] | None") -> "pd.Index[Any]":
-    """Return a number for each row, that of its request, or the name of its pair."""
-    number = table.groupby(EXCHANGE, observed=True, sort=False).ngroup()
-    if names is None:
-        return pd.Index(number.to_numpy())
-    once = table.loc[~number.duplicated().to_numpy(), EXCHANGE]
-    keys = pd.MultiIndex.from_frame(once.astype({"cassette": "str"}))
-    of_each: pd.Index[Any] = pd.Index(names.reindex(keys).to_numpy()[number.to_numpy()])
-    return of_each
