@@ -3,12 +3,12 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
+from tokentape.cli._prose import Prose
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._shown_table import ShownTable
 
 if TYPE_CHECKING:
     from tokentape.analysis import Comparison
@@ -30,70 +30,62 @@ def comparison_table(found: "Comparison") -> RenderableType:
         _quantiles(found, by),
         _effects(found, by),
         _failures(found, by),
-        Text(safe_text(found.verdict)),
-        *([Text("Requests are paired: B is a replay of A.")] if found.paired else []),
+        Prose(safe_text(found.verdict)),
+        *([Prose("Requests are paired: B is a replay of A.")] if found.paired else []),
     )
 
 
-def _table(by: list[str], *columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in by:
-        table.add_column(name, overflow="fold")
-    table.add_column("")
-    for name in columns:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
-
-
-def _quantiles(found: "Comparison", by: list[str]) -> Table:
-    table = _table(by, "", "A", "B", "change", "%", "95% interval of %", "n A", "n B")
+def _quantiles(found: "Comparison", by: list[str]) -> ShownTable:
+    table = ShownTable([by, [""], [""]], ["A", "B", "change", "%", "95% interval of %", "n A", "n B"])
     for row in found.quantiles.reset_index().to_dict("records"):
-        first = row["quantile"] == "p50"
-        table.add_row(
-            *(_name(row[name] if first and row["metric"] == "ttft_ms" else "") for name in by),
-            Text(str(row["metric"]) if first else ""),
-            Text(str(row["quantile"])),
-            *(_number(row[name]) for name in ("a", "b")),
-            _number(row["change"], sign="+"),
-            _number(row["change_pct"], sign="+"),
-            _interval(row["low_pct"], row["high_pct"], row["why"], "+.1f"),
-            Text(str(row["n_a"])),
-            Text(str(row["n_b"])),
-            end_section=row["quantile"] == "p99",
+        table.add(
+            [[_name(row[name]) for name in by], [str(row["metric"])], [str(row["quantile"])]],
+            [
+                *(_number(row[name]) for name in ("a", "b")),
+                _number(row["change"], sign="+"),
+                _number(row["change_pct"], sign="+"),
+                _interval(row["low_pct"], row["high_pct"], row["why"], "+.1f"),
+                *(str(row[name]) for name in ("n_a", "n_b")),
+            ],
         )
     return table
 
 
-def _effects(found: "Comparison", by: list[str]) -> Table:
-    table = _table(by, "P(B slower)", "95% interval", "Cliff's delta")
+def _effects(found: "Comparison", by: list[str]) -> ShownTable:
+    table = ShownTable([by, [""]], ["P(B slower)", "95% interval", "Cliff's delta"])
     for row in found.effects.reset_index().to_dict("records"):
         name = str(row["metric"])
-        table.add_row(
-            *(_name(row[group] if name == "ttft_ms" else "") for group in by),
-            Text(f"{name}, B has more" if name == "output_tokens" else name),
-            _number(row["prob_b_slower"], places=2),
-            _interval(row["low"], row["high"], row["why"], ".2f"),
-            _number(row["cliffs_delta"], sign="+", places=2),
+        table.add(
+            [
+                [_name(row[group]) for group in by],
+                [f"{name}, B has more" if name == "output_tokens" else name],
+            ],
+            [
+                _number(row["prob_b_slower"], places=2),
+                _interval(row["low"], row["high"], row["why"], ".2f"),
+                _number(row["cliffs_delta"], sign="+", places=2),
+            ],
         )
     return table
 
 
-def _failures(found: "Comparison", by: list[str]) -> Table:
-    table = _table(by, "A", "B", "change in points", "95% interval of points", "p")
+def _failures(found: "Comparison", by: list[str]) -> ShownTable:
+    table = ShownTable([by, [""]], ["A", "B", "change in points", "95% interval of points", "p"])
     for row in found.failures.reset_index().to_dict("records"):
-        table.add_row(
-            *(_name(row[name]) for name in by),
-            Text("requests that failed"),
-            *(Text(f"{row[f'failed_{side}']} of {row[f'n_{side}']}") for side in "ab"),
-            _number(row["change_points"], sign="+"),
-            _interval(row["low_points"], row["high_points"], row["why"], "+.1f"),
-            _number(row["p_value"], places=3),
+        table.add(
+            [[_name(row[name]) for name in by], ["requests that failed"]],
+            [
+                *(f"{row[f'failed_{side}']} of {row[f'n_{side}']}" for side in "ab"),
+                _number(row["change_points"], sign="+"),
+                _interval(row["low_points"], row["high_points"], row["why"], "+.1f"),
+                _number(row["p_value"], places=3),
+            ],
         )
     return table
 
 
-def _name(value: Any) -> Text:
-    return Text("without" if value is None or value != value else safe_text(value))  # noqa: PLR0124  (NaN)
+def _name(value: Any) -> str:
+    return "without" if value is None or value != value else safe_text(value)  # noqa: PLR0124  (NaN)
 
 
 def _number(value: Any, *, sign: str = "", places: int = 1) -> Text:

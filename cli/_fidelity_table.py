@@ -2,30 +2,27 @@
 
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from tokentape.cassette import counted
+from tokentape.cli._prose import Prose
+from tokentape.cli._shown_table import ShownTable
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS = {"gap_error": "error of gaps ms", "scaled_gap_error": "the same, scale taken out ms"}
+_PLACES = ("p50", "p99", "max")
 
 
 def fidelity_table(found: "pd.Series[float]") -> RenderableType:
     """Return the errors as a table, with scale and drift below it."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("")
-    for place in ("p50", "p99", "max"):
-        table.add_column(place, justify="right", no_wrap=True)
+    table = ShownTable([[""]], _PLACES)
     for name, label in _ROWS.items():
-        table.add_row(label, *(_number(found[f"{name}_{place}_ms"], 3) for place in ("p50", "p99", "max")))
+        table.add([[label]], [_number(found[f"{name}_{place}_ms"], 3) for place in _PLACES])
     over = f"{counted(int(found['gaps']), 'gap')} of {counted(int(found['exchanges']), 'exchange')}"
     scale, drift = (_number(found[name], places) for name, places in (("scale", 6), ("drift_ppm", 0)))
-    return Group(table, Text(f"scale {scale}, drift {drift} ppm; {over}"))
+    return Group(table, Prose(f"scale {scale}, drift {drift} ppm; {over}"))
 
 
 def without_nan(found: "pd.Series[float]") -> dict[str, float | int | None]:

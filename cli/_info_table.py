@@ -5,11 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from tokentape.cassette import FORMAT_VERSION, SectionSurvey, counted, utc
 from tokentape.cli._examination import Examination
+from tokentape.cli._prose import Facts, Prose
 from tokentape.cli._safe_text import safe_text
 
 _SHOWN = 10
@@ -17,13 +16,8 @@ _SHOWN = 10
 
 def info_table(found: Examination) -> RenderableType:
     """Return the table of one cassette, under the name of its file."""
-    table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in _rows(found):
-        if value:
-            table.add_row(Text(label), Text(safe_text(value)))
-    return Group(Text(safe_text(found.path), style="bold"), table)
+    facts = Facts((label, safe_text(value)) for label, value in _rows(found) if value)
+    return Group(Prose(safe_text(found.path), style="bold"), facts)
 
 
 def info_object(found: Examination) -> dict[str, Any]:

@@ -4,13 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from tokentape.cassette import counted
+from tokentape.cli._prose import Prose
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._shown_table import ShownTable
 
 if TYPE_CHECKING:
     from tokentape.analysis import Recording
@@ -38,14 +38,8 @@ def latency_table(recording: "Recording", by: Sequence[str] | None = None) -> Re
     import pandas as pd
 
     summary = recording.summary(by)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = list(by or ())
-    for column in columns:
-        table.add_column(safe_text(column), overflow="fold")
-    table.add_column("")
-    for place in _PLACES:
-        table.add_column(place, justify="right", no_wrap=True)
-    table.add_column("n", justify="right", no_wrap=True)
+    table = ShownTable([[safe_text(column) for column in columns], [""]], [*_PLACES, "n"])
     labels = _TOOL_METRICS if recording.definitions else _METRICS
     groups: Any = [((), summary)]
     if columns:
@@ -53,18 +47,16 @@ def latency_table(recording: "Recording", by: Sequence[str] | None = None) -> Re
     for names, rows in groups:
         metrics = rows.droplevel(columns) if columns else rows
         shown = ["" if pd.isna(name) else safe_text(name) for name in names]
-        for position, (metric, label) in enumerate(labels.items()):
+        for metric, label in labels.items():
             row: Any = metrics.loc[metric]
-            group = [Text("" if position else name) for name in shown]
             numbers = [_number(row[place], is_count=metric in _COUNTS) for place in _PLACES]
             if not row["n"]:
                 numbers[0] = Text(str(row["why"]), style="yellow")
-            table.add_row(*group, Text(label), *numbers, Text(f"{row['n']}"))
-        table.add_section()
+            table.add([shown, [label]], [*numbers, f"{row['n']}"])
     return Group(table, *_words(recording))
 
 
-def _words(recording: "Recording") -> list[Text]:
+def _words(recording: "Recording") -> list[Prose]:
     from tokentape.analysis import DEFINITIONS, ITL_DEFINITION
 
     streams = recording.streams
@@ -72,16 +64,16 @@ def _words(recording: "Recording") -> list[Text]:
     unparsed = int(recording.exchanges["unparsed"].sum())
     untimed = int((streams["first_byte_ms_why"] == "not-timed").sum())
     return [
-        Text(f"streams: {len(streams)}; {_counts(streams['outcome'])}"),
-        Text(f"tokens from: {_counts(streams['tokens_from'])}"),
-        *([Text(f"unparsed: {counted(unparsed, 'event')} that could not be read")] * (unparsed > 0)),
+        Prose(f"streams: {len(streams)}; {_counts(streams['outcome'])}"),
+        Prose(f"tokens from: {_counts(streams['tokens_from'])}"),
+        *([Prose(f"unparsed: {counted(unparsed, 'event')} that could not be read")] * (unparsed > 0)),
         *(
-            [Text(f"not timed: {counted(untimed, 'stream')}, from a format without such times")]
+            [Prose(f"not timed: {counted(untimed, 'stream')}, from a format without such times")]
             * (untimed > 0)
         ),
-        Text(_throughput(recording.throughput().loc["all"])),
-        Text(f"ITL: {tool.itl_text if tool else ITL_DEFINITION}"),
-        Text("times are from the moment at which the request was complete"),
+        Prose(_throughput(recording.throughput().loc["all"])),
+        Prose(f"ITL: {tool.itl_text if tool else ITL_DEFINITION}"),
+        Prose("times are from the moment at which the request was complete"),
     ]
 
 

@@ -4,12 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
+from tokentape.cli._prose import Prose
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._shown_table import ShownTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,24 +24,19 @@ def objectives_table(
 
     from tokentape.analysis import AT_LEAST
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in by or ():
-        shown.add_column(safe_text(name), overflow="fold")
-    for head in _HEADS:
-        shown.add_column(head, justify="right", no_wrap=True)
+    shown = ShownTable([[safe_text(name) for name in by or ()]], _HEADS)
     for found in table.reset_index().to_dict("records"):
         row: Any = found
         names = ["" if pd.isna(row[name]) else safe_text(row[name]) for name in by or ()]
         counts = [f"{row[name]:,}" for name in ("sent", "met", "missing")]
         rates = [_number(row["window_s"]), _number(row["goodput_per_s"])]
-        cells = [*names, *counts, _number(row["attainment"], "%"), *rates]
-        shown.add_row(*(Text(cell) for cell in cells))
+        shown.add([names], [*counts, _number(row["attainment"], "%"), *rates])
     bounds = [f"{name} {'>=' if name in AT_LEAST else '<='} {bound:g}" for name, bound in objectives.items()]
     return Group(
         shown,
-        Text(f"met: complete, and {', '.join(bounds)}"),
-        Text("missing: complete, but one of these is not known; counted as not met"),
-        Text("attainment: met / sent; goodput: met / window, from the first request to the last end"),
+        Prose(f"met: complete, and {', '.join(bounds)}"),
+        Prose("missing: complete, but one of these is not known; counted as not met"),
+        Prose("attainment: met / sent; goodput: met / window, from the first request to the last end"),
     )
 
 

@@ -4,23 +4,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from tokentape.cassette import Part
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._shown_table import ShownTable
 
 _COLUMNS = ("exchanges", "pieces", "body_bytes")
 
 
 def parts_table(paths: Sequence[str], parts: Sequence[Part]) -> RenderableType:
     """Return a row for each part."""
-    table = Table(box=None, pad_edge=False)
-    table.add_column("file", overflow="fold")
-    for name in _COLUMNS:
-        table.add_column(name.replace("_", " "), justify="right")
+    table = ShownTable([["file"]], [name.replace("_", " ") for name in _COLUMNS])
     for path, part in zip(paths, parts, strict=True):
-        table.add_row(Text(safe_text(path)), *(f"{number:,}" for number in _numbers(part)))
+        table.add([[safe_text(path)]], [f"{number:,}" for number in _numbers(part)])
     return table
 
 

@@ -4,15 +4,14 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 import click
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
-from rich.text import Text
 
 from tokentape.cassette import counted
 from tokentape.cli._console import print_table
 from tokentape.cli._json_text import json_text
+from tokentape.cli._prose import Prose
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._shown_table import ShownTable
 from tokentape.cli._table_formats import csv, plain_rows
 
 if TYPE_CHECKING:
@@ -63,20 +62,16 @@ def print_stalls(recording: "Recording", bound: float, form: str) -> None:
 def _table(stalls: "pd.DataFrame", bound: float, streams: int) -> RenderableType:
     import pandas as pd
 
-    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    names = ("cassette", "model")
-    for name in stalls.columns:
-        is_name = name in names
-        shown.add_column(
-            str(name), justify="left" if is_name else "right", no_wrap=not is_name, overflow="fold"
-        )
+    cassette, *cells = map(str, stalls.columns)
+    shown = ShownTable([[cassette]], cells, words=["model"])
     for row in stalls.itertuples(index=False, name=None):
-        shown.add_row(*(Text("" if pd.isna(value) else _cell(value)) for value in row))
+        file, *rest = ("" if pd.isna(value) else _cell(value) for value in row)
+        shown.add([[file]], rest)
     stalled = len(stalls[_KEY].drop_duplicates())
     return Group(
         shown,
-        Text(f"{counted(len(stalls), 'stall')} in {stalled:,} of {counted(streams, 'stream')}"),
-        Text(
+        Prose(f"{counted(len(stalls), 'stall')} in {stalled:,} of {counted(streams, 'stream')}"),
+        Prose(
             f"stall: generated text that came more than {bound:g} ms after the text before it; "
             "token_event: its number in the stream, from 0; t_ms: when it came, from the request"
         ),

@@ -1,48 +1,54 @@
 """The picture of a recording under way, for a terminal. It computes nothing."""
 
-from rich import box
-from rich.console import Group, RenderableType
-from rich.table import Table
+from msgspec.structs import replace
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from tokentape.cassette import Follower, counted
+from tokentape.cli._prose import Prose
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._shown_table import ShownTable
 from tokentape.cli._watched import Line, Picture
 
 _MUCH = 1_000_000  # bytes that are still to be read
-_COLUMNS = ("TTFT ms", "last gap ms", "tokens", "events", "kB")
+_COLUMNS = ("TTFT ms", "last gap ms", "tokens", "events", "kB", "state")
 
 
 def watch_table(picture: Picture, follower: Follower) -> RenderableType:
     """Return what is in flight, what ended lately, and the totals in a line."""
     if follower.size is None:
-        return Text(f"waiting for {safe_text(follower.path)}: it is not there yet")
+        return Prose(f"waiting for {safe_text(follower.path)}: it is not there yet")
     return Group(
         *([_table("in flight", picture.in_flight)] * bool(picture.in_flight)),
         *([_table("ended", picture.ended)] * bool(picture.ended)),
-        Text(_totals(picture, follower, follower.size)),
+        Prose(_totals(picture, follower, follower.size)),
     )
 
 
-def _table(title: str, lines: list[Line]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(title, no_wrap=True)
-    table.add_column("model", overflow="fold")
-    table.add_column("host", overflow="fold")
-    for column in _COLUMNS:
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("state", overflow="fold")
+def at_a_glance(picture: Picture, follower: Follower, console: Console) -> RenderableType:
+    """Return the same for a terminal that shows no more than its height: the oldest that ended make room."""
+    table = watch_table(picture, follower)
+    while picture.ended and len(console.render_lines(table)) > console.height:
+        picture = replace(picture, ended=picture.ended[1:])
+        table = watch_table(picture, follower)
+    return table
+
+
+def _table(title: str, lines: list[Line]) -> ShownTable:
+    table = ShownTable([[title, "model", "host"]], _COLUMNS, words=["state"])
     for line in lines:
-        table.add_row(
-            f"{line.section}.{line.exchange}" if line.section else f"#{line.exchange}",
-            Text(safe_text(line.model or "")),
-            Text(safe_text(f"{line.host}{line.path}" if line.model is None else line.host)),
-            _ttft(line),
-            _number(line.last_gap_ms),
-            f"{line.tokens:,}",
-            f"{line.events:,}",
-            f"{line.bytes / 1000:,.1f}",
-            Text(_state(line), style="red" if line.failed else ""),
+        number = f"{line.section}.{line.exchange}" if line.section else f"#{line.exchange}"
+        host = safe_text(f"{line.host}{line.path}" if line.model is None else line.host)
+        table.add(
+            [[number, safe_text(line.model or ""), host]],
+            [
+                _ttft(line),
+                _number(line.last_gap_ms),
+                f"{line.tokens:,}",
+                f"{line.events:,}",
+                f"{line.bytes / 1000:,.1f}",
+                Text(_state(line), style="red" if line.failed else ""),
+            ],
         )
     return table
 

@@ -45,7 +45,7 @@ def command(file: str, once: bool, as_json: bool, interval: float) -> None:
     from rich.live import Live
 
     from tokentape.cli._console import print_table
-    from tokentape.cli._watch_table import watch_table
+    from tokentape.cli._watch_table import at_a_glance, watch_table
 
     console = Console()
     with cassette.Follower(file) as follower:
@@ -61,7 +61,7 @@ def command(file: str, once: bool, as_json: bool, interval: float) -> None:
             print_table(watch_table(picture, follower))
             return
         with Live(console=console, auto_refresh=False) as live:
-            _repeat(lambda: live.update(watch_table(look(), follower), refresh=True), interval)
+            _repeat(lambda: live.update(at_a_glance(look(), follower, console), refresh=True), interval)
 
 
 def _repeat(show: Callable[[], None], interval: float, *, once: bool = False) -> None:

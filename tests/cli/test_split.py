@@ -39,7 +39,7 @@ def test_each_part_is_a_whole_cassette_with_its_exchanges(by, names, tmp_path):
 def test_the_table_names_the_files(tmp_path):
     result = run("split", tape(tmp_path / "a.tape"), "--by", "model", "-o", tmp_path)
     assert result.exit_code == 0
-    head, one, _ = result.stdout.splitlines()
+    _, head, _, one, *_ = result.stdout.splitlines()
     assert head.split() == ["file", "exchanges", "pieces", "body", "bytes"]
     assert one.split() == [str(tmp_path / "a.gpt-4o.tape"), "1", "2", "22"]
 

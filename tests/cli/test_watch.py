@@ -1,11 +1,16 @@
+import io
 import json
 import os
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 from tests.analysis.tapes import MS, chunk, data, records, write
+from tokentape import cassette
 from tokentape.cli import main, watch
+from tokentape.cli._looking import looking
+from tokentape.cli._watch_table import at_a_glance
 
 PIECES = [(200 * MS, data(chunk({"content": "a\x1b[31m"}, model="m\x1b[31m")))]
 
@@ -105,3 +110,16 @@ def test_an_interval_that_is_none_is_a_usage_error(tape, interval):
     result = run(tape, "--json", "--interval", interval)
     assert result.exit_code == 2
     assert "--interval" in result.stderr
+
+
+def test_a_low_terminal_has_the_latest_and_the_totals(tmp_path):
+    tape = write(tmp_path / "a.tape", *(records(PIECES, exchange=n) for n in range(20)))
+    with cassette.Follower(str(tape)) as follower:
+        picture = looking(follower, None)()
+        for width in (20, 40, 80, 160):
+            console = Console(file=io.StringIO(), width=width, height=24, legacy_windows=False)
+            lines = console.render_lines(at_a_glance(picture, follower, console), pad=False)
+            shown = "".join("".join(part.text for line in lines for part in line).split())
+            assert len(lines) <= 24
+            assert "#19" in shown
+            assert "20exchanges,0inflight" in shown
