@@ -11,8 +11,8 @@ from tokentape import cassette
 from tokentape.cassette import counted
 from tokentape.cli._extras import needs
 from tokentape.cli._findings_wanted import Wanted, shown_path
-from tokentape.cli._lost import missing_pieces
-from tokentape.dialects.rules import Finding, FoldedOver, Folds, Linted, RuleSet, folded, lint
+from tokentape.cli._lost import Checked
+from tokentape.dialects.rules import DAMAGED, Finding, FoldedOver, Folds, Linted, RuleSet, folded, lint
 from tokentape.progress import Follow
 
 _MOST_REASONS = 4
@@ -43,7 +43,8 @@ def lint_file(
     """
     chosen = _chosen(file, where) if where else None
     with cassette.open(file, lenient=True) as tape:
-        for exchange in follow(cassette.exchanges(tape), lambda: tape.position):
+        checked = Checked(tape, file)
+        for exchange in follow(cassette.exchanges(checked.records()), lambda: tape.position):
             place = exchange.section_index, exchange.number
             if chosen is not None and place not in chosen:
                 continue
@@ -52,10 +53,11 @@ def lint_file(
             linted = lint(exchange, rules, file_is_damaged=damaged)
             found = LintedExchange(file, *place, linted, wanted.of(linted.findings))
             yield found
-            lost += missing_pieces(exchange, file)
+            if linted.skipped == DAMAGED:
+                lost.append(f"{file}: {found.place}: {DAMAGED}; it is not checked")
             if linted.undecodable:
                 lost.append(f"{file}: {found.place}: {linted.undecodable}")
-        lost += [f"{file}: {damage}" for damage in tape.damage]
+        lost += checked.lost()
 
 
 def _chosen(file: str, where: Sequence[str]) -> set[tuple[int, int]]:

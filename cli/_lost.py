@@ -4,8 +4,10 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from tokentape.cassette import Exchange, counted
+from tokentape.cassette import Reader, Record, Verification, counted
 from tokentape.cli._safe_text import safe_text
+
+_MOST_SIGNS = 10
 
 
 def said_lost(lost: Iterable[object]) -> bool:
@@ -17,18 +19,30 @@ def said_lost(lost: Iterable[object]) -> bool:
     return any_lost
 
 
-def missing_pieces(exchange: Exchange, file: str) -> Iterator[str]:
-    """Yield a line if the exchange's end record counts other pieces than are there.
+class Checked:
+    """The records of a cassette, held against each other as they are read: see "Agreement" in the format.
 
-    A record without counts, which has zeros, counts none.
+    A record that was taken out with its whole frame is no damage that a reader finds.
     """
-    there = (len(exchange.chunks), sum(len(chunk.data) for chunk in exchange.chunks))
-    end = exchange.end
-    if end is None or (end.chunks, end.bytes) in (there, (0, 0)):
-        return
-    why = "pieces are missing" if (end.chunks, end.bytes) > there else "there are more pieces than that"
-    yield (
-        f"{file}: exchange {exchange.number} of section {exchange.section_index}: "
-        f"its end record counts {counted(end.chunks, 'piece')} and {counted(end.bytes, 'byte')}, "
-        f"found {there[0]} and {there[1]}: {why}"
-    )
+
+    def __init__(self, tape: Reader, file: str) -> None:
+        self._tape, self._file = tape, file
+        self._verification = Verification()
+
+    def records(self) -> Iterator[Record]:
+        """Yield all that can be read."""
+        for entry in self._tape.entries():
+            self._verification.add(entry)
+            yield entry.record
+        self._verification.finish()
+
+    def lost(self) -> Iterator[str]:
+        """Yield a line for each part that is damaged, and for each sign that a record is missing."""
+        for damage in self._tape.damage:
+            yield f"{self._file}: {damage}"
+        found = [finding for finding in self._verification.findings if finding.is_loss][:_MOST_SIGNS]
+        for finding in found:
+            yield f"{self._file}: {finding}"
+        if (more := self._verification.losses - len(found)) > 0:
+            signs = counted(more, "more sign")
+            yield f"{self._file}: {signs} of lost records; tokentape verify says which"

@@ -6,7 +6,7 @@ import click
 from tokentape import cassette
 from tokentape.cli import _cat_formats
 from tokentape.cli._files import once_from_stdin
-from tokentape.cli._lost import missing_pieces, said_lost
+from tokentape.cli._lost import Checked, said_lost
 from tokentape.cli._safe_text import safe_text
 
 
@@ -38,11 +38,11 @@ def command(
         with cassette.open(file, lenient=True) as tape:
             if form == "text" and len(files) > 1:
                 click.echo(f"==> {safe_text(file)} <==")
-            for found in _wanted(tape, exchange, section):
+            checked = Checked(tape, file)
+            for found in _wanted(checked.records(), exchange, section):
                 shown += 1
                 _print(found, form, file)
-                lost += missing_pieces(found, file)
-            lost += [f"{file}: {damage}" for damage in tape.damage]
+            lost += checked.lost()
     any_lost = said_lost(lost)
     if not shown and (exchange is not None or section is not None):
         wanted = [("exchange", exchange), ("section", section)]

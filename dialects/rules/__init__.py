@@ -14,11 +14,12 @@ from tokentape.dialects.rules._checking import check
 from tokentape.dialects.rules._choosing import RULE_SETS, choose_rules
 from tokentape.dialects.rules._finding import CODES, Finding, Folded
 from tokentape.dialects.rules._folding import FoldedOver, Folds, anywhere, folded
-from tokentape.dialects.rules._linting import Linted, lint
+from tokentape.dialects.rules._linting import DAMAGED, Linted, lint
 from tokentape.dialects.rules._rule_set import EndMark, Framing, RuleSet
 
 __all__ = [
     "CODES",
+    "DAMAGED",
     "RULE_SETS",
     "EndMark",
     "Finding",

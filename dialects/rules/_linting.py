@@ -17,6 +17,8 @@ from tokentape.dialects.rules._openai_chat import OPENAI_CHAT
 from tokentape.dialects.rules._rule_set import RuleSet
 
 _MODELS_LOOKED_AT = 8
+DAMAGED = "parts of it are lost to damage"
+"""Why an exchange is skipped of which not all is there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +45,7 @@ def lint(exchange: Exchange, rules: RuleSet | None = None, *, file_is_damaged: b
     """
     request, response, end = exchange.request, exchange.response, exchange.end
     if is_damaged(request, response, end, chunks=len(exchange.chunks), file_is_damaged=file_is_damaged):
-        return Linted(skipped="parts of it are lost to damage")
+        return Linted(skipped=DAMAGED)
     if response is None:
         return Linted(skipped="no answer")
     if not is_success(response.status):

@@ -1,7 +1,9 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
+import msgpack
 import pytest
 from click.testing import CliRunner
 from hypothesis import example, given
@@ -10,6 +12,7 @@ from msgspec.structs import replace
 
 from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, write
 from tests.cassette.tapes import closed, exchange, raw
+from tests.cli.verbs import run
 from tests.streams import STREAMS
 from tokentape import cassette
 from tokentape.cli import _cat_formats, main
@@ -218,9 +221,9 @@ _exchanges = cassette.exchanges
 @pytest.mark.parametrize(
     ("counts", "says"),
     [
-        ({"chunks": 9}, "counts 9 pieces and 22 bytes, found 2 and 22: pieces are missing"),
-        ({"bytes": 99}, "counts 2 pieces and 99 bytes, found 2 and 22: pieces are missing"),
-        ({"chunks": 1}, "counts 1 piece and 22 bytes, found 2 and 22: there are more pieces than that"),
+        ({"chunks": 9}, "counts 9 pieces and 22 bytes; 2 and 22 are there"),
+        ({"bytes": 99}, "counts 2 pieces and 99 bytes; 2 and 22 are there"),
+        ({"chunks": 1}, "counts 1 piece and 22 bytes; 2 and 22 are there"),
     ],
 )
 def test_an_end_that_counts_other_pieces_is_said(counts, says, tmp_path):
@@ -232,18 +235,48 @@ def test_an_end_that_counts_other_pieces_is_said(counts, says, tmp_path):
     tape.write_bytes(raw(*changed))
     result = cat(tape)
     assert result.exit_code == 3
-    assert result.stderr == f"lost: {tape}: exchange 0 of section 0: its end record {says}\n"
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"lost: {tape}: exchange 0 of section 0, at byte ")
+    assert line.endswith(f": its end record {says}")
     assert result.stdout.startswith("#0 ")
 
 
 def test_an_end_without_counts_says_nothing_of_pieces(tmp_path):
     tape = tmp_path / "a.tape"
+    short = cassette.Unknown(kind=4, payload=msgpack.packb([4, 0, 9_999_999, "complete"]))
     tape.write_bytes(
-        raw(
-            *(
-                replace(each, chunks=0, bytes=0) if isinstance(each, cassette.End) else each
-                for each in closed(SECTION, *exchange(0))
-            )
-        )
+        raw(*(short if isinstance(each, cassette.End) else each for each in closed(SECTION, *exchange(0))))
     )
     assert (cat(tape).exit_code, cat(tape).stderr) == (0, "")
+
+
+@pytest.mark.parametrize("kind", [cassette.Request, cassette.Response, cassette.Chunk, cassette.End])
+@pytest.mark.parametrize("verb", ["cat", "lint"])
+def test_a_record_that_was_taken_out_is_said_and_exits_3(verb, kind, tmp_path):
+    """As `tokentape verify` finds it: no checksum shows it, the other records do."""
+    tape = tmp_path / "a.tape"
+    all_records = closed(SECTION, *exchange(0), *exchange(1))
+    all_records.remove(next(each for each in all_records if isinstance(each, kind)))
+    tape.write_bytes(raw(*all_records))
+    result = run(verb, tape)
+    assert (result.exit_code, run("verify", tape).exit_code) == (3, 1)
+    assert f"lost: {tape}: exchange 0 of section 0, at byte " in result.stderr
+
+
+@pytest.mark.parametrize("verb", ["cat", "lint"])
+def test_an_exchange_that_was_taken_out_whole_is_said_and_exits_3(verb):
+    tape = Path(__file__).parents[1] / "golden" / "v1-further.tape"
+    result = run(verb, tape)
+    assert result.exit_code == 3
+    assert "the close record counts 1 request, 3 pieces and 131 bytes; 1, 1 and 59 are there" in result.stderr
+
+
+def test_of_many_signs_the_first_are_said_and_the_others_counted(tmp_path):
+    tape = tmp_path / "a.tape"
+    all_records = closed(SECTION, *(each for number in range(20) for each in exchange(number)))
+    tape.write_bytes(raw(*(each for each in all_records if not isinstance(each, cassette.Response))))
+    result = run("cat", tape)
+    assert result.exit_code == 3
+    *lines, last = result.stderr.splitlines()
+    assert len(lines) == 10
+    assert last == f"lost: {tape}: 10 more signs of lost records; tokentape verify says which"
