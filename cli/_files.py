@@ -4,13 +4,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 import click
 
 from tokentape import cassette
-from tokentape.cassette import Reader
+from tokentape.cassette import CassetteError, Reader
 
 
 def once_from_stdin(
@@ -22,6 +22,18 @@ def once_from_stdin(
     if files.count("-") > 1:
         raise click.BadParameter("expected - once, since standard input can be read once")
     return files
+
+
+def named_files(paths: Iterable[str]) -> tuple[list[str], list[CassetteError]]:
+    """Return the files that paths mean, folders and patterns too, and what is wrong with the other paths."""
+    files: list[str] = []
+    errors: list[CassetteError] = []
+    for path in paths:
+        try:
+            files += cassette.cassettes_at(path)
+        except CassetteError as error:
+            errors.append(error)
+    return cassette.cassettes_at(files), errors
 
 
 def opener(source: str, stack: ExitStack) -> Callable[[], Reader]:

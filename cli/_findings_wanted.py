@@ -19,7 +19,13 @@ class Pattern:
         """Whether it is such a finding. Which item of an array it is in does not count."""
         if finding.code != self.code:
             return False
-        path = shown_path(finding)
+        return self._has(shown_path(finding))
+
+    def covers(self, other: "Pattern") -> bool:
+        """Whether all that matches the other matches this."""
+        return self.code == other.code and self._has(other.path)
+
+    def _has(self, path: str) -> bool:
         return not self.path or path == self.path or path.startswith((f"{self.path}.", f"{self.path}["))
 
 
@@ -43,6 +49,10 @@ class Wanted:
 
     only: Sequence[Pattern] = ()
     ignored: Sequence[Pattern] = ()
+
+    def __post_init__(self) -> None:
+        if self.only and all(any(other.covers(each) for other in self.ignored) for each in self.only):
+            raise click.UsageError("expected --only to leave some finding that --ignore does not, found none")
 
     def of(self, findings: Iterable[Finding]) -> list[Finding]:
         """Return the wanted ones."""

@@ -1,10 +1,13 @@
-"""What `--where` leaves out of a report, as a sentence for it, with counts where they can be had."""
+"""What `--where` leaves out, in words, with counts where they can be had."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+import click
+
 from tokentape import cassette
 from tokentape.cassette import counted
+from tokentape.cli._safe_text import safe_text
 
 if TYPE_CHECKING:
     from tokentape.analysis import Recording
@@ -31,11 +34,17 @@ def _counts(paths: Sequence[str], recordings: "Sequence[Recording]") -> Iterator
             yield f"{of}{kept:,} of {counted(_requests(path), 'request', grouped=True)}"
 
 
-def _requests(path: str) -> int:
-    from tokentape.analysis import cassettes_at
+def say_none_chosen(paths: Sequence[str], where: Sequence[str]) -> None:
+    """Say on standard error that conditions chose nothing, as one does that is misspelt."""
+    of = "standard input's" if "-" in paths else counted(_requests(paths), "exchange", grouped=True)
+    conditions = " ".join(f"--where {condition}" for condition in where)
+    name = paths[0] + (f" and {len(paths) - 1} more" if len(paths) > 1 else "")
+    click.echo(safe_text(f"{name}: {conditions} chose 0 of {of}"), err=True)
 
+
+def _requests(paths: str | Sequence[str]) -> int:
     count = 0
-    for file in cassettes_at(path):
+    for file in cassette.cassettes_at(paths):
         with cassette.open(file, lenient=True) as tape:
             count += sum(1 for _ in cassette.exchanges(tape))
     return count

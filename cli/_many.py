@@ -51,7 +51,7 @@ class Many:
         if self.scheduler is None:
             return self.load(self.files)
         with self._distributed() as recording:
-            found = recording.collected(by, exact=exact)
+            found = self.load.chosen(recording.collected(by, exact=exact), self.files)
         from tokentape.analysis.dask import ApproximateRecording
 
         if isinstance(found, ApproximateRecording):

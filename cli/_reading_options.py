@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from tokentape.cli._extras import needs
+from tokentape.cli._left_out import say_none_chosen
 
 if TYPE_CHECKING:
     from tokentape.analysis import Recording
@@ -34,7 +35,13 @@ class Loading:
         with self.understood():
             from tokentape.analysis import load
 
-            return load(paths, **self.words)
+            return self.chosen(load(paths, **self.words), paths)
+
+    def chosen(self, recording: "Recording", paths: Any) -> "Recording":
+        """Return the recording; if the conditions left nothing of it, that is said."""
+        if self.words["where"] and recording.exchanges.empty:
+            say_none_chosen([paths] if isinstance(paths, str) else paths, self.words["where"])
+        return recording
 
     @contextmanager
     def understood(self) -> Iterator[None]:

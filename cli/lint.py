@@ -1,9 +1,10 @@
 import click
 
 from tokentape import cassette
-from tokentape.cli._files import once_from_stdin
+from tokentape.cli._files import named_files, once_from_stdin
 from tokentape.cli._findings_wanted import Pattern, PatternType, Wanted
 from tokentape.cli._json_text import json_text
+from tokentape.cli._left_out import say_none_chosen
 from tokentape.cli._linted import LintedFile, as_objects, each_line, lint_file
 from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
@@ -41,7 +42,8 @@ def command(
     line with the first of them, the rarest first. Events count from 1 (in the tables of analyze, from 0).
     A note is a field that an unknown provider adds. stderr says what the exchanges were held against, and
     why: by host, model or shape, else by dialect. Answers that are no event stream, and HTTP errors, are
-    skipped. docs/lint.md has every rule and every code. FILE may be - for standard input.
+    skipped. docs/lint.md has every rule and every code. FILE may be a folder, a pattern, or - for standard
+    input.
 
     Exit code: 0 nothing found but notes, 1 something found, 2 usage, or a file could not be read. 3: a
     cassette is damaged, whatever was found; what is whole was looked at, and stderr says what was lost. Of
@@ -49,36 +51,48 @@ def command(
 
     \b
     tokentape lint session.tape
+    tokentape lint tapes --where model=step-*
     tokentape lint session.tape --rules stepfun --only no-finish
     tokentape lint session.tape --ignore unknown-field:usage
     """
     lost: list[str] = []
     objects: list[dict[str, object]] = []
-    any_found = failed = False
-    for file in files:
+    any_found = any_chosen = False
+    wanted = Wanted(only=only, ignored=ignore)
+    chosen = RULE_SETS[rules] if rules else None
+    found_files, errors = named_files(files)
+    for wrong in errors:
+        _say(wrong)
+    readable: list[str] = []
+    for file in found_files:
         seen = LintedFile(file)
         try:
-            wanted = Wanted(only=only, ignored=ignore)
-            chosen = RULE_SETS[rules] if rules else None
-            with reading_bar(
-                [file], shown=not each
-            ) as follow:  # what is printed as it is found shows how far it is
+            # What is printed as it is found shows how far it is.
+            with reading_bar([file], shown=not each) as follow:
                 for found in lint_file(file, chosen, where, wanted, lost, follow=follow):
+                    any_chosen = True
                     seen.add(found)
                     objects += [as_objects(found, each=each)] * as_json
                     for line in each_line(found) if each and not as_json else ():
                         click.echo(safe_text(line))
         except cassette.CassetteError as error:
-            failed = True
-            click.echo(f"Error: {safe_text(error)}", err=True)
+            errors.append(error)
+            _say(error)
             continue
         except ValueError as error:
             raise click.UsageError(str(error)) from error
+        readable.append(file)
         for line in () if as_json or each else seen.lines():
             click.echo(safe_text(line))
         click.echo(safe_text(seen.summary()), err=True)
         any_found = any_found or bool(seen.levels["warning"])
     if as_json:
         click.echo(json_text(objects))
+    if where and readable and not any_chosen:
+        say_none_chosen(readable, where)
     any_lost = said_lost(lost)
-    ctx.exit(2 if failed else 3 if any_lost else int(any_found))
+    ctx.exit(2 if errors else 3 if any_lost else int(any_found))
+
+
+def _say(error: cassette.CassetteError) -> None:
+    click.echo(f"Error: {safe_text(error)}", err=True)

@@ -171,7 +171,10 @@ def made_whole(folder: Path, *, overwrite: bool) -> Iterator[str]:
     path = os.path.abspath(folder)
     _check_free(path, overwrite=overwrite)
     unfinished = _beside(path)
-    os.mkdir(unfinished)
+    try:
+        os.mkdir(unfinished)
+    except OSError as error:  # named for the folder that was asked for, and not for the one beside it
+        raise type(error)(error.errno, error.strerror, os.fspath(folder)) from None
     try:
         yield unfinished
         _check_free(path, overwrite=overwrite)

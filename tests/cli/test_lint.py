@@ -241,7 +241,7 @@ def test_a_file_that_cannot_be_read_is_one_line_and_2(tmp_path, kind):
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert line.startswith("Error: ")
-    assert BAD[kind] in line
+    assert ("expected cassettes" if kind == "folder" else BAD[kind]) in line
 
 
 def test_a_file_that_cannot_be_read_keeps_no_other_from_being_looked_at(tape, clean_tape, tmp_path):
@@ -302,3 +302,40 @@ def test_the_base_install_is_all_it_needs(tape):
 def test_the_codes_of_the_lines_are_those_of_the_document(tape):
     for line in run("lint", tape).stdout.splitlines():
         assert {word.rstrip(":") for word in line.split()} & set(CODES)
+
+
+def test_folders_and_patterns_are_their_cassettes_each_once(tape, clean_tape, tmp_path):
+    each = run("lint", tape, clean_tape)
+    for named in ([tmp_path], [f"{tmp_path}/*.tape"], [tmp_path, f"{tmp_path}/**/*.tape", clean_tape]):
+        result = run("lint", *named)
+        assert (result.exit_code, result.stdout, result.stderr) == (1, each.stdout, each.stderr)
+
+
+def test_a_pattern_without_files_keeps_no_file_from_being_looked_at(clean_tape, tmp_path):
+    result = run("lint", f"{tmp_path}/none*", clean_tape)
+    assert result.exit_code == 2
+    error, summary = result.stderr.splitlines()
+    assert error.startswith(f"Error: {tmp_path}/none*: expected files")
+    assert summary.startswith(f"{clean_tape}: 1 exchange checked")
+
+
+def test_conditions_that_choose_nothing_are_said(tape, clean_tape):
+    result = run("lint", tape, clean_tape, "--where", "model=typo")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr.splitlines()[-1] == f"{tape} and 1 more: --where model=typo chose 0 of 6 exchanges"
+    assert "chose" not in run("lint", tape, "--where", "status=429").stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "is_refused"),
+    [
+        (["--only", "no-finish", "--ignore", "no-finish"], True),
+        (["--only", "unknown-field:usage.cost", "--ignore", "unknown-field:usage"], True),
+        (["--only", "unknown-field:usage", "--ignore", "unknown-field:usage.cost"], False),
+        (["--only", "no-finish", "--only", "no-end-mark", "--ignore", "no-finish"], False),
+    ],
+)
+def test_only_and_ignore_that_leave_nothing_are_refused(clean_tape, options, is_refused):
+    result = run("lint", clean_tape, *options)
+    assert result.exit_code == (2 if is_refused else 0)
+    assert ("expected --only to leave some finding" in result.stderr) == is_refused

@@ -129,3 +129,22 @@ def test_names_of_opentelemetry_are_a_table_for_a_terminal(tapes):
 def test_objectives_have_no_names_of_opentelemetry(tapes, options):
     done = run("analyze", tapes[0], "--slo", "ttft_ms=500", *options)
     assert (done.exit_code, "no names for attainment" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_conditions_that_choose_nothing_are_said(verb, tapes, tmp_path):
+    result = run(
+        *arguments(verb, tapes, tmp_path), "--where", "model_requested=typo", "--where", "status=200"
+    )
+    said = [line for line in result.stderr.splitlines() if "--where" in line]
+    assert said == [
+        f"{tape}: --where model_requested=typo --where status=200 chose 0 of {4 * SIZE} exchanges"
+        for tape in tapes[: VERBS[verb]]
+    ]
+    chosen = run(*arguments(verb, tapes, tmp_path / "again"), "--where", "model_requested=m0")
+    assert "chose" not in chosen.stderr
+
+
+def test_of_standard_input_nobody_knows_how_many_there_were(tapes):
+    result = run("analyze", "-", "--where", "status=1", stdin=tapes[0].read_bytes())
+    assert result.stderr == "-: --where status=1 chose 0 of standard input's\n"
