@@ -11,9 +11,9 @@
 
 `load` reads cassettes into a `Recording`, and `to_parquet` writes tables larger than memory; `compare` and
 `fidelity` set two recordings side by side. The constants have the names that can be asked for, or are found:
-`DEFINITIONS` (of other tools), `DIALECTS`, `GROUPINGS`, `OBJECTIVES` and, among these, the least values
-`AT_LEAST`; `FIDELITY` has the rows of `fidelity`, and `ITL_DEFINITION` our ITL in words. `cassettes_at` says
-which files a path means.
+`DEFINITIONS` (of other tools), `DIALECTS`, `GROUPINGS`, `OBJECTIVES` (which `check_objectives` holds others
+against) and, among these, the least values `AT_LEAST`; `FIDELITY` has the rows of `fidelity`, and
+`ITL_DEFINITION` our ITL in words. `cassettes_at` says which files a path means.
 
 What needs more than pandas, or is for other programs, is in submodules, each imported by its name: `plots`
 (figures), `report` (a page), `dask` (tables on many cores or machines), `opentelemetry` (its names; OTLP).
@@ -37,7 +37,7 @@ from tokentape.analysis.loading._paths import cassettes_at
 from tokentape.analysis.measuring._definitions import DEFINITIONS
 from tokentape.analysis.measuring._metrics import ITL_DEFINITION
 from tokentape.analysis.summarising._grouping import GROUPINGS
-from tokentape.analysis.summarising._objectives import AT_LEAST, OBJECTIVES
+from tokentape.analysis.summarising._objectives import AT_LEAST, OBJECTIVES, check_objectives
 from tokentape.dialects import DIALECTS
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "Comparison",
     "Recording",
     "cassettes_at",
+    "check_objectives",
     "compare",
     "fidelity",
     "load",

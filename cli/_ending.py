@@ -1,4 +1,7 @@
-"""Being told to end: SIGTERM and SIGHUP unwind as Ctrl-C does, so that no half-made file is left."""
+"""Being told to end: SIGTERM and SIGHUP unwind as Ctrl-C does, so that no half-made file is left.
+
+The exit code is that of a shell, 128 and the signal's number: 1 would be an answer of verbs that compare.
+"""
 
 import signal
 import threading
@@ -7,6 +10,15 @@ from contextlib import contextmanager
 
 # Windows has no hang-up.
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """While it lasts, Ctrl-C that a verb does not take itself is SystemExit(130) and says nothing."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(128 + signal.SIGINT) from None
 
 
 @contextmanager

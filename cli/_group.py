@@ -1,17 +1,18 @@
 """The group of verbs, and what is the same for all: one line for an error, and the exit codes.
 
-0 done, 1 failed, 2 usage, 3 done but something was lost (said on stderr). Data goes to stdout, words to
-stderr.
+0 done, 1 failed, 2 usage, 3 done but something was lost (said on stderr), 130 ended by Ctrl-C. Data goes to
+stdout, words to stderr.
 """
 
 import errno
 from importlib import import_module
+from typing import Any
 
 import click
 
 from tokentape.cassette import CassetteError
-from tokentape.cli._ending import unwinding
-from tokentape.cli._streams import guard
+from tokentape.cli._ending import interruptible, unwinding
+from tokentape.cli._streams import drop_output, guard
 
 VERBS = (
     "record",
@@ -47,16 +48,21 @@ class _Verbs(click.Group):
         command: click.Command = import_module(f"tokentape.cli.{cmd_name}").command
         return command
 
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        with interruptible():
+            return super().make_context(*arguments, **options)
+
     def invoke(self, ctx: click.Context) -> object:
         guard()
         try:
-            with unwinding():
+            with interruptible(), unwinding():
                 return super().invoke(ctx)
         except CassetteError as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:
             if error.errno == errno.EPIPE:
                 raise  # whoever reads has enough: click ends quietly
+            drop_output()
             where = f"{error.filename}: " if error.filename else ""
             raise click.ClickException(f"{where}{error.strerror or error}") from error
 

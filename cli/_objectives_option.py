@@ -1,7 +1,5 @@
 """Objectives as they are written on a command line: `ttft_ms=500,gap_ms=200`."""
 
-from math import isfinite
-
 import click
 
 from tokentape.cli._extras import needs
@@ -16,16 +14,18 @@ def objectives_of(
     if text is None:
         return None
     with needs("analysis"):
-        from tokentape.analysis import OBJECTIVES
+        from tokentape.analysis import check_objectives
     found: dict[str, float] = {}
     for each in text.split(","):
         name, _, bound = (part.strip() for part in each.partition("="))
+        if name in found:
+            raise click.BadParameter(f"expected each objective once, found {name!r} twice")
         try:
             found[name] = float(bound)
         except ValueError:
             raise click.BadParameter(f"expected NAME=NUMBER such as ttft_ms=500, found {each!r}") from None
-        if name not in OBJECTIVES:
-            raise click.BadParameter(f"expected one of {', '.join(OBJECTIVES)}; found {name!r}")
-        if not isfinite(found[name]):
-            raise click.BadParameter(f"expected a number that is finite, found {each!r}")
+    try:
+        check_objectives(found)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from error
     return found

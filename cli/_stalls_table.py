@@ -1,6 +1,5 @@
 """Stalls, in the formats of `tokentape analyze`. It computes nothing: all rows are `Recording.stalls`'."""
 
-from math import isfinite
 from typing import TYPE_CHECKING
 
 import click
@@ -21,17 +20,6 @@ if TYPE_CHECKING:
 
 _FORMATS = ("table", "json", "csv", "markdown")
 _KEY = ["cassette", "section", "exchange", "choice"]
-
-
-def over_ms(
-    ctx: click.Context,  # noqa: ARG001  (click's signature)
-    param: click.Parameter,  # noqa: ARG001
-    bound: float | None,
-) -> float | None:
-    """Return the bound above which a gap is a stall; a usage error for one that is no number."""
-    if bound is not None and not isfinite(bound):
-        raise click.BadParameter(f"expected milliseconds such as 400, found {bound}")
-    return bound
 
 
 def check_stalls(bound: float | None, form: str, *, summarised: bool) -> None:

@@ -8,7 +8,10 @@ import errno
 import io
 import os
 import sys
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 
 class ClosedOutput(io.TextIOBase):
@@ -27,6 +30,16 @@ class ClosedOutput(io.TextIOBase):
         raise _closed("output")
 
 
+class _Output(io.FileIO):
+    """Standard output. An error of it, as of a disk that is full, has its name."""
+
+    def write(self, data: "Buffer", /) -> int:
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise type(error)(error.errno, error.strerror, "standard output") from None
+
+
 def guard() -> None:
     """Take the numbers of closed streams, and let no output be lost in silence."""
     for number in range(3):
@@ -39,6 +52,32 @@ def guard() -> None:
             stream.reconfigure(errors="backslashreplace")
     if sys.stdout is None:
         sys.stdout = ClosedOutput()
+    elif type(sys.stdout) is io.TextIOWrapper:
+        sys.stdout = _named(sys.stdout)
+
+
+def _named(stream: io.TextIOWrapper) -> io.TextIOWrapper:
+    """Return the same stream, whose errors say which it is; what is no file of the system stays as it is."""
+    raw = getattr(stream.buffer, "raw", stream.buffer)
+    if type(raw) is not io.FileIO or raw.fileno() != 1:
+        return stream
+    stream.flush()
+    output = _Output(1, "w", closefd=False)
+    return io.TextIOWrapper(
+        output if stream.buffer is raw else io.BufferedWriter(output),  # the first with PYTHONUNBUFFERED
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )
+
+
+def drop_output() -> None:
+    """Have what standard output did not take be forgotten, or Python says it again at the end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _closed(which: str) -> OSError:

@@ -3,13 +3,14 @@ import click
 from tokentape.cli._analysis_formats import FORMATS, printed
 from tokentape.cli._analyze_options import check_options
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._finite import Finite
 from tokentape.cli._form_options import form_options
 from tokentape.cli._lost import said_lost
 from tokentape.cli._many import Many, many_options
 from tokentape.cli._objectives_option import objectives_of
 from tokentape.cli._otel_formats import NAMES, OTLP, print_otel
 from tokentape.cli._reading_options import Loading, by_option, reading_options
-from tokentape.cli._stalls_table import check_stalls, over_ms, print_stalls
+from tokentape.cli._stalls_table import check_stalls, print_stalls
 
 
 @click.command(short_help="Print the latency table of cassettes.")
@@ -22,7 +23,7 @@ from tokentape.cli._stalls_table import check_stalls, over_ms, print_stalls
     help="Attainment and goodput instead, such as ttft_ms=500,gap_ms=200.",
 )
 @click.option(
-    "--stalls", type=click.FloatRange(min=0), metavar="MS", callback=over_ms,
+    "--stalls", type=Finite(min=0), metavar="MS",
     help="Every gap between tokens above MS instead, the longest first.",
 )  # fmt: skip
 @form_options(

@@ -9,6 +9,7 @@ from tokentape.cli._condition import (
 )
 from tokentape.cli._extras import needs
 from tokentape.cli._files import once_from_stdin
+from tokentape.cli._finite import Finite
 from tokentape.cli._form_options import form_options
 from tokentape.cli._lost import said_lost
 from tokentape.cli._reading_options import Loading, reading_options
@@ -18,7 +19,7 @@ from tokentape.cli._table_formats import FORMATS, print_tables
 @click.command(short_help="Say how close a replay came to its recording.")
 @click.argument("files", metavar="RECORDING REPLAY", nargs=2, callback=once_from_stdin)
 @click.option(
-    "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
+    "--speed", type=Finite(min=0, min_open=True), default=1.0, show_default=True,
     help="At which it was replayed; drift is counted from this.",
 )  # fmt: skip
 @fail_if_option(fidelity_condition, example="gap_error_p99 > 2ms")

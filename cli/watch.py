@@ -1,30 +1,19 @@
-import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 import click
 
 from tokentape import cassette
+from tokentape.cli._finite import Finite
 from tokentape.cli._looking import as_json_line, looking
 from tokentape.cli._safe_text import safe_text
-
-
-class _Interval(click.FloatRange):
-    """A range also to what is no number: `nan` is not less than its least."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        found: float = super().convert(value, param, ctx)
-        if math.isnan(found):
-            self.fail(f"expected a number of seconds, found {value!r}", param, ctx)
-        return found
 
 
 @click.command(short_help="Show what is under way in a recording.")
 @click.argument("file", metavar="FILE")
 @click.option("--once", is_flag=True, help="Print what is there now, and end.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON object, in a line, at each refresh.")
-@click.option("--interval", type=_Interval(0.05, 3600), default=0.5, show_default=True,
+@click.option("--interval", type=Finite(0.05, 3600), default=0.5, show_default=True,
               metavar="SECONDS", help="Look at the file so often.")  # fmt: skip
 def command(file: str, once: bool, as_json: bool, interval: float) -> None:
     """Show the streams in flight of a cassette that is being recorded, and those that ended lately.

@@ -27,7 +27,7 @@ AT_LEAST = ("tokens_per_s",)
 
 
 def check_objectives(objectives: Mapping[str, float]) -> None:
-    """Raise ValueError for no objective, one for what is no metric of a stream, and a bound not finite."""
+    """Raise ValueError for no objective, what is no metric of a stream, and a bound below 0 or not finite."""
     if not objectives:
         raise ValueError("expected an objective such as ttft_ms=500, found none")
     for name, bound in objectives.items():
@@ -35,6 +35,8 @@ def check_objectives(objectives: Mapping[str, float]) -> None:
             raise ValueError(f"expected an objective for one of {', '.join(BOUNDED)}, found {name!r}")
         if not isfinite(bound):
             raise ValueError(f"expected {name} to be a number that is finite, found {bound}")
+        if bound < 0:
+            raise ValueError(f"expected {name} to be a number from 0, found {bound}")
 
 
 def attainment(streams: pd.DataFrame, objectives: Mapping[str, float], by: By | None) -> pd.DataFrame:

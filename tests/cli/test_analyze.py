@@ -217,8 +217,10 @@ def test_slo_is_a_table_and_an_object(tape):
     ("slo", "says"),
     [
         ("ttft_ms", "NAME=NUMBER"),
-        ("nope=1", "tokens_per_s; found 'nope'"),
+        ("nope=1", "tokens_per_s, found 'nope'"),
         ("ttft_ms=nan", "a number that is finite"),
+        ("ttft_ms=-1", "expected ttft_ms to be a number from 0, found -1.0"),
+        ("ttft_ms=1,gap_ms=3, ttft_ms=2", "expected each objective once, found 'ttft_ms' twice"),
         ("", "NAME=NUMBER"),
     ],
 )
