@@ -36,7 +36,7 @@ def command(
 
     A and B are cassettes, folders or patterns, or - for standard input. docs/metrics.md says how intervals
     are made, and what conditions there are. Exit code 1: a condition of --fail-if holds, or cannot be told;
-    3: a cassette is damaged.
+    3: a cassette is damaged, and stderr says what was lost. Of both, 1 wins.
 
     \b
     tokentape compare before.tape after.tape

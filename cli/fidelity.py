@@ -38,7 +38,8 @@ def command(
 
     REPLAY is what `tokentape record` recorded of the replay. The error of a gap is how much longer or
     shorter it was than recorded; docs/metrics.md defines all numbers. Exit code 1: the two do not have the
-    same requests and answers, or a condition of --fail-if holds or cannot be told; 3: a cassette is damaged.
+    same requests and answers, or a condition of --fail-if holds or cannot be told; 3: a cassette is damaged,
+    and stderr says what was lost. Of both, 1 wins: also where they differ by what was lost.
 
     \b
     tokentape fidelity recorded.tape replayed.tape

@@ -8,6 +8,15 @@ Each number that is drawn is a number of the tables, and each figure says over h
 Model names, paths and text of strangers are shown as they are and never as markup.
 """
 
+try:
+    import plotly  # noqa: F401  (before all else, so that what is missing is said here)
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"tokentape.analysis.plots needs the package {error.name!r}, which is not installed; "
+        "add it with: pip install 'tokentape[analysis]'",
+        name=error.name,
+    ) from error
+
 from tokentape.analysis.plots._a_against_b import a_against_b
 from tokentape.analysis.plots._gap_distribution import gap_distribution
 from tokentape.analysis.plots._percentiles_over_time import percentiles_over_time

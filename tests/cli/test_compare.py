@@ -247,3 +247,11 @@ def test_names_of_strangers_are_only_shown(tmp_path):
         result = run("compare", one, other, "--by", "model_requested", "--format", form)
         assert result.exit_code == 0
         assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_of_damage_and_a_failed_condition_the_condition_wins(tapes):
+    for each in tapes:
+        each.write_bytes(each.read_bytes()[:-4])
+    for condition, code in (("ttft_p50 > +10%", 1), ("tpot_p50 > +10%", 1), ("ttft_p50 > +90%", 3)):
+        result = run("compare", *tapes, "--fail-if", condition)
+        assert (result.exit_code, result.stderr.count("lost: ")) == (code, 2)

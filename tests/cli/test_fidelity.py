@@ -101,3 +101,24 @@ def test_damaged_replay_is_said(tapes):
     tapes[1].write_bytes(raw[:-3])
     result = run("fidelity", *tapes)
     assert (result.exit_code, "lost: " in result.stderr) == (3, True)
+
+
+@pytest.mark.parametrize("speed", ["nan", "inf", "-inf", "0", "-1"])
+def test_a_speed_that_is_none_is_a_usage_error(speed):
+    result = run("fidelity", "never.tape", "never.tape", f"--speed={speed}")
+    assert result.exit_code == 2
+    assert "Invalid value for '--speed'" in result.stderr
+
+
+def test_of_damage_and_a_failed_condition_the_condition_wins(tapes):
+    damaged = tapes[0].read_bytes()[:-4]
+    for each in tapes:
+        each.write_bytes(each.read_bytes()[:-4])
+    result = run("fidelity", *tapes)
+    assert (result.exit_code, result.stderr.count("lost: ")) == (3, 2)
+    for condition, code in (("gap_error_max > 1ms", 1), ("gap_error_max > 100ms", 3)):
+        assert run("fidelity", *tapes, "--fail-if", condition).exit_code == code
+    tapes[1].write_bytes(damaged[: len(damaged) // 2])
+    result = run("fidelity", *tapes)
+    assert (result.exit_code, result.stderr.count("lost: ")) == (1, 2)
+    assert "Error: " in result.stderr

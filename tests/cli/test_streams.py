@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.verbs import tape
+from tests.cli.verbs import run, tape
 from tests.e2e.processes import TOKENTAPE
 
 PRINTING = [
@@ -85,3 +85,26 @@ def test_no_file_that_is_opened_gets_the_number_of_a_closed_stream(number, tmp_p
         preexec_fn=lambda: os.close(number),
     )  # fmt: skip
     assert int((tmp_path / "number").read_text()) > 2
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("arguments", ["info a.tape", "cat a.tape --format sse", "recover a.tape -"])
+def test_an_output_that_is_full_is_said_by_its_name(arguments, unbuffered, tmp_path):
+    tape(tmp_path / "a.tape")
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [*TOKENTAPE, *arguments.split()], text=True, check=False, timeout=60, cwd=tmp_path,
+            stdout=full, stderr=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr in (
+        "Error: standard output: No space left on device\n",
+        "Error: -: No space left on device\n",
+    )
+
+
+def test_a_folder_of_tables_that_cannot_be_made_is_said_by_its_name(tmp_path):
+    tape(tmp_path / "a.tape")
+    made = run("analyze", tmp_path / "a.tape", "--format", "parquet", "-o", tmp_path / "none" / "x")
+    assert (made.exit_code, made.stderr) == (1, f"Error: {tmp_path}/none/x: No such file or directory\n")
