@@ -1,5 +1,6 @@
 """Cassettes that are loaded here or by a Dask cluster, into tables to print or into a folder of Parquet."""
 
+import os
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -7,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 import click
 
 from tokentape.cli._extras import needs
+from tokentape.cli._left_out import say_none_chosen
 from tokentape.cli._output import overwrite_option
 
 if TYPE_CHECKING:
@@ -61,16 +63,23 @@ class Many:
     def written(self, folder: str, *, overwrite: bool) -> tuple[str, ...]:
         """Write the four tables to a folder, and return what was lost."""
         try:
-            if self.scheduler is not None:
-                with self._distributed() as recording:
-                    return recording.to_parquet(folder, overwrite=overwrite)
-            with self.load.understood():
-                from tokentape.analysis import to_parquet
-
-                return to_parquet(self.files, folder, overwrite=overwrite, **self.load.words)
+            lost = self._written(folder, overwrite=overwrite)
         except FileExistsError as error:
             hint = "" if overwrite else "; choose another name, or add --overwrite"
             raise click.ClickException(f"{error}{hint}") from error
+        where = self.load.words["where"]
+        if where and not _rows(os.path.join(folder, "exchanges.parquet")):
+            say_none_chosen(self.files, where)
+        return lost
+
+    def _written(self, folder: str, *, overwrite: bool) -> tuple[str, ...]:
+        if self.scheduler is not None:
+            with self._distributed() as recording:
+                return recording.to_parquet(folder, overwrite=overwrite)
+        with self.load.understood():
+            from tokentape.analysis import to_parquet
+
+            return to_parquet(self.files, folder, overwrite=overwrite, **self.load.words)
 
     @contextmanager
     def _distributed(self) -> "Iterator[DaskRecording]":
@@ -78,3 +87,11 @@ class Many:
             from tokentape.analysis.dask import connected, load
         with self.load.understood(), connected(self.scheduler or "", timeout_s=_CONNECT_S):
             yield load(self.files, **self.load.words)
+
+
+def _rows(table: str) -> int:
+    """Return how many rows a table has that is a file, or a folder of them."""
+    from pyarrow import dataset
+
+    count: int = dataset.dataset(table).count_rows()
+    return count

@@ -25,7 +25,8 @@ def command(
     FILE may be - for standard input. Times are in ms since the request was complete. In text, `|` begins
     a line of what was said and `>` goes on with it: a new row is begun after half a second in which nothing
     came. sse is the event stream as it came, decoded, with a comment before each event that says when.
-    Exit code 3: a cassette is damaged; what is whole is shown, and stderr says what was lost.
+    Exit code 3: a cassette is damaged, or records of it are missing, as `tokentape verify` finds; what is
+    whole is shown, and stderr says what was lost.
 
     \b
     tokentape cat session.tape

@@ -189,3 +189,10 @@ def test_what_dask_computes_here_has_a_bar_on_a_terminal_alone(tape, scheduler):
     assert b"reading cassettes" in shown
     assert shown.endswith((b"\x1b[2K", b"\x1b[?25h"))
     assert on_a_terminal(*command, "no bar") == (b"", 0)
+
+
+def test_conditions_that_choose_nothing_are_said_of_whole_tables_too(tape, tmp_path):
+    for value, count in (("typo", 1), ("*", 0)):
+        result = analyze(tape, "--format", "parquet", "-o", tmp_path / value[0], "--where", f"model={value}")
+        assert result.exit_code == 0
+        assert result.stderr.count(f"{tape}: --where model=typo chose 0 of ") == count
