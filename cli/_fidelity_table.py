@@ -12,7 +12,11 @@ from tokentape.cassette import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROWS = {"gap_error": "error of gaps ms", "scaled_gap_error": "the same, scale taken out ms"}
+_ROWS = {
+    "gap_error": "error of gaps ms",
+    "scaled_gap_error": "the same, scale taken out ms",
+    "offset": "offset of exchanges ms",
+}
 
 
 def fidelity_table(found: "pd.Series[float]") -> RenderableType:

@@ -1,10 +1,10 @@
 """What users were promised and how often it was kept: attainment, goodput, deadlines, requests in flight.
 
-What is counted are streams: a request with several choices has one for each. A stream whose metric is missing
-meets no bound on it, and failures and cut streams were sent, too. Goodput is completed streams a second that
-meet every objective; the authors of DistServe define it of requests (Zhong et al., OSDI 2024, arXiv 2401.09670;
-hao-ai-lab.github.io/blogs/distserve), which is the same where each has one choice. What that paper maximises, the
-rate that can be sent while a stated share still meets them, takes a sweep of loads.
+Streams are counted: a request with several choices has one for each. A stream whose metric is missing meets
+no bound on it, and failures and cut streams were sent, too. Goodput is completed streams a second that meet
+every objective. The authors of DistServe define it of requests (Zhong et al., OSDI 2024, arXiv 2401.09670;
+hao-ai-lab.github.io/blogs/distserve), which is the same where each has one choice. What that paper maximises,
+the rate that can be sent while a stated share still meets them, takes a sweep of loads.
 """
 
 from collections.abc import Mapping, Sequence

@@ -27,13 +27,14 @@ def test_table_says_errors_scale_and_drift(tapes):
     result = run("fidelity", *tapes)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert next(line for line in lines if "error of gaps" in line).split()[-3:] == ["0.000", "1.910", "2.000"]
-    assert lines[-1] == "scale 1.009977, drift 9,977 ppm; 10 gaps of 2 exchanges"
+    assert next(line for line in lines if "error of gaps" in line).split()[-3:] == ["0.000", "1.950", "2.000"]
+    assert next(line for line in lines if "offset of exchanges" in line).split()[-1] == "0.594"
+    assert lines[-1] == "scale 1.009901, drift 9,901 ppm; 6 gaps of 2 exchanges"
 
 
 def test_json_has_every_number_by_its_name(tapes):
     found = json.loads(run("fidelity", *tapes, "--json").stdout)
-    assert (found["gap_error_max_ms"], found["gaps"], found["exchanges"]) == (pytest.approx(2), 10, 2)
+    assert (found["gap_error_max_ms"], found["gaps"], found["exchanges"]) == (pytest.approx(2), 6, 2)
     assert found == json.loads(run("fidelity", *tapes, "--format", "json").stdout)
     header, row = run("fidelity", *tapes, "--format", "csv").stdout.splitlines()
     assert dict(zip(header.split(","), map(float, row.split(",")), strict=True)) == pytest.approx(found)
@@ -59,6 +60,8 @@ def test_speed_is_what_drift_is_counted_from(tmp_path, tapes):
         ("gap_error_p99 > 3ms", 0),
         ("scaled_gap_error_p50 < 100", 1),
         ("drift_ppm > 100", 1),
+        ("offset_max > 0.3ms", 1),
+        ("offset_p50 > 1ms", 0),
         ("scale < 0.9", 0),
         ("exchanges < 3", 1),
         ("drift_ppm > 100ms", 2),
