@@ -4,11 +4,11 @@ Exchanges are paired by what was asked and answered; the n-th of equal ones with
 events that began a read in the recording, after some time: those that came with the event before are at no
 distance from it in either, and say nothing. All times are since the request was complete.
 
-How late a replay was is of two kinds. What all events of an exchange share is its offset, and what grows with
-time is drift: replayed time = offset + `scale` * recorded time, with an offset for each exchange and one scale
-for all, by least squares. That is the one-way fixed-effects model, with its slope from times less the means of
-their exchanges and its intercepts from these means (SAS/ETS User's Guide, The PANEL Procedure). The invariant:
-lateness that does not change within an exchange is no drift, however short the exchange is.
+How late a replay was is of two kinds. What all events of an exchange share is its offset, and what grows
+with time is drift: replayed time = offset + `scale` * recorded time, with an offset for each exchange and one
+scale for all, by least squares. That is the one-way fixed-effects model, with its slope from times less the
+means of their exchanges and its intercepts from these means (SAS/ETS User's Guide, The PANEL Procedure). The
+invariant: lateness that does not change within an exchange is no drift, however short the exchange is.
 """
 
 from math import isfinite
@@ -42,7 +42,7 @@ def fidelity(recording: Recording, replay: Recording, *, speed: float = 1) -> "p
     `scaled_gap_error_...`: of |replayed gap - recorded gap * `scale`|.
     `offset_...`: over exchanges, of how much later or earlier all of one came than its recorded times *
     `scale`.
-    `scale`: of replayed over recorded times within exchanges, about 1 at original speed and 0.5 at twice that.
+    `scale`: the slope of replayed over recorded times, about 1 at original speed and 0.5 at twice that.
     `drift_ppm`: (`scale` * `speed` - 1) * 10**6, by how much the replay was slower than the speed that it was
     meant to have.
     `gaps`, `exchanges`: over how many.

@@ -56,7 +56,7 @@ def concurrency(exchanges: pd.DataFrame, reads: pd.DataFrame) -> "pd.Series[int]
     at_once = changes.groupby(level=0).sum().sort_index()
     is_change = at_once.to_numpy() != 0
     is_change[:1] = True
-    found = at_once[is_change].cumsum()
+    found: pd.Series[int] = at_once[is_change].cumsum()
     return found.astype("int64").rename("in_flight").rename_axis("at")
 
 

@@ -15,8 +15,8 @@ GAP_S = 0.008
 ATTEMPTS = 5
 """A machine that is busy at the wrong moment is late; a replay that drifts does so every time."""
 DRIFT_PPM = 5_000
-"""A replay that sums up sleeps, each 0.1 ms late, drifts by 12,500 and more; one that does not, on a machine that
-stands still for a tenth of a second near the end of these four, by 1,900."""
+"""A replay that sums up sleeps, each 0.1 ms late, drifts by 12,500 and more; one that does not, on a machine
+that stands still for a tenth of a second near the end of these four, by 1,900."""
 
 
 @pytest.fixture(scope="module")
