@@ -20,7 +20,7 @@ _ROWS = {
 
 
 def fidelity_table(found: "pd.Series[float]") -> RenderableType:
-    """Return the errors as a table, with scale and drift below it."""
+    """Return errors and offsets as a table, with scale and drift below it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for place in ("p50", "p99", "max"):
@@ -28,8 +28,8 @@ def fidelity_table(found: "pd.Series[float]") -> RenderableType:
     for name, label in _ROWS.items():
         table.add_row(label, *(_number(found[f"{name}_{place}_ms"], 3) for place in ("p50", "p99", "max")))
     over = f"{counted(int(found['gaps']), 'gap')} of {counted(int(found['exchanges']), 'exchange')}"
-    scale, drift = (_number(found[name], places) for name, places in (("scale", 6), ("drift_ppm", 0)))
-    return Group(table, Text(f"scale {scale}, drift {drift} ppm; {over}"))
+    scale, drift = _number(found["scale"], 6), _number(found["drift_ppm"], 0, " ppm")
+    return Group(table, Text(f"scale {scale}, drift {drift}; {over}"))
 
 
 def without_nan(found: "pd.Series[float]") -> dict[str, float | int | None]:
@@ -41,5 +41,5 @@ def without_nan(found: "pd.Series[float]") -> dict[str, float | int | None]:
     return plain
 
 
-def _number(value: float, places: int) -> str:
-    return f"{value:,.{places}f}" if value == value else "not known"  # noqa: PLR0124  (NaN)
+def _number(value: float, places: int, unit: str = "") -> str:
+    return f"{value:,.{places}f}{unit}" if value == value else "not known"  # noqa: PLR0124  (NaN)

@@ -99,6 +99,14 @@ def test_events_without_times_give_no_numbers(tmp_path):
     assert "cannot be told: no events with times" in result.stderr
 
 
+def test_one_time_in_each_exchange_gives_gaps_and_no_drift(tmp_path):
+    tapes = [answered(tmp_path / f"{name}.tape", [ms], [200]) for name, ms in (("a", 100), ("b", 103))]
+    result = run("fidelity", *tapes, "--fail-if", "drift_ppm > 500", "--fail-if", "gap_error_max > 5ms")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "scale not known, drift not known; 2 gaps of 2 exchanges"
+    assert result.stderr == "failed: drift_ppm > 500: cannot be told: no exchange has reads at two times\n"
+
+
 def test_damaged_replay_is_said(tapes):
     raw = tapes[1].read_bytes()
     tapes[1].write_bytes(raw[:-3])

@@ -64,7 +64,7 @@ def test_a_is_not_found_to_differ_from_a_in_any_of_many_groups(rng):
 @pytest.mark.parametrize("n", [100, 1000])
 @pytest.mark.parametrize("share", [0.01, 0.04, 0.1])
 def test_tails_are_not_found_to_differ(rng, n, share):
-    """Some of the requests of both are 20 times slower: p90 and p99 are among them, below them, or between."""
+    """Some of the requests of both are 20 times slower: p90 and p99 are below them, among them or between."""
     tries, alarms = TRIES // 6, 0
     for number in range(tries):
         one, other = drawn(rng, "a", n), drawn(rng, "b", n)
