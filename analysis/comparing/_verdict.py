@@ -133,20 +133,29 @@ def _looked_at(judged: Sequence[Row]) -> str:
 
 
 def _may_have_changed(judged: Sequence[Row], by: Sequence[str]) -> str:
-    """Return how large a change that is not shown may be: that of the widest interval."""
-    in_percent = [row for row in judged if row["why"] is None]
-    if in_percent:
-        ends = ("low_pct", "high_pct")
-        widest = max(in_percent, key=lambda row: float(row["high_pct"] - row["low_pct"]))
-    else:
-        ends = ("change_low", "change_high")
-        widest = max(judged, key=lambda row: float(row["change_high"] - row["change_low"]))
-    low, high = (widest[end] for end in ends)
-    if high - low < _PRINTED and abs(low) < _PRINTED:
-        return "they are the same in every draw of requests"
-    unit = "%" if in_percent else " ms"
-    name, metric = _named(widest["quantile"]), widest["metric"]
-    return f"the {name} of {metric}{_where(widest, by)} may have changed by {_range(low, high, unit)}"
+    """Return how large a change that is not shown may be: that of the widest interval, in % if it has one."""
+    for unit in ("%", " ms"):
+        rows = [row for row in judged if _interval(row)[-1] == unit]
+        if not rows:
+            continue
+        widest = max(rows, key=_width)
+        _, low, high, _ = _interval(widest)
+        if high - low >= _PRINTED or abs(low) >= _PRINTED:
+            name, metric = _named(widest["quantile"]), widest["metric"]
+            return f"the {name} of {metric}{_where(widest, by)} may have changed by {_range(low, high, unit)}"
+    return "they are the same in every draw of requests"
+
+
+def _interval(row: Row) -> tuple[float, float, float, str]:
+    """Return a change, the ends of its 95% interval and their unit: % or, where there is none of 0, ms."""
+    if row["why"] == "zero":
+        return row["change"], row["change_low"], row["change_high"], " ms"
+    return row["change_pct"], row["low_pct"], row["high_pct"], "%"
+
+
+def _width(row: Row) -> float:
+    _, low, high, _ = _interval(row)
+    return high - low
 
 
 _PRINTED = 0.05
@@ -156,8 +165,9 @@ _PRINTED = 0.05
 def _told(rows: Sequence[Row], lengths: Sequence[Row], by: Sequence[str]) -> str:
     """Return how a metric of a group differs, at one quantile or several, each with its interval."""
     metric = rows[0]["metric"]
+    first = next((row for row in rows if _varies(row)), None)
     ways = [
-        f"{way}, {_listed([_change(row, is_first=row is rows[0]) for row in some])}"
+        f"{way}, {_listed([_change(row, is_first=row is first) for row in some])}"
         for way, some in groupby(rows, key=lambda row: "slower" if row["change"] > 0 else "faster")
     ]
     note = "".join(
@@ -172,16 +182,17 @@ def _told(rows: Sequence[Row], lengths: Sequence[Row], by: Sequence[str]) -> str
 
 def _change(row: Row, *, is_first: bool) -> str:
     """Return by how much a quantile changed; the first interval of several says that it is of 95%."""
-    if row["change_pct"] == row["change_pct"]:
-        change, low, high, unit = row["change_pct"], row["low_pct"], row["high_pct"], "%"
-    else:
-        change, low, high, unit = row["change"], row["change_low"], row["change_high"], " ms"
-    if high - low < _NO_WIDTH * abs(change):
-        interval = "the same in every draw of requests: no interval"
-    else:
+    change, low, high, unit = _interval(row)
+    if _varies(row):
         interval = f"{'95% interval ' if is_first else ''}{_range(low, high, unit)}"
+    else:
+        interval = "the same in every draw of requests: no interval"
     from_zero = " from 0" if unit == " ms" and row["a"] == 0 else ""
     return f"{_named(row['quantile'])} {change:+.1f}{unit}{from_zero} ({interval})"
+
+
+def _varies(row: Row) -> bool:
+    return _width(row) >= _NO_WIDTH * abs(_interval(row)[0])
 
 
 _NO_WIDTH = 1e-9

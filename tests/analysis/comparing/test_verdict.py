@@ -93,6 +93,19 @@ def test_no_change_from_zero_is_no_difference_and_not_too_little():
     )
 
 
+def test_what_may_have_changed_from_zero_is_said_beside_what_is_the_same():
+    flat, some = np.full(40, 100.0), np.tile([0.0, 0.0, 0.0, 5.0, 5.0], 8)
+    one, other = (made.recording(name, flat, itl_ms=some) for name in "ab")
+    assert "the median of itl_ms may have changed by -5.0 ms to +5.0 ms." in compare(one, other).verdict
+
+
+def test_the_first_interval_says_what_it_is_even_if_a_change_before_it_has_none():
+    times = np.concatenate([np.full(800, 100.0), np.linspace(200, 300, 200)])
+    found = compare(made.recording("a", times), made.recording("b", 2 * times))
+    assert "median +100.0% (the same in every draw of requests: no interval), p90 +" in found.verdict
+    assert found.verdict.count("95% interval") == 1
+
+
 def test_a_change_that_may_be_from_zero_is_bounded_in_milliseconds(rng):
     one, other = (made.recording(name, np.where(rng.random(40) < 0.5, 0.0, 5.0)) for name in "ab")
     verdict = compare(one, other).verdict
