@@ -1,8 +1,9 @@
-"""What users were promised and how often it was kept: attainment, goodput, deadlines, requests in flight.
+"""What users were promised and how often it was kept: attainment, goodput and missed deadlines.
 
-A stream whose metric is missing meets no bound on it, and failures and cut streams were sent, too.
-Goodput is completed requests a second that meet every objective, as the authors of DistServe define it
-(Zhong et al., OSDI 2024, arXiv 2401.09670; hao-ai-lab.github.io/blogs/distserve). What that paper maximises,
+Streams are counted: a request with several choices has one for each. A stream whose metric is missing meets
+no bound on it, and failures and cut streams were sent, too. Goodput is completed streams a second that meet
+every objective. The authors of DistServe define it of requests (Zhong et al., OSDI 2024, arXiv 2401.09670;
+hao-ai-lab.github.io/blogs/distserve), which is the same where each has one choice. What that paper maximises,
 the rate that can be sent while a stated share still meets them, takes a sweep of loads.
 """
 
@@ -38,7 +39,11 @@ def check_objectives(objectives: Mapping[str, float]) -> None:
 
 
 def attainment(streams: pd.DataFrame, objectives: Mapping[str, float], by: By | None) -> pd.DataFrame:
-    """Return a row for each group: how many streams were sent and met all objectives, and goodput."""
+    """Return a row for each group, or one called `all`, with the columns of `Recording.slo`.
+
+    `streams` is a table of streams, `objectives` a bound for each of some of `OBJECTIVES`. Raises ValueError
+    as `check_objectives` and `names_of` do.
+    """
     check_objectives(objectives)
     known, met = (pd.Series(data=True, index=streams.index) for _ in range(2))
     for name, bound in objectives.items():
@@ -77,7 +82,12 @@ def _window_s(group: pd.DataFrame) -> float:
 def missed_deadlines(
     events: pd.DataFrame, streams: pd.DataFrame, tbt_ms: float, ttft_ms: float | None
 ) -> "pd.Series[float]":
-    """Return, for each stream with token deadlines, the share of these that were missed."""
+    """Return, for each stream with token deadlines, the share of these that were missed, 0 to 1.
+
+    `events` and `streams` are tables of these; the index has cassette, section, exchange and choice. Without
+    `ttft_ms` the first token has no deadline. Raises ValueError for a `tbt_ms` of less than a nanosecond, a
+    `ttft_ms` below 0, and what is not finite.
+    """
     if not isfinite(tbt_ms) or not tbt_ms * _NS_PER_MS >= 1:
         raise ValueError(f"expected tbt_ms, a time between tokens, above 0 ms and finite, found {tbt_ms}")
     if ttft_ms is not None and not (isfinite(ttft_ms) and ttft_ms >= 0):

@@ -1,7 +1,8 @@
 """Requests and tokens a second over many streams: what was completed, over the time that all of it took.
 
-The window begins with the first request, answered or not, and ends with the last end. With the definitions
-of another tool, what counts and what ends the window are that tool's.
+A request is completed if all of its choices are, of those that are in the group. The window begins with the
+first request, answered or not, and ends with the last end. With the definitions of another tool, what counts
+and what ends the window are that tool's.
 
 A bill is for all choices of a request together. So where these have counts of events instead, and all of them
 are there, the bill is taken for them: what a token is, `tokens_from` says.
@@ -41,7 +42,8 @@ def throughput_of(
     # What came of a stream that was cut came all the same, but other tools do not count it.
     counted, sources = _tokens(streams if tool is None else streams[is_counted], exchanges)
     window_s = _window_s(streams, "end_ms" if tool is None else tool.ends_with)
-    requests = len(streams.loc[is_counted, _REQUEST].drop_duplicates())
+    request = streams.groupby(_REQUEST, observed=True, sort=False).ngroup()
+    requests = int(is_counted.groupby(request).all().sum())
     output_tokens = int(counted.sum())
     return {
         "requests": requests,
