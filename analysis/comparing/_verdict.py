@@ -9,7 +9,7 @@ alone, and so does not depend on what is found. What is less than a recording ca
 (`_change.is_negligible`) is no difference, and where draws do not vary there is no interval to speak of.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeAlias
@@ -58,9 +58,12 @@ def verdict(
     """
     judged = [row for row in quantiles if row["metric"] in JUDGED and _known(row)]
     different = [row for row in judged if _differs(row)]
-    lengths = [row for row in quantiles if row["metric"] == LENGTH and _known(row) and _differs(row)]
+    lengths: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in quantiles:
+        if row["metric"] == LENGTH and _known(row) and _differs(row):
+            lengths[_group(row, by)].append(row)
     told = [
-        _told([*rows], [each for each in lengths if _group(each, by) == group], by)
+        _told([*rows], lengths[group], by)
         for (group, _), rows in groupby(different, key=lambda row: (_group(row, by), row["metric"]))
     ]
     if told and all(row["quantile"] != _MEDIAN for row in different):

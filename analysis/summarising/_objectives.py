@@ -16,6 +16,7 @@ import pandas as pd
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis.summarising._grouping import By, group_index, grouped, names_of
+from tokentape.analysis.summarising._window import window_s
 
 _STREAM_KEY = ["cassette", "section", "exchange", "choice"]
 BOUNDED = {"gap_ms": "gap_max_ms"} | {name: name for name in schema.MEASURES}
@@ -61,22 +62,15 @@ def attainment(streams: pd.DataFrame, objectives: Mapping[str, float], by: By | 
 
 def _attained(group: pd.DataFrame) -> dict[str, Any]:
     met, sent = int(group["_met"].sum()), len(group)
-    window_s = _window_s(group)
+    seconds = window_s(group)
     return {
         "sent": sent,
         "met": met,
         "missing": int(group["_missing"].sum()),
         "attainment": met / sent if sent else float("nan"),
-        "window_s": window_s,
-        "goodput_per_s": met / window_s if window_s > 0 else float("nan"),
+        "window_s": seconds,
+        "goodput_per_s": met / seconds if seconds > 0 else float("nan"),
     }
-
-
-def _window_s(group: pd.DataFrame) -> float:
-    last_ms = group["end_ms"].fillna(group["last_token_ms"]).fillna(0)
-    ends = group["started_at"] + pd.to_timedelta(last_ms, unit="ms")
-    window = ends.max() - group["started_at"].min()
-    return float(window.total_seconds()) if pd.notna(window) else float("nan")
 
 
 def missed_deadlines(
