@@ -17,22 +17,22 @@ from dataclasses import replace
 import numpy as np
 
 from tokentape.analysis.measuring._answer import Answer, Choice
-from tokentape.analysis.measuring._columns import Bools, Ints, occurring
+from tokentape.analysis.measuring._columns import Ints, occurring
 from tokentape.dialects import OWN_USAGE, REASONING, TOKEN, WITHHELD, Usage
 
 
 def judged(answer: Answer) -> Answer:
     """Return the answer with the bills that are believed; what a refused one says of the prompt stays."""
-    choices = {number: _judged_choice(answer, number, choice) for number, choice in answer.choices.items()}
-    usage = answer.usage
+    choices, usage, rows = answer.choices, answer.usage, answer.rows
     if usage is not None and usage.output is not None:
-        has_end = answer.ended or all(choice.finish_reason is not None for choice in choices.values())
-        text = any(choice.text for choice in choices.values())
-        if not _is_believable(
-            usage, answer.rows.carries, answer.rows.event > answer.usage_event, has_end=has_end, text=text
-        ):
+        after = int(np.searchsorted(rows.event, answer.usage_event, side="right"))
+        if not _is_believable(usage, rows.carries, after, list(choices.values()), ended=answer.ended):
             usage = _prompt_alone(usage)
-    usage = _added_up(usage, list(choices.values()))
+    if any(choice.usage is not None for choice in choices.values()):
+        choices = {number: _judged_choice(answer, number, choice) for number, choice in choices.items()}
+        usage = _added_up(usage, list(choices.values()))
+    if usage is answer.usage and choices is answer.choices:
+        return answer
     cached = answer.cached_tokens
     if cached is None and usage is not None:
         cached = usage.cached
@@ -55,24 +55,23 @@ def _judged_choice(answer: Answer, number: int, choice: Choice) -> Choice:
         return choice
     masks = answer.rows.carries[answer.rows.choice == number]
     bills = np.flatnonzero(masks & OWN_USAGE)
-    after = np.arange(len(masks)) > (bills[-1] if len(bills) else -1)
-    has_end = answer.ended or choice.finish_reason is not None
-    if _is_believable(usage, masks, after, has_end=has_end, text=bool(choice.text)):
+    after = int(bills[-1]) + 1 if len(bills) else 0
+    if _is_believable(usage, masks, after, [choice], ended=answer.ended):
         return choice
     return replace(choice, usage=_prompt_alone(usage))
 
 
-def _is_believable(usage: Usage, masks: Ints, after: Bools, *, has_end: bool, text: bool) -> bool:
-    """Whether what came can be in a bill. `after` says which rows came after it; `text`: there is some."""
-    is_token = masks & TOKEN != 0
-    tokens = int(np.count_nonzero(is_token))
+def _is_believable(usage: Usage, masks: Ints, after: int, choices: list[Choice], *, ended: bool) -> bool:
+    """Whether what came of these choices can be in a bill; rows from `after` on came after it."""
     output = usage.output or 0
     if not output:
-        return not tokens and not text
-    if not (is_token & after).any():
+        return not (masks & TOKEN).any() and not any(choice.text for choice in choices)
+    if not (masks[after:] & TOKEN).any():
         return True
+    if not ended and any(choice.finish_reason is None for choice in choices):
+        return False
     hidden = 0 if shows_all(occurring(masks)) else usage.reasoning or 0
-    return has_end and output - hidden >= tokens
+    return output - hidden >= np.count_nonzero(masks & TOKEN)
 
 
 def _added_up(usage: Usage | None, choices: list[Choice]) -> Usage | None:
