@@ -87,8 +87,8 @@ class Answer:
     decoded_bytes: Ints
     """How many bytes each read gave once its content-encoding was undone."""
     usage: Usage | None = None
-    usage_event: int = -1
-    """The last event with a usage of the whole exchange."""
+    usage_row: int = -1
+    """The last row with a usage of the whole exchange."""
     cached_tokens: int | None = None
     """Prompt tokens that came from the provider's cache, as billed."""
     model: str | None = None
@@ -111,7 +111,7 @@ class _Found:
         self.seen = 0
         """All masks of `carries`, together."""
         self.usage: Usage | None = None
-        self.usage_event = -1
+        self.usage_row = -1
         self.cached: int | None = None
         """The most that any bill says; providers put cache hits in the first or the last."""
         self.model: str | None = None
@@ -136,7 +136,7 @@ class _Found:
         if seen & USAGE:
             bills = np.flatnonzero(carries & USAGE).tolist()
             self.usage = rows[bills[-1]].usage
-            self.usage_event = self.events + int(event[bills[-1]])
+            self.usage_row = len(self.text) + bills[-1]
             usages = [row.usage for row in rows]
             billed = [
                 NO_COUNT if usage is None or (output := usage.output) is None else output for usage in usages
@@ -167,7 +167,7 @@ class _Found:
         carries = CONTENT
         if contents.usage is not None:
             carries |= USAGE
-            self.usage, self.usage_event = contents.usage, self.events + size - 1
+            self.usage, self.usage_row = contents.usage, len(self.text) + size - 1
         self.text += contents.text
         self._add(
             event=np.arange(self.events, self.events + size),
@@ -252,7 +252,7 @@ def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecod
         unparsed=int(np.count_nonzero(rows.carries & UNPARSED)) if found.seen & UNPARSED else 0,
         decoded_bytes=sizes,
         usage=found.usage,
-        usage_event=found.usage_event,
+        usage_row=found.usage_row,
         cached_tokens=found.cached,
         model=found.model,
         error=found.error,

@@ -25,7 +25,7 @@ def judged(answer: Answer) -> Answer:
     """Return the answer with the bills that are believed; what a refused one says of the prompt stays."""
     choices, usage, rows = answer.choices, answer.usage, answer.rows
     if usage is not None and usage.output is not None:
-        after = int(np.searchsorted(rows.event, answer.usage_event, side="right"))
+        after = answer.usage_row + 1
         if not _is_believable(usage, rows.carries, after, list(choices.values()), ended=answer.ended):
             usage = _prompt_alone(usage)
     if any(choice.usage is not None for choice in choices.values()):
@@ -71,7 +71,7 @@ def _is_believable(usage: Usage, masks: Ints, after: int, choices: list[Choice],
     if not ended and any(choice.finish_reason is None for choice in choices):
         return False
     hidden = 0 if shows_all(occurring(masks)) else usage.reasoning or 0
-    return output - hidden >= np.count_nonzero(masks & TOKEN)
+    return output - hidden >= int(np.count_nonzero(masks & TOKEN))
 
 
 def _added_up(usage: Usage | None, choices: list[Choice]) -> Usage | None:

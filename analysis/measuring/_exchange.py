@@ -5,6 +5,7 @@ This is the unit that tables are made of, and what another process could compute
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import NamedTuple
 
 from tokentape.analysis.measuring._answer import Answer, answer_of
 from tokentape.analysis.measuring._bill import judged
@@ -63,8 +64,7 @@ class MeasuredExchange:
         return self.times == "all"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Common:
+class _Common(NamedTuple):
     """What the streams of an exchange have in common, and how they are to be measured.
 
     `answer` is as the tool sees it whose definitions are asked for. `start_ns` is when the request was
@@ -183,15 +183,15 @@ def _outcome_of_all(streams: list[MeasuredStream]) -> Outcome:
 def _around(stream: TokenStream, outcome: Outcome, common: _Common) -> Around:
     answer, response, end = common.answer, common.exchange.response, common.exchange.end
     is_whole = common.damage is None
-    own = answer.choices.get(stream.choice)
-    prompts = [own.usage if own else None, answer.usage]
+    choice = answer.choices.get(stream.choice)
+    bill = choice.usage if choice and choice.usage and choice.usage.prompt is not None else answer.usage
     return Around(
         outcome=outcome,
         unmeasured=common.unmeasured or _unparsed(answer, stream, outcome),
         headers_ns=response.t - common.start_ns if response and is_whole else None,
         first_byte_ns=int(common.read_ns[0]) if len(common.read_ns) and is_whole else None,
         end_ns=end.t - common.start_ns if end and is_whole else None,
-        prompt_tokens=next((bill.prompt for bill in prompts if bill and bill.prompt is not None), None),
+        prompt_tokens=bill.prompt if bill else None,
         overlooked=answer.overlooked.get(stream.choice, 0),
         times=common.times,
     )

@@ -71,10 +71,8 @@ def test_thoughts_of_gemini_are_summaries_and_what_they_add_to_the_bill_is_not_t
         return data({"candidates": [candidate], "modelVersion": "gemini-3", "usageMetadata": bill})
 
     last = data({"candidates": [{"index": 0, "finishReason": "STOP"}], "modelVersion": "gemini-3"})
-    pieces = timed(
-        (100, part("r", 60, 0, thought=True)), (200, part("s", 150, 0, thought=True)), (300, part("a", 150, 5)),
-        (320, last),
-    )  # fmt: skip
+    thoughts = [part("r", 60, 0, thought=True), part("s", 150, 0, thought=True)]
+    pieces = timed((100, thoughts[0]), (200, thoughts[1]), (300, part("a", 150, 5)), (320, last))
     found = recording(tmp_path, pieces, path=b"/v1beta/models/g:streamGenerateContent")
     row = row_of(found)
     assert (row["output_tokens"], row["hidden_tokens"], row["tokens_from"]) == (155, 150, "usage-per-chunk")
