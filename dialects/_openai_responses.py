@@ -8,7 +8,7 @@ at the provider found is not generated text.
 Reasoning comes as a summary (`response.reasoning_summary_text`) from models that do not show it: "While we
 don't expose the raw reasoning tokens emitted by the model, you can view a summary"; what is billed as
 `reasoning_tokens` is the former (https://platform.openai.com/docs/guides/reasoning, Reasoning summaries).
-Where models show it all, it is `response.reasoning_text`.
+An item of reasoning without any is not shown at all. Where models show it, it is `response.reasoning_text`.
 """
 
 from collections.abc import Sequence
@@ -80,6 +80,8 @@ class _Response:
 
     def __init__(self) -> None:
         self._begun: set[tuple[str, str]] = set()
+        self._reasoned = False
+        """Whether the item that came last has shown any reasoning."""
 
     def read(self, event: str, value: dict[str, Any]) -> Sequence[Carried]:
         kind = text_of(value.get("type")) or event
@@ -91,7 +93,10 @@ class _Response:
         if kind == "response.output_item.added":
             item = dict_of(value.get("item"))
             called = text_of(item.get("name")) if item.get("type") in _CALLS else ""
+            self._reasoned = False
             return (Carried(0, TOOL_CALL if called else 0, called),)
+        if kind == "response.output_item.done" and dict_of(value.get("item")).get("type") == "reasoning":
+            return (Carried(0, 0 if self._reasoned else WITHHELD),)
         if kind in _ENDS:
             return (_ended(dict_of(value.get("response"))),)
         if kind in ("response.created", "response.in_progress", "response.queued"):
@@ -106,6 +111,7 @@ class _Response:
         if not text or (step == "done" and part in self._begun):
             return (Carried(0),)
         self._begun.add(part)
+        self._reasoned |= bool(kind & REASONING)
         return (Carried(0, kind, text),)
 
 

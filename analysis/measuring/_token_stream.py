@@ -81,7 +81,7 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> Token
         if usage.reasoning and not shows_all(kinds) and not _begins_with_think(texts, masks):
             hidden = usage.reasoning
         if seen & WITHHELD and len(tokens):
-            withheld = not hidden or bool((masks[tokens[0] :] & WITHHELD).any())
+            withheld = _is_withheld(usage, kinds, masks[tokens[0] :])
     return TokenStream(
         choice=number,
         token_ns=plain(read_ns[token_reads]),
@@ -113,6 +113,18 @@ def _output_tokens(usage: Usage | None, billed: Ints) -> tuple[int | None, Token
         per_chunk = tokens > 1 and not (billed == NO_COUNT).any()
         return usage.output, "usage-per-chunk" if per_chunk else "usage"
     return (tokens, "chunks") if tokens else (None, None)
+
+
+def _is_withheld(usage: Usage, kinds: list[int], from_first_token: Ints) -> bool:
+    """Whether billed tokens that were not shown were made after the first token, or may have been.
+
+    `kinds` are all masks of a stream that withholds something, `from_first_token` those of each row.
+    """
+    if usage.reasoning == 0:  # then there was nothing to withhold, and a summary is no part of the bill
+        return any(mask & REASONING and mask & WITHHELD for mask in kinds)
+    if usage.reasoning is None or shows_all(kinds):
+        return True
+    return bool((from_first_token & WITHHELD).any())
 
 
 def _begins_with_think(texts: Sequence[str], masks: Ints) -> bool:

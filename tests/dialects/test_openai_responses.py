@@ -86,6 +86,20 @@ def test_a_part_without_an_index_is_known_by_its_item():
     assert "".join(row.text for row in read_all(NAME, *pieces)) == "ab"
 
 
+@pytest.mark.parametrize(
+    ("shown", "at_its_end"),
+    [([], "withheld"), (["reasoning_summary_text"], "nothing"), (["reasoning_text"], "nothing")],
+)
+def test_an_item_of_reasoning_that_showed_none_withholds_it(shown, at_its_end):
+    item = {"type": "reasoning", "summary": [], "encrypted_content": "gA"}
+    before = event("reasoning_text.delta", delta="r")
+    texts = [event(f"{name}.delta", delta="r") for name in shown]
+    rows = read_all(
+        NAME, before, event("output_item.added", item=item), *texts, event("output_item.done", item=item)
+    )
+    assert said(rows)[-1] == (at_its_end, "")
+
+
 def ended(kind="completed", **more):
     usage = {"input_tokens": 3, "output_tokens": 9, "output_tokens_details": {"reasoning_tokens": 4}}
     response = {"object": "response", "model": "m-1", "status": kind, "usage": usage, **more}

@@ -57,6 +57,25 @@ def test_reasoning_that_is_shown_is_counted(tmp_path):
     assert (row["hidden_tokens"], row["itl_ms"]) == (0, 2000 / 2099)
 
 
+ITEM = event("response.output_item.done", item={"type": "reasoning", "summary": []})
+
+
+@pytest.mark.parametrize(
+    ("at_ms", "itl_ms"), [(29_000, 20), (31_010, None)], ids=["before-the-first-token", "amid"]
+)
+def test_reasoning_that_was_not_shown_took_its_time_where_it_was(tmp_path, at_ms, itl_ms):
+    pieces = sorted([*response(), (at_ms * MS, ITEM)])
+    row = row_of(recording(tmp_path, pieces, path=b"/v1/responses"))
+    assert (row["hidden_tokens"], row["itl_ms"]) == (2000, itl_ms)
+    assert row["itl_ms_why"] == (None if itl_ms else "withheld-reasoning")
+
+
+def test_no_reasoning_is_withheld_where_none_is_billed(tmp_path):
+    pieces = [(at, piece.replace(b"2000", b"0")) for at, piece in response()]
+    row = row_of(recording(tmp_path, sorted([*pieces, (31_010 * MS, ITEM)]), path=b"/v1/responses"))
+    assert (row["hidden_tokens"], row["itl_ms_why"]) == (0, None)
+
+
 def test_a_tokenizer_counts_what_was_shown(tmp_path):
     pieces = response("response.reasoning_summary_text.delta")
     tape = write(tmp_path / "one.tape", records(pieces, path=b"/v1/responses"))
