@@ -52,8 +52,6 @@ class Progress:
         self._failed = self._done = False
         self._choices: set[int] = set()
         self._finished: set[int] = set()
-        self._spared = False
-        """Whether an error of no choice came when all that were known had finished."""
 
     def respond(self, response: Response) -> None:
         """Take in the head of the answer."""
@@ -122,14 +120,10 @@ class Progress:
             carries |= carried.carries
             self.model = carried.model or self.model
             if carried.choice != NO_CHOICE:
-                self._failed |= bool(carried.carries & ERROR)
-                self._failed |= self._spared and carried.choice not in self._choices
                 self._choices.add(carried.choice)
                 if carried.carries & FINISH:
                     self._finished.add(carried.choice)
-            elif carried.carries & ERROR:
-                self._spared = bool(self._choices) and self._choices == self._finished
-                self._failed |= not self._spared
+        self._failed |= bool(carries & ERROR)
         self._done |= bool(carries & DONE)
         if carries & TOKEN:
             self.tokens += 1

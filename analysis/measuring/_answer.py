@@ -309,13 +309,15 @@ def _choices(numbers: Ints, last_words: list[Carried]) -> dict[int, Choice]:
 def _take_last_words(choices: dict[int, Choice], rows: Iterable[Carried]) -> None:
     """Take in what finishes choices, bills them or is an error, in order.
 
-    An error of no choice is one of all that have not finished: what was said before it stays said.
+    An error of no choice is one of those that have not finished, and of all if there are none: clients raise
+    what they are told behind the last finish, too.
     """
     for row in rows:
         if row.choice == NO_CHOICE:
             if row.carries & ERROR:
-                for choice in choices.values():
-                    choice.failed |= choice.finish_reason is None
+                unfinished = [choice for choice in choices.values() if choice.finish_reason is None]
+                for choice in unfinished or choices.values():
+                    choice.failed = True
             continue
         choice = choices[row.choice]
         choice.failed |= bool(row.carries & ERROR)
