@@ -13,6 +13,7 @@ from tokentape.analysis.report._document import document
 from tokentape.analysis.report._figures import OF_ONE, OF_TWO, plots_of, plots_of_two, templates, timeline
 from tokentape.analysis.report._numbers import rows
 from tokentape.analysis.report._side import sides_of
+from tokentape.analysis.report._text import shown
 from tokentape.analysis.report._views import each_value, facets_of
 from tokentape.analysis.summarising._grouping import names_of
 from tokentape.progress import followed
@@ -85,21 +86,23 @@ def _views(
     *,
     progress: bool,
 ) -> list[dict[str, Any]]:
-    """Return what a click can choose: everything, which was compared already, and each value of a facet."""
-    names = ["all streams", *(f"{facet.name} {value.name}" for facet, value in each_value(facets))]
+    """Return what a click can choose: everything, which was compared already, and each value of a facet.
+
+    A view's `name` is shown. Its `value` is as strangers wrote it, to be compared with what plots know, and
+    never shown.
+    """
+    chosen = [(f"{facet.name} {shown(value.name)}", value.name) for facet, value in each_value(facets)]
+    views = list(enumerate([("all streams", None), *chosen]))
     return [
-        _view(name, [side.view(at) for side in sides], None if at else found, by)
-        for at, name in followed(list(enumerate(names)), shown=progress, what="drawing plots")
+        {"name": name, "value": value} | _view([side.view(at) for side in sides], None if at else found, by)
+        for at, (name, value) in followed(views, shown=progress, what="drawing plots")
     ]
 
 
-def _view(
-    name: str, sides: "Sequence[tuple[str, Recording]]", compared: "Comparison | None", by: str
-) -> dict[str, Any]:
+def _view(sides: "Sequence[tuple[str, Recording]]", compared: "Comparison | None", by: str) -> dict[str, Any]:
     """Return what the page's script puts in place for a view: texts of cells, and plots."""
     one, *others = (each for _, each in sides)
     return {
-        "name": name,
         "hint": _of_one_side(sides),
         "streams": sum(len(each.streams) for _, each in sides),
         "cells": [cell for row in rows(sides) for cell in row.cells],

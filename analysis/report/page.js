@@ -31,7 +31,7 @@
   const plain = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent;
   const chipOf = (trace) => {
     const name = trace.meta ?? plain((trace.name || "").split("<br>")[0]);
-    return all("button.chip").find((each) => each.querySelector(".name").textContent === name);
+    return all("button.chip").find((each) => data.views[each.dataset.view].value === name);
   };
   const isKey = (trace) => Array.isArray(trace.x) && trace.x.every((value) => value === null);
   const chooseFromLegend = (event) => {
@@ -45,6 +45,31 @@
       const trace = place.data[entry.__data__[0].trace.index];
       if (isKey(trace) && !chipOf(trace)) entry.querySelector(".legendtoggle").style.pointerEvents = "none";
     }
+  };
+
+  // What is drawn of a single stream has its key, and the rows with timelines have theirs.
+  const rowOf = (place, { data: trace, pointNumber }) => {
+    const id = trace.ids?.[pointNumber];
+    const side = place.dataset.plot?.match(/-([ab])$/)?.[1].toUpperCase();
+    return id && rows.find((row) => {
+      const key = JSON.parse(row.dataset.key).join("\n");
+      return (id === key || id.startsWith(`${key}\n`)) && (!side || row.querySelector(".side").textContent === side);
+    });
+  };
+  const openFromPlot = (place, point) => {
+    const said = place.closest("figure")?.querySelector(".opens");
+    if (!said || !point.data.ids) return;
+    const row = rowOf(place, point);
+    said.classList.toggle("none", !row);
+    if (!row) return;
+    row.hidden = false; // it may be below the slowest ones
+    const button = row.querySelector(".open");
+    if (button.getAttribute("aria-expanded") === "false") openTimeline(row);
+    button.focus({ preventScroll: true });
+    row.scrollIntoView({ block: "start" });
+  };
+  const pointAt = (place, point) => {
+    for (const each of all(".nsewdrag", place)) each.style.cursor = point && rowOf(place, point) ? "pointer" : "";
   };
 
   const draw = async (place, figure) => {
@@ -62,6 +87,9 @@
       const drawn = Plotly.newPlot(place, structuredClone(figure.data), layout, config);
       place.on("plotly_legendclick", chooseFromLegend);
       place.on("plotly_afterplot", () => quietKeys(place));
+      place.on("plotly_click", ({ points }) => openFromPlot(place, points[0]));
+      place.on("plotly_hover", ({ points }) => pointAt(place, points[0]));
+      place.on("plotly_unhover", () => pointAt(place, null));
       await drawn;
       quietKeys(place);
     } catch (error) { // one plot less is no reason to lose the others
