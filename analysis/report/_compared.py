@@ -59,8 +59,8 @@ class Failed:
     """How many requests of a group failed in both, of those of which the end is known."""
 
     group: str
-    cells: tuple[str, str]
-    """A and B."""
+    cells: tuple[tuple[str, str], ...]
+    """A and B: how many of how many, and that in percent; "" where there is no request."""
     change: str
     interval: str
     why: str | None
@@ -184,15 +184,15 @@ def failed(table: pd.DataFrame) -> list[Failed]:
 def _failed(row: "dict[Hashable, Any]", group: "Sequence[Hashable]") -> Failed:
     low, high = row["low_points"], row["high_points"]
     is_known = pd.notna(low) and pd.notna(high)
-    a, b = (
-        f"{row[f'failed_{side}']:,} of {row[f'n_{side}']:,} ({row[f'{side}_pct']:.1f}%)"
+    cells = (
+        (f"{row[f'failed_{side}']:,} of {row[f'n_{side}']:,}", f"({row[f'{side}_pct']:.1f}%)")
         if row[f"n_{side}"]
-        else MISSING
+        else (MISSING, "")
         for side in "ab"
     )
     return Failed(
         group=_named(row, group),
-        cells=(a, b),
+        cells=tuple(cells),
         change=f"{row['change_points']:+.1f}" if is_known else MISSING,
         interval=f"{low:+.1f} to {high:+.1f}" if is_known else f"none: {row['why']}",
         why=None if is_known else row["why"],

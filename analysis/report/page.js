@@ -47,19 +47,22 @@
     }
   };
 
-  // What is drawn of a single stream has its key, and the rows with timelines have theirs.
-  const rowOf = (place, { data: trace, pointNumber }) => {
-    const id = trace.ids?.[pointNumber];
-    const side = place.dataset.plot?.match(/-([ab])$/)?.[1].toUpperCase();
-    return id && rows.find((row) => {
-      const key = JSON.parse(row.dataset.key).join("\n");
-      return (id === key || id.startsWith(`${key}\n`)) && (!side || row.querySelector(".side").textContent === side);
-    });
+  // What is drawn of a single stream has its key, maybe with a place in it, and rows with timelines have theirs.
+  const rows = all("tr.stream");
+  const keyed = new Map(rows.map((row) => {
+    const side = row.querySelector(".side")?.textContent ?? "";
+    return [[side, ...JSON.parse(row.dataset.key)].join("\n"), row];
+  }));
+  const rowOf = (place, id) => {
+    if (!id) return undefined;
+    const key = `${place.dataset.plot?.match(/-([ab])$/)?.[1].toUpperCase() ?? ""}\n${id}`;
+    return keyed.get(key) ?? keyed.get(key.slice(0, key.lastIndexOf("\n")));
   };
+  const idOf = ({ data: trace, pointNumber }) => trace.ids?.[pointNumber];
   const openFromPlot = (place, point) => {
     const said = place.closest("figure")?.querySelector(".opens");
-    if (!said || !point.data.ids) return;
-    const row = rowOf(place, point);
+    if (!said || !idOf(point)) return;
+    const row = rowOf(place, idOf(point));
     said.classList.toggle("none", !row);
     if (!row) return;
     row.hidden = false; // it may be below the slowest ones
@@ -69,7 +72,7 @@
     row.scrollIntoView({ block: "start" });
   };
   const pointAt = (place, point) => {
-    for (const each of all(".nsewdrag", place)) each.style.cursor = point && rowOf(place, point) ? "pointer" : "";
+    for (const each of all(".nsewdrag", place)) each.style.cursor = point && rowOf(place, idOf(point)) ? "pointer" : "";
   };
 
   const draw = async (place, figure) => {
@@ -103,6 +106,11 @@
     ...all("[data-plot]").map((place) => {
       const figure = data.views[view].plots[place.dataset.plot];
       place.closest("figure").querySelector(".note").textContent = figure.note;
+      const said = place.closest("figure").querySelector(".opens");
+      if (said) {
+        said.hidden = !figure.data.some((trace) => trace.ids?.some((id) => rowOf(place, id)));
+        said.classList.remove("none");
+      }
       return draw(place, figure);
     }),
     ...all(".detail .drawing").map((place) => draw(place, data.timelines[place.dataset.timeline])),
@@ -132,7 +140,6 @@
     draw(place, data.timelines[row.dataset.row]);
   };
 
-  const rows = all("tr.stream");
   const sortRows = () => {
     rows.forEach(closeTimeline);
     const value = (row) => Number(row.dataset[order.replace(/_(.)/g, (_, letter) => letter.toUpperCase())] || -1);

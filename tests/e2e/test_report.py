@@ -362,7 +362,8 @@ def test_a_click_on_a_stream_in_a_plot_opens_its_timeline(opened: Open, name: st
 
 
 def test_a_click_on_a_request_without_a_timeline_says_so(opened: Open):
-    page = opened("one").page
+    reader = opened("one")
+    page = reader.page
     place = page.locator("[data-plot=waterfall]")
     place.scroll_into_view_if_needed()
     refused = next(at for id_, *at in place.evaluate(DRAWN) if id_.split("\n")[2] == "7")
@@ -371,6 +372,14 @@ def test_a_click_on_a_request_without_a_timeline_says_so(opened: Open):
     page.mouse.click(*refused)
     page.wait_for_selector("#figure-waterfall .sorry:visible")
     assert opened_key(page) == []
+    chip(reader, "http-error").click()  # and nothing is said where no click opens anything
+    assert all_drawn(reader, PLOTS["one"])
+    assert page.locator(".opens:visible").count() == 0
+    page.click("#clear")
+    assert (
+        page.locator(".opens:visible").all_inner_texts()
+        == ["A click on one of the slowest streams opens its timeline."] * 2
+    )
 
 
 def test_nothing_can_be_loaded_even_by_a_script_of_the_page(browser: Browser, pages: dict[str, Path]):
