@@ -56,7 +56,7 @@ def report(
 
     found = None if b is None else compare(a, b, progress=progress)
     groups = [] if b is None else [(each, compare(a, b, by=each, progress=progress)) for each in columns]
-    comparison = found and sections.comparison(sides, found, groups)
+    comparison = found and sections.comparisons(sides, found, groups)
 
     views = _views(sides, facets, found, [*columns, _GROUPED_BY][0], progress=progress) if total else []
     slowest, timelines = _slowest(sides, progress=progress)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tokentape.analysis._recording import Recording
-    from tokentape.analysis.comparing._comparison import Comparison as Compares
+    from tokentape.analysis.comparing._comparison import Comparison
     from tokentape.analysis.measuring._definitions import Definitions
     from tokentape.analysis.report._side import Side
 
@@ -57,7 +57,7 @@ class Summary:
     notes: list[str]
 
 
-def summary(sides: "Sequence[Side]", found: "Compares | None", notes: Iterable[str]) -> Summary:
+def summary(sides: "Sequence[Side]", found: "Comparison | None", notes: Iterable[str]) -> Summary:
     """Return the summary of a recording, or of what was found where two were compared."""
     named = _named(sides)
     return Summary(
@@ -71,7 +71,7 @@ def summary(sides: "Sequence[Side]", found: "Compares | None", notes: Iterable[s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class Comparisons:
     """B compared with A: everything, and by what `by` names; `kinds` says how tokens are known."""
 
     whole: Compared
@@ -84,11 +84,11 @@ class Comparison:
         return {why for each in (self.whole, *self.groups) for why in each.unsure}
 
 
-def comparison(
-    sides: "Sequence[Side]", found: "Compares", groups: "Sequence[tuple[str, Compares]]"
-) -> Comparison:
+def comparisons(
+    sides: "Sequence[Side]", found: "Comparison", groups: "Sequence[tuple[str, Comparison]]"
+) -> Comparisons:
     """Return what was found where everything was compared, and by each of some columns."""
-    return Comparison(
+    return Comparisons(
         whole=compared("", found),
         groups=[compared(by, each) for by, each in groups],
         kinds={metric: counted_as(_streams(sides), metric) for metric in terms.LABELS},
