@@ -36,7 +36,7 @@ def objectives_table(
         shown,
         Prose(f"met: complete, and {', '.join(bounds)}"),
         Prose("missing: complete, but one of these is not known; counted as not met"),
-        Prose("attainment: met / sent; goodput: met / window, from the first request to the last end"),
+        Prose("attainment: streams met / sent; goodput: streams met / window, first request to last end"),
     )
 
 
