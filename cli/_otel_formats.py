@@ -5,15 +5,14 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 import click
-from rich.text import Text
 
 from tokentape.cli._json_text import json_text
 from tokentape.cli._safe_text import safe_text
+from tokentape.cli._shown_table import ShownTable
 from tokentape.cli._table_formats import csv, markdown
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.table import Table
 
     from tokentape.analysis import Recording
 
@@ -66,25 +65,20 @@ def _unit(metric: str) -> str:
     return "{token}" if metric.endswith("tokens") else "s"
 
 
-def _table(summary: "pd.DataFrame") -> "Table":
+def _table(summary: "pd.DataFrame") -> ShownTable:
     """Return a summary as a table for a terminal; seconds have as many places as milliseconds need."""
     import pandas as pd
-    from rich import box
-    from rich.table import Table
 
-    numbers = [name for name in summary.columns if pd.api.types.is_numeric_dtype(summary[name].dtype)]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in map(str, summary.columns):
-        of_numbers = name in numbers
-        table.add_column(
-            name,
-            justify="right" if of_numbers else "left",
-            no_wrap=of_numbers,
-            overflow="fold",
-            min_width=24 if name == "metric" else None,
-        )
+    names = [str(name) for name in summary.columns]
+    numbers = [name for name in names if pd.api.types.is_numeric_dtype(summary[name].dtype)]
+    at = names.index("metric")
+    table = ShownTable(
+        [[safe_text(name) for name in names[:at]], names[at : at + 2]],
+        names[at + 2 :],
+        words=set(names) - set(numbers),
+    )
     for row in summary.to_dict("records"):
-        shown = (
+        shown = [
             ""
             if pd.isna(value)
             else f"{value:,.4g}"
@@ -93,6 +87,6 @@ def _table(summary: "pd.DataFrame") -> "Table":
             if name in numbers
             else safe_text(value)
             for name, value in row.items()
-        )
-        table.add_row(*map(Text, shown))
+        ]
+        table.add([shown[:at], shown[at : at + 2]], shown[at + 2 :])
     return table

@@ -24,6 +24,7 @@ VERBS = {
     "analyze --by": ["analyze", "a.tape", "--by", "model", "--by", "route", "--by", "hour"],
     "analyze --slo": ["analyze", "a.tape", "--slo", "ttft_ms=1200,gap_ms=50", "--by", "route"],
     "analyze --stalls": ["analyze", "a.tape", "--stalls", "20"],
+    "analyze --names otel": ["analyze", "a.tape", "--names", "otel", "--by", "outcome"],
     "fidelity": ["fidelity", "a.tape", "a.tape"],
     "info": ["info", "a.tape"],
     "watch": ["watch", "a.tape", "--once"],
