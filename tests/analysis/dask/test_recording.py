@@ -94,7 +94,7 @@ def test_tables_are_those_of_pandas(folder, max_part_bytes):
         found, expected = getattr(made, name).compute().reset_index(drop=True), getattr(whole, name)
         assert found.dtypes.astype("str").to_dict() == expected.dtypes.astype("str").to_dict()
         pd.testing.assert_frame_equal(plain(found), plain(expected))
-        assert getattr(made, name).npartitions == len(made.parts)
+        assert getattr(made, name).npartitions == len(made.partitions)
 
 
 def test_types_are_known_before_anything_is_read(folder):
@@ -223,13 +223,13 @@ def test_tokens_are_counted_with_the_tokenizer_that_is_named(folder, tmp_path):
 
 
 def test_requests_in_flight_are_read_of_all_parts_only_where_they_are_asked_for(folder, monkeypatch):
-    from tokentape.analysis.dask import _recording
+    from tokentape.analysis.dask import _partitions
 
     whole, made = in_pandas(folder), load(folder, max_part_bytes=1)
     assert whole.streams["in_flight"].max() > 1
     found = made.streams.groupby("in_flight")["bytes"].sum().compute()
     assert found.to_dict() == whole.streams.groupby("in_flight")["bytes"].sum().to_dict()
-    monkeypatch.setattr(_recording, "spans_of", None)
+    monkeypatch.setattr(_partitions, "spans_of", None)
     assert made.streams["ttft_ms"].max().compute() == whole.streams["ttft_ms"].max()
     with pytest.raises(TypeError):
         load(folder).exchanges["in_flight"].compute()
@@ -243,7 +243,7 @@ def test_parquet_has_the_tables_of_pandas_and_the_types(folder, tmp_path):
         found = pd.read_parquet(path)
         assert found.dtypes.astype("str").to_dict() == getattr(whole, name).dtypes.astype("str").to_dict()
         pd.testing.assert_frame_equal(plain(found), plain(getattr(whole, name)))
-        assert len(list(path.iterdir())) == len(made.parts)
+        assert len(list(path.iterdir())) == len(made.partitions)
     with pytest.raises(FileExistsError):
         made.to_parquet(tmp_path / "out")
 

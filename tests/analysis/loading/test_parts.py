@@ -11,7 +11,7 @@ from tests.analysis.test_load import damaged
 from tests.cassette.tapes import raw
 from tokentape import cassette
 from tokentape.analysis import load
-from tokentape.analysis.loading._parts import MAX_PART_BYTES, Options, load_part, parts_of
+from tokentape.analysis.loading._parts import MAX_PART_BYTES, Options, load_parts, parts_of
 from tokentape.cassette import STAND_IN
 
 EXAMPLES = int(os.environ.get("TOKENTAPE_FUZZ", "15"))
@@ -21,7 +21,7 @@ CLOSE = cassette.Close(t=1, exchanges=0, chunks=0, bytes=0)
 
 def joined(path, max_bytes, options=None):
     """The tables of the parts of a file one after the other, what was lost, and how many parts there are."""
-    parts = [load_part(each, options or Options()) for each in parts_of(str(path), max_bytes)]
+    parts = [load_parts([each], options or Options()) for each in parts_of(str(path), max_bytes)]
     tables = {
         name: plain(pd.concat([plain(getattr(part, name)) for part in parts], ignore_index=True))
         for name in TABLES
@@ -164,10 +164,10 @@ def test_file_that_was_replaced_meanwhile_is_refused(tmp_path):
     write(path, *(records(PIECES[:1], exchange=number) for number in range(5)))
     with pytest.raises(cassette.Unreadable, match="load it again"):
         for part in parts:
-            load_part(part, Options())
+            load_parts([part], Options())
     path.unlink()
     with pytest.raises(cassette.Unreadable, match="No such file"):
-        load_part(parts[0], Options())
+        load_parts(parts[:1], Options())
 
 
 def test_files_of_which_nothing_can_be_used_raise(tmp_path):
