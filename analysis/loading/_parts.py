@@ -175,8 +175,8 @@ def load_parts(
 ) -> Recording:
     """Return the tables of parts, without `in_flight`, which is not known of parts.
 
-    That of events has the columns of `events`. Raises `Unreadable` if exchanges are not where they were when a
-    part was found, else as `load` does.
+    That of events has the columns of `events`. Raises `Unreadable` if exchanges are not where they were when
+    a part was found, else as `load` does.
     """
     with collector_paused():
         found, lost = _measured(parts, options)
