@@ -35,7 +35,7 @@ def connected(
             client.wait_for_workers(1, timeout=workers_timeout_s)
         except TimeoutError:
             raise ConnectionError(
-                f"expected workers at the Dask scheduler {address}, found none within {workers_timeout_s:g} s; "
+                f"expected workers at the Dask scheduler {address}, found none in {workers_timeout_s:g} s; "
                 f"start one with: dask worker {address}"
             ) from None
         try:

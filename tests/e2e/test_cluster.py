@@ -192,7 +192,7 @@ def test_a_scheduler_that_is_not_there_is_one_line(tmp_path):
 def test_a_scheduler_without_workers_is_refused():
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as empty,
-        pytest.raises(ConnectionError, match=r"expected workers.*found none within 0\.2 s"),
+        pytest.raises(ConnectionError, match=r"expected workers.*found none in 0\.2 s"),
         connected(empty.scheduler_address, timeout_s=60, workers_timeout_s=0.2),
     ):
         pass
