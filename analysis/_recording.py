@@ -60,11 +60,12 @@ class Recording:
     def throughput(self, by: By | None = None) -> pd.DataFrame:
         """Return requests and tokens a second: a row for each group, or one called `all`.
 
-        The columns are `requests` (completed), `output_tokens` (of all streams of which they are known; of
-        a request with several choices as billed for all of them), `tokens_from` (how these are known, such as
-        `chunks+usage`), `window_s` (first request to last end, of the group), and `requests_per_s` and
-        `output_tokens_per_s`, which are these divided. With the definitions of another tool, what counts and
-        what ends the window are that tool's. `by` as in `summary`.
+        The columns are `requests` (of which all choices in the group are complete), `output_tokens` (of all
+        streams of which they are known; of a request with several choices as billed for all of them),
+        `tokens_from` (how these are known, such as `chunks+usage`), `window_s` (first request to last end, of
+        the group), and `requests_per_s` and `output_tokens_per_s`, which are these divided. With the
+        definitions of another tool, what counts and what ends the window are that tool's. `by` as in
+        `summary`.
         """
         found = [(name, streams) for name, streams, _ in groups(self.streams, self.events, by)]
         return throughputs(found, self.exchanges, by, self.definitions)
@@ -112,9 +113,9 @@ class Recording:
         `tokens_per_s` is a least value, all others are most values. Only complete streams meet any.
         The columns are `sent`, `met`, `missing` (complete, and a metric is missing, so not met),
         `attainment` = met / sent, `window_s` (first request to last end, of the group; a stream without a
-        recorded end ends with its last token) and `goodput_per_s` = met / window (DistServe, Zhong et al.,
-        OSDI 2024). Raises ValueError for no objective, for one for what is no metric, and for a bound that is
-        not finite.
+        recorded end ends with its last token) and `goodput_per_s` = met / window: streams a second, which
+        are requests a second (DistServe, Zhong et al., OSDI 2024) where each has one choice. Raises
+        ValueError for no objective, for one for what is no metric, and for a bound that is not finite.
         """
         return attainment(self.streams, objectives, by)
 
@@ -131,10 +132,11 @@ class Recording:
         return missed_deadlines(self.events, self.streams, tbt_ms, ttft_ms)
 
     def concurrency(self) -> "pd.Series[int]":
-        """Return how many requests were in flight from each moment on at which that changed.
+        """Return how many requests were in flight from the first one's start, and from each change, on.
 
-        The index has the moments, UTC. Requests of which the time of day is not known are left out; one
-        without a recorded end counts until its last read or, if it has none, its response.
+        The index has the moments, UTC; nothing changes where one ends as another begins. Requests of which
+        the time of day is not known are left out; one without a recorded end counts until its last read or,
+        if it has none, its response.
         """
         return concurrency(self.exchanges, self.reads)
 

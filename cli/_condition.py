@@ -164,7 +164,8 @@ def failed_comparison(condition: Condition, found: "Comparison") -> list[str]:
 def failed_fidelity(condition: Condition, found: "pd.Series[float]") -> list[str]:
     """Return a line if the condition holds, or cannot be told."""
     values: Mapping[str, float] = {str(name).removesuffix("_ms"): value for name, value in found.items()}
-    said = _failing(condition, [values[condition.name.removesuffix("_ms")]], "no events with times")
+    why = "no exchange has reads at two times" if values["gaps"] else "no events with times"
+    said = _failing(condition, [values[condition.name.removesuffix("_ms")]], why)
     return [f"{condition.text}: {said}"] if said else []
 
 

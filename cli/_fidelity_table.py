@@ -12,11 +12,15 @@ from tokentape.cassette import counted
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROWS = {"gap_error": "error of gaps ms", "scaled_gap_error": "the same, scale taken out ms"}
+_ROWS = {
+    "gap_error": "error of gaps ms",
+    "scaled_gap_error": "the same, scale taken out ms",
+    "offset": "offset of exchanges ms",
+}
 
 
 def fidelity_table(found: "pd.Series[float]") -> RenderableType:
-    """Return the errors as a table, with scale and drift below it."""
+    """Return errors and offsets as a table, with scale and drift below it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("")
     for place in ("p50", "p99", "max"):
@@ -24,8 +28,8 @@ def fidelity_table(found: "pd.Series[float]") -> RenderableType:
     for name, label in _ROWS.items():
         table.add_row(label, *(_number(found[f"{name}_{place}_ms"], 3) for place in ("p50", "p99", "max")))
     over = f"{counted(int(found['gaps']), 'gap')} of {counted(int(found['exchanges']), 'exchange')}"
-    scale, drift = (_number(found[name], places) for name, places in (("scale", 6), ("drift_ppm", 0)))
-    return Group(table, Text(f"scale {scale}, drift {drift} ppm; {over}"))
+    scale, drift = _number(found["scale"], 6), _number(found["drift_ppm"], 0, " ppm")
+    return Group(table, Text(f"scale {scale}, drift {drift}; {over}"))
 
 
 def without_nan(found: "pd.Series[float]") -> dict[str, float | int | None]:
@@ -37,5 +41,5 @@ def without_nan(found: "pd.Series[float]") -> dict[str, float | int | None]:
     return plain
 
 
-def _number(value: float, places: int) -> str:
-    return f"{value:,.{places}f}" if value == value else "not known"  # noqa: PLR0124  (NaN)
+def _number(value: float, places: int, unit: str = "") -> str:
+    return f"{value:,.{places}f}{unit}" if value == value else "not known"  # noqa: PLR0124  (NaN)

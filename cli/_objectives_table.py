@@ -42,7 +42,7 @@ def objectives_table(
         shown,
         Text(f"met: complete, and {', '.join(bounds)}"),
         Text("missing: complete, but one of these is not known; counted as not met"),
-        Text("attainment: met / sent; goodput: met / window, from the first request to the last end"),
+        Text("attainment: streams met / sent; goodput: streams met / window, first request to last end"),
     )
 
 

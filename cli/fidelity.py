@@ -19,7 +19,7 @@ from tokentape.cli._table_formats import FORMATS, print_tables
 @click.argument("files", metavar="RECORDING REPLAY", nargs=2, callback=once_from_stdin)
 @click.option(
     "--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True,
-    help="At which it was replayed; drift is counted from this.",
+    help="At which it was replayed; gaps and drift are measured from this.",
 )  # fmt: skip
 @fail_if_option(fidelity_condition, example="gap_error_p99 > 2ms")
 @form_options(FORMATS, text="How the numbers are printed.", json_text="Print the numbers as one object.")
@@ -33,10 +33,11 @@ def command(
     form: str,
     load: Loading,
 ) -> None:
-    """Compare the times of a replay with those of the recording that was replayed, event by event.
+    """Compare the times of a replay with those of the recording that was replayed, read by read.
 
     REPLAY is what `tokentape record` recorded of the replay. The error of a gap is how much longer or
-    shorter it was than recorded; docs/metrics.md defines all numbers. Exit code 1: the two do not have the
+    shorter it was than recorded, over the speed; the offset of an exchange is how late all of it came, and
+    drift is lateness that grows. docs/metrics.md defines all numbers. Exit code 1: the two do not have the
     same requests and answers, or a condition of --fail-if holds or cannot be told; 3: a cassette is damaged.
 
     \b

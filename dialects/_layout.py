@@ -7,6 +7,7 @@ parts once it is `width` long, so that the times of a long paragraph can be read
 """
 
 import json
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -99,11 +100,13 @@ def calls(parts: Sequence[Part]) -> list[Part]:
             break
     found: list[Part] = []
     position = 0
+    places = deque(inserted)  # in their order
     for t, part in parts:
         end = position + len(part)
         pieces = []
-        for place in [place for place in inserted if position <= place < end]:
-            pieces += [text[position:place], inserted.pop(place)]
+        while places and places[0] < end:
+            place = places.popleft()
+            pieces += [text[position:place], inserted[place]]
             position = place
         found.append((t, "".join([*pieces, text[position:end]])))
         position = end

@@ -29,25 +29,30 @@ class Line:
     carried: Sequence[Carried]
 
 
-@dataclass(slots=True)
 class Said:
-    """All that one choice said: runs of text with the kind of each, and why it finished.
+    """All that one choice said, and in `finish` why it ended, None if it did not say so."""
 
-    A kind is `content`, `reasoning`, `tool_call` and the like, or several joined with `+` where they came
-    together and cannot be told apart.
-    """
+    def __init__(self) -> None:
+        self.finish: str | None = None
+        self._runs: list[tuple[str, list[str]]] = []
 
-    runs: list[tuple[str, str]] = field(default_factory=list)
-    finish: str | None = None
+    @property
+    def runs(self) -> list[tuple[str, str]]:
+        """Runs of text, each with its kind before it.
+
+        A kind is `content`, `reasoning`, `tool_call` and the like, or several joined with `+` where they came
+        together and cannot be told apart.
+        """
+        return [(kind, "".join(texts)) for kind, texts in self._runs]
 
     def add(self, carried: Carried) -> None:
         """Append what an event carries."""
         if carried.text:
             kind = name_of(carried.carries & TOKEN)
-            if self.runs and self.runs[-1][0] == kind:
-                self.runs[-1] = (kind, self.runs[-1][1] + carried.text)
+            if self._runs and self._runs[-1][0] == kind:
+                self._runs[-1][1].append(carried.text)
             else:
-                self.runs.append((kind, carried.text))
+                self._runs.append((kind, [carried.text]))
         if carried.finish and self.finish is None:
             self.finish = carried.finish
 

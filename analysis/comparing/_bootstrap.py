@@ -35,6 +35,11 @@ def resamples(values: int) -> int:
     return max(200, min(RESAMPLES, _MAX_WORK // max(values, 1)))
 
 
+def values_beyond(values: int, quantile: float) -> int:
+    """Return how many of so many values are on the side of a quantile where there are fewer, by rank."""
+    return int(values * min(quantile, 1 - quantile) + 1e-9)
+
+
 def beyond(values: Floats, cluster: Ints, quantile: float) -> float:
     """Return of how many requests there are values on the side of a quantile where there are fewer.
 
@@ -43,11 +48,11 @@ def beyond(values: Floats, cluster: Ints, quantile: float) -> float:
     many each has (Survey Sampling, 1965).
     """
     order = np.argsort(values, kind="stable")
-    cut = len(values) * min(quantile, 1 - quantile)
-    outer = cluster[order[-round(cut) :] if quantile > 0.5 else order[: round(cut)]]
-    counts = np.bincount(outer).astype("float64")
-    squares = float((counts**2).sum())
-    return float(counts.sum()) ** 2 / squares if cut >= 1 and squares else 0.0
+    cut = values_beyond(len(values), quantile)
+    if not cut:
+        return 0.0
+    counts = np.bincount(cluster[order[-cut:] if quantile > 0.5 else order[:cut]]).astype("float64")
+    return float(counts.sum()) ** 2 / float((counts**2).sum())
 
 
 def drawn_quantiles(values: Floats, cluster: Ints, quantiles: tuple[float, ...], counts: Ints) -> Floats:

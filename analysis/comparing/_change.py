@@ -47,11 +47,7 @@ def changes(
     n_a, n_b = (int(of.max()) + 1 if len(of) else 0 for of in (of_a, of_b))
     drawn = None
     if min(n_a, n_b) >= 2 * MIN_BEYOND:
-        drawn = (
-            _drawn_pairs(values_a, of_a, values_b, of_b, rng)
-            if paired
-            else (_drawn(values_a, of_a, values_b, of_b, rng))
-        )
+        drawn = (_drawn_pairs if paired else _drawn)(values_a, of_a, values_b, of_b, rng)
     rows = []
     for at, (name, quantile) in enumerate(QUANTILES.items()):
         row: dict[str, Any] = dict.fromkeys(COLUMNS) | {"quantile": name, "n_a": n_a, "n_b": n_b}

@@ -15,9 +15,9 @@ import pandas as pd
 
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.comparing import _change, _effect, _failures
-from tokentape.analysis.comparing._group import ComparedGroup, Tables, compared_group
+from tokentape.analysis.comparing._group import ComparedGroup, Tables, compared_group, fewest_values
 from tokentape.analysis.comparing._pairs import pairs_of
-from tokentape.analysis.comparing._verdict import level_of, verdict
+from tokentape.analysis.comparing._verdict import level_of, questions, verdict
 from tokentape.analysis.summarising._grouping import By, group_words, names_of
 from tokentape.analysis.summarising._summary import METRICS, TOOL_METRICS, groups
 from tokentape.progress import followed
@@ -53,7 +53,8 @@ def compare(
     """Return how B differs from A, with intervals from a seeded bootstrap over requests.
 
     `by` as in `Recording.summary`; what only one of the two has is not compared, and said. The verdict
-    is about the medians of TTFT, ITL and E2E and about failures, at 95% for all that it looks at together.
+    is about the median, p90 and p99 of TTFT, ITL and E2E, each where there are enough requests, and about
+    failures, at 95% for all that it looks at together.
     `prob_b_slower` is P(B > A) + P(B = A) / 2 of requests, each with its median; Cliff's delta is 2 P - 1.
     For `tokens_per_s`, slower is less. Where A and B do not count tokens in the same way, what is made of
     counts is not compared, and the verdict says so. `progress`: show a bar on a terminal after the first
@@ -73,7 +74,7 @@ def compare(
         for each in (a, b)
     )
     shared = of_a.keys() & of_b.keys()
-    level = level_of(len(shared))
+    level = level_of(questions(fewest_values(of_a[name], of_b[name])) for name in shared)
     rng = np.random.default_rng(seed)
     compared: list[ComparedGroup] = []
     steps = followed([*product({**of_a, **of_b}, metrics)], shown=progress, what="comparing")
@@ -101,7 +102,7 @@ def compare(
         ),
         failures=_table(failures, [*columns] or ["group"], _failures.COLUMNS),
         verdict=verdict(
-            [row for row in quantiles if row["quantile"] == "p50"],
+            quantiles,
             failures,
             columns,
             left_out,

@@ -18,9 +18,11 @@ COLUMNS = ("n_a", "n_b", "prob_b_slower", "low", "high", "cliffs_delta", "why")
 
 
 def effect(one: Values, other: Values, *, less_is_slower: bool, paired: bool) -> dict[str, Any]:
-    """Return the row of a metric; each request counts once, with its median.
+    """Return the row of a metric, with `COLUMNS`; each request counts once, with its median.
 
-    Where requests are paired it is of the pairs: how many are slower in B, equal ones half.
+    `prob_b_slower` and its 95% interval `low` to `high` are between 0 and 1, `cliffs_delta` between -1 and 1;
+    `why` is `no-values` where a side has none, and `too-few` where there is no interval for that. Where
+    requests are paired it is of the pairs: how many are slower in B, equal ones half.
     """
     slow_a, slow_b = (each.groupby(level=list(range(each.index.nlevels))).median() for each in (one, other))
     if less_is_slower:

@@ -1,4 +1,4 @@
-"""How many requests failed in A and in B: latencies are of those that did not, and so look better for it.
+"""How many requests failed in A and in B: they lack the times that they did not reach, which so look better.
 
 A request has failed if any of its streams is not `complete`: errors, cut streams and clients that did not
 wait. Those of which the recording does not know the end (`recorder-stopped`, `damaged`) are left out.
@@ -35,7 +35,12 @@ COLUMNS = (
 
 
 def failures(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
-    """Return how many requests of both tables of streams failed, and the change in points of a percentage."""
+    """Return how many requests of two tables of streams failed, with `COLUMNS`.
+
+    `a_pct` and `b_pct` are in % of those of which the end is known, `change_points` and its 95% interval
+    `low_points` to `high_points` in points of a percentage, `p_value` is between 0 and 1. `why` is
+    `no-values` where a side has no such request.
+    """
     (failed_a, n_a), (failed_b, n_b) = _counted(a), _counted(b)
     row: dict[str, Any] = dict.fromkeys(COLUMNS, np.nan) | {"why": None}
     row |= {"failed_a": failed_a, "n_a": n_a, "failed_b": failed_b, "n_b": n_b}

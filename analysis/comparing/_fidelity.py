@@ -1,10 +1,18 @@
-"""How close a replay came to its recording, event by event, both as they were recorded.
+"""How close a replay came to its recording, read by read, both as they were recorded.
 
-Exchanges are paired by what was asked and answered; the n-th of equal ones with the n-th. An event's error
-is when it came in the replay less when it came in the recording, both since the request was complete.
+Exchanges are paired by what was asked and answered; the n-th of equal ones with the n-th. Looked at are the
+events that began a read in the recording, after some time: those that came with the event before are at no
+distance from it in either, and say nothing. All times are since the request was complete.
+
+How late a replay was is of two kinds. What all events of an exchange share is its offset, and what grows
+with time is drift: replayed time = offset + `scale` * recorded time, with an offset for each exchange and one
+scale for all, by least squares. That is the one-way fixed-effects model, with its slope from times less the
+means of their exchanges and its intercepts from these means (SAS/ETS User's Guide, The PANEL Procedure). The
+invariant: lateness that does not change within an exchange is no drift, however short the exchange is.
 """
 
 from math import isfinite
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,10 +20,11 @@ import pandas as pd
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.comparing._pairs import EXCHANGE, named_exchanges, pairs_of
 
+_ERRORS = ("gap_error", "scaled_gap_error", "offset")
 FIDELITY = (
     "exchanges",
     "gaps",
-    *(f"{prefix}gap_error_{place}_ms" for prefix in ("", "scaled_") for place in ("p50", "p99", "max")),
+    *(f"{name}_{place}_ms" for name in _ERRORS for place in ("p50", "p99", "max")),
     "scale",
     "drift_ppm",
 )
@@ -23,14 +32,23 @@ FIDELITY = (
 
 
 def fidelity(recording: Recording, replay: Recording, *, speed: float = 1) -> "pd.Series[float]":
-    """Return how far a replay's gaps between events are from the recording's, in ms.
+    """Return how far a replay's gaps are from the recording's, and its exchanges from their times.
 
-    `gap_error_p50_ms`, `gap_error_p99_ms`, `gap_error_max_ms`: of |replayed gap - recorded gap|, exact, by
-    linear interpolation. `scale`: the slope of replayed over recorded times by least squares, about 1 at
-    original speed and 0.5 at twice that. `scaled_gap_error_...`: the same errors with recorded gaps times
-    `scale`. `drift_ppm`: (`scale` * `speed` - 1) * 10**6, by how much the replay was slower than the speed
-    that it was meant to have. `gaps`, `exchanges`: over how many. Gaps are between all events of an answer,
-    the first one's from the moment the request was complete. Where no event has a time, numbers are NaN.
+    A number for each name in `FIDELITY`. Gaps are between the events that began a read in the recording, the
+    first one's from the moment the request was complete; errors have no sign, and their quantiles are exact,
+    by linear interpolation.
+
+    `gap_error_p50_ms`, `gap_error_p99_ms`, `gap_error_max_ms`: of |replayed gap - recorded gap / `speed`|.
+    `scaled_gap_error_...`: of |replayed gap - recorded gap * `scale`|.
+    `offset_...`: over exchanges, of how much later or earlier all of one came than its recorded times *
+    `scale`.
+    `scale`: the slope of replayed over recorded times, about 1 at original speed and 0.5 at twice that.
+    `drift_ppm`: (`scale` * `speed` - 1) * 10**6, by how much the replay was slower than the speed that it was
+    meant to have.
+    `gaps`, `exchanges`: over how many.
+
+    Where no event has a time all but these two are NaN. Where no exchange has events at two times, there is
+    no scale, and what is made of it is NaN.
 
     Raises ValueError if `replay` does not have the requests and the answers of `recording`, and for a speed
     that is not finite and above 0.
@@ -43,16 +61,24 @@ def fidelity(recording: Recording, replay: Recording, *, speed: float = 1) -> "p
     before, after = (
         _times(each.events, names) for each, names in zip((recording, replay), pairs, strict=True)
     )
-    both = before.add_suffix("_a").join(after.add_suffix("_b"), how="inner")
-    row = {"exchanges": float(both.index.get_level_values(0).nunique()), "gaps": float(len(both))}
-    errors = (both["gap_b"] - both["gap_a"]).abs()
-    squares = float((both["t_a"] ** 2).sum())
-    scale = float((both["t_a"] * both["t_b"]).sum()) / squares if squares > 0 else np.nan
-    scaled = (both["gap_b"] - scale * both["gap_a"]).abs()
-    for prefix, found in (("gap_error", errors), ("scaled_gap_error", scaled)):
-        row |= {f"{prefix}_p{percent}_ms": float(found.quantile(percent / 100)) for percent in (50, 99)}
-        row[f"{prefix}_max_ms"] = float(found.max())
+    times = _where_reads_began(pd.DataFrame({"a": before, "b": after}).dropna())
+    exchange = times.groupby(level=_PAIR, sort=False)
+    gaps = exchange.diff().fillna(times)
+    means = exchange.mean()
+    within = times - exchange.transform("mean")
+    squares = float((within["a"] ** 2).sum())
+    scale = float((within["a"] * within["b"]).sum()) / squares if squares > 0 else np.nan
+    found = {
+        "gap_error": gaps["b"] - gaps["a"] / speed,
+        "scaled_gap_error": gaps["b"] - gaps["a"] * scale,
+        "offset": means["b"] - means["a"] * scale,
+    }
+    row = {"exchanges": float(len(means)), "gaps": float(len(gaps))}
     row |= {"scale": scale, "drift_ppm": (scale * speed - 1) * 1e6}
+    for name in _ERRORS:
+        errors = found[name].abs()
+        row |= {f"{name}_p{percent}_ms": float(errors.quantile(percent / 100)) for percent in (50, 99)}
+        row[f"{name}_max_ms"] = float(errors.max())
     return pd.Series({name: row[name] for name in FIDELITY}, name="fidelity")
 
 
@@ -74,10 +100,18 @@ def _no_replay(recording: Recording, replay: Recording) -> str:
     return f"{expected}; {'; '.join(said) or 'found some exchanges twice'}"
 
 
-def _times(events: pd.DataFrame, names: "pd.Series[str]") -> pd.DataFrame:
+_PAIR = "pair"
+
+
+def _times(events: pd.DataFrame, names: "pd.Series[Any]") -> "pd.Series[float]":
+    """Return when each event came, in ms; the index is the number of its pair of exchanges, and its own."""
     once = events.drop_duplicates([*EXCHANGE, "event"])
     keys = pd.MultiIndex.from_frame(once[EXCHANGE].astype({"cassette": "str"}))
-    named = pd.Index(names.reindex(keys), name="pair")
-    t = pd.Series(once["t_ms"].to_numpy(), index=pd.MultiIndex.from_arrays([named, once["event"]]))
-    gap = t.groupby(level="pair", sort=False).diff().fillna(t)
-    return pd.DataFrame({"t": t, "gap": gap}).dropna()
+    index = pd.MultiIndex.from_arrays([names.reindex(keys), once["event"]], names=[_PAIR, "event"])
+    return pd.Series(once["t_ms"].to_numpy(), index=index)
+
+
+def _where_reads_began(times: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of events that came later than the one before them in the recording, and first ones."""
+    since = times["a"].groupby(level=_PAIR, sort=False).diff()
+    return times[since.ne(0)]

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tokentape.analysis.comparing import _change, _counting, _effect, _failures, _lacking
 from tokentape.analysis.comparing._pairs import EXCHANGE
-from tokentape.analysis.comparing._verdict import JUDGED, in_group
+from tokentape.analysis.comparing._verdict import JUDGED, LENGTH, in_group
 from tokentape.analysis.summarising._summary import TOOL_METRICS
 
 _GAPS = ("gap_ms", "read_gap_ms")
@@ -54,6 +54,14 @@ class ComparedGroup:
     failures: dict[str, Any]
     lacking: list[dict[str, Any]]
     counting: str
+
+
+def fewest_values(a: Tables, b: Tables) -> dict[str, int]:
+    """Return how many values the side with fewer has of each metric that the verdict is about."""
+    return {
+        metric: min(int(streams[metric].notna().sum()) for streams, _ in (a, b))
+        for metric in (*JUDGED, LENGTH)
+    }
 
 
 def compared_group(

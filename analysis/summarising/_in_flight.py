@@ -44,12 +44,19 @@ class Moments:
 
 
 def concurrency(exchanges: pd.DataFrame, reads: pd.DataFrame) -> "pd.Series[int]":
-    """Return how many requests were under way from each moment on at which that changed."""
+    """Return how many requests were under way from the first one's start, and from each change, on.
+
+    The index has these moments, UTC. Where one ends as another begins nothing changes, nor does it through
+    one that ends as it begins. It is empty where no request's time of day is known.
+    """
     among = moments_of([spans_of(exchanges, reads)])
     at = pd.to_datetime(np.concatenate([among.starts, among.ends]), utc=True)
     moments = pd.DatetimeIndex(at).astype(exchanges["started_at"].dtype)
     changes = pd.Series(np.repeat([1, -1], len(among.starts)), index=moments)
-    found = changes.groupby(level=0).sum().sort_index().cumsum()
+    at_once = changes.groupby(level=0).sum().sort_index()
+    is_change = at_once.to_numpy() != 0
+    is_change[:1] = True
+    found: pd.Series[int] = at_once[is_change].cumsum()
     return found.astype("int64").rename("in_flight").rename_axis("at")
 
 

@@ -1,8 +1,9 @@
-"""What users were promised and how often it was kept: attainment, goodput, deadlines, requests in flight.
+"""What users were promised and how often it was kept: attainment, goodput and missed deadlines.
 
-A stream whose metric is missing meets no bound on it, and failures and cut streams were sent, too.
-Goodput is completed requests a second that meet every objective, as the authors of DistServe define it
-(Zhong et al., OSDI 2024, arXiv 2401.09670; hao-ai-lab.github.io/blogs/distserve). What that paper maximises,
+Streams are counted: a request with several choices has one for each. A stream whose metric is missing meets
+no bound on it, and failures and cut streams were sent, too. Goodput is completed streams a second that meet
+every objective. The authors of DistServe define it of requests (Zhong et al., OSDI 2024, arXiv 2401.09670;
+hao-ai-lab.github.io/blogs/distserve), which is the same where each has one choice. What that paper maximises,
 the rate that can be sent while a stated share still meets them, takes a sweep of loads.
 """
 
@@ -15,6 +16,7 @@ import pandas as pd
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis.summarising._grouping import By, group_index, grouped, names_of
+from tokentape.analysis.summarising._window import window_s
 
 _STREAM_KEY = ["cassette", "section", "exchange", "choice"]
 BOUNDED = {"gap_ms": "gap_max_ms"} | {name: name for name in schema.MEASURES}
@@ -38,7 +40,11 @@ def check_objectives(objectives: Mapping[str, float]) -> None:
 
 
 def attainment(streams: pd.DataFrame, objectives: Mapping[str, float], by: By | None) -> pd.DataFrame:
-    """Return a row for each group: how many streams were sent and met all objectives, and goodput."""
+    """Return a row for each group, or one called `all`, with the columns of `Recording.slo`.
+
+    `streams` is a table of streams, `objectives` a bound for each of some of `OBJECTIVES`. Raises ValueError
+    as `check_objectives` and `names_of` do.
+    """
     check_objectives(objectives)
     known, met = (pd.Series(data=True, index=streams.index) for _ in range(2))
     for name, bound in objectives.items():
@@ -56,28 +62,26 @@ def attainment(streams: pd.DataFrame, objectives: Mapping[str, float], by: By | 
 
 def _attained(group: pd.DataFrame) -> dict[str, Any]:
     met, sent = int(group["_met"].sum()), len(group)
-    window_s = _window_s(group)
+    seconds = window_s(group)
     return {
         "sent": sent,
         "met": met,
         "missing": int(group["_missing"].sum()),
         "attainment": met / sent if sent else float("nan"),
-        "window_s": window_s,
-        "goodput_per_s": met / window_s if window_s > 0 else float("nan"),
+        "window_s": seconds,
+        "goodput_per_s": met / seconds if seconds > 0 else float("nan"),
     }
-
-
-def _window_s(group: pd.DataFrame) -> float:
-    last_ms = group["end_ms"].fillna(group["last_token_ms"]).fillna(0)
-    ends = group["started_at"] + pd.to_timedelta(last_ms, unit="ms")
-    window = ends.max() - group["started_at"].min()
-    return float(window.total_seconds()) if pd.notna(window) else float("nan")
 
 
 def missed_deadlines(
     events: pd.DataFrame, streams: pd.DataFrame, tbt_ms: float, ttft_ms: float | None
 ) -> "pd.Series[float]":
-    """Return, for each stream with token deadlines, the share of these that were missed."""
+    """Return, for each stream with token deadlines, the share of these that were missed, 0 to 1.
+
+    `events` and `streams` are tables of these; the index has cassette, section, exchange and choice. Without
+    `ttft_ms` the first token has no deadline. Raises ValueError for a `tbt_ms` of less than a nanosecond, a
+    `ttft_ms` below 0, and what is not finite.
+    """
     if not isfinite(tbt_ms) or not tbt_ms * _NS_PER_MS >= 1:
         raise ValueError(f"expected tbt_ms, a time between tokens, above 0 ms and finite, found {tbt_ms}")
     if ttft_ms is not None and not (isfinite(ttft_ms) and ttft_ms >= 0):

@@ -1,7 +1,8 @@
 """Requests and tokens a second over many streams: what was completed, over the time that all of it took.
 
-The window begins with the first request, answered or not, and ends with the last end. With the definitions
-of another tool, what counts and what ends the window are that tool's.
+A request is completed if all of its choices are, of those that are in the group. The window begins with the
+first request, answered or not, and ends with the last end. With the definitions of another tool, what counts
+and what ends the window are that tool's.
 
 A bill is for all choices of a request together. So where these have counts of events instead, and all of them
 are there, the bill is taken for them: what a token is, `tokens_from` says.
@@ -13,6 +14,7 @@ import pandas as pd
 
 from tokentape.analysis.measuring._definitions import named_definitions
 from tokentape.analysis.summarising._grouping import By, group_index, names_of
+from tokentape.analysis.summarising._window import window_s
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -40,16 +42,17 @@ def throughput_of(
     is_counted = streams["outcome"] == "complete" if tool is None else streams["ttft_ms"].notna()
     # What came of a stream that was cut came all the same, but other tools do not count it.
     counted, sources = _tokens(streams if tool is None else streams[is_counted], exchanges)
-    window_s = _window_s(streams, "end_ms" if tool is None else tool.ends_with)
-    requests = len(streams.loc[is_counted, _REQUEST].drop_duplicates())
+    seconds = window_s(streams, "end_ms" if tool is None else tool.ends_with)
+    request = streams.groupby(_REQUEST, observed=True, sort=False).ngroup()
+    requests = int(is_counted.groupby(request).all().sum())
     output_tokens = int(counted.sum())
     return {
         "requests": requests,
         "output_tokens": output_tokens,
         "tokens_from": "+".join(sorted(sources)) or None,
-        "window_s": window_s,
-        "requests_per_s": requests / window_s if window_s > 0 else float("nan"),
-        "output_tokens_per_s": output_tokens / window_s if window_s > 0 else float("nan"),
+        "window_s": seconds,
+        "requests_per_s": requests / seconds if seconds > 0 else float("nan"),
+        "output_tokens_per_s": output_tokens / seconds if seconds > 0 else float("nan"),
     }
 
 
@@ -68,15 +71,6 @@ def _tokens(streams: pd.DataFrame, exchanges: pd.DataFrame) -> "tuple[pd.Series[
         sources = set(map(str, rest["tokens_from"].dropna().unique())) | ({"usage"} if len(bills) else set())
         return pd.concat([rest["output_tokens"], bills["output_tokens"]]), sources
     return known["output_tokens"], set(map(str, known["tokens_from"].dropna().unique()))
-
-
-def _window_s(streams: pd.DataFrame, end: str) -> float:
-    last_ms = (
-        streams[end] if end != "end_ms" else streams["end_ms"].fillna(streams["last_token_ms"]).fillna(0)
-    )
-    started = streams["started_at"]
-    window = (started + pd.to_timedelta(last_ms, unit="ms")).max() - started.min()
-    return float(window.total_seconds()) if pd.notna(window) else float("nan")
 
 
 def throughputs(

@@ -107,6 +107,6 @@ def test_every_number_of_fidelity_is_defined_and_every_condition_of_the_text_is_
     text = section("How faithful a replay is")
     assert [name for name in FIDELITY if f"`{name}`" not in text and not name.startswith("scaled")] == []
     conditions = re.findall(r"`([a-z_0-9]+ > [\d.a-z]+)`", text)
-    assert len(conditions) == 2
+    assert len(conditions) == 3
     for condition in conditions:
         assert fidelity_condition(condition)

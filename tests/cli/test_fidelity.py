@@ -27,13 +27,14 @@ def test_table_says_errors_scale_and_drift(tapes):
     result = run("fidelity", *tapes)
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert next(line for line in lines if "error of gaps" in line).split()[-3:] == ["0.000", "1.910", "2.000"]
-    assert lines[-1] == "scale 1.009977, drift 9,977 ppm; 10 gaps of 2 exchanges"
+    assert next(line for line in lines if "error of gaps" in line).split()[-3:] == ["0.000", "1.950", "2.000"]
+    assert next(line for line in lines if "offset of exchanges" in line).split()[-1] == "0.594"
+    assert lines[-1] == "scale 1.009901, drift 9,901 ppm; 6 gaps of 2 exchanges"
 
 
 def test_json_has_every_number_by_its_name(tapes):
     found = json.loads(run("fidelity", *tapes, "--json").stdout)
-    assert (found["gap_error_max_ms"], found["gaps"], found["exchanges"]) == (pytest.approx(2), 10, 2)
+    assert (found["gap_error_max_ms"], found["gaps"], found["exchanges"]) == (pytest.approx(2), 6, 2)
     assert found == json.loads(run("fidelity", *tapes, "--format", "json").stdout)
     header, row = run("fidelity", *tapes, "--format", "csv").stdout.splitlines()
     assert dict(zip(header.split(","), map(float, row.split(",")), strict=True)) == pytest.approx(found)
@@ -59,6 +60,8 @@ def test_speed_is_what_drift_is_counted_from(tmp_path, tapes):
         ("gap_error_p99 > 3ms", 0),
         ("scaled_gap_error_p50 < 100", 1),
         ("drift_ppm > 100", 1),
+        ("offset_max > 0.3ms", 1),
+        ("offset_p50 > 1ms", 0),
         ("scale < 0.9", 0),
         ("exchanges < 3", 1),
         ("drift_ppm > 100ms", 2),
@@ -94,6 +97,14 @@ def test_events_without_times_give_no_numbers(tmp_path):
     result = run("fidelity", *tapes, "--fail-if", "gap_error_p50 > 1ms")
     assert (result.exit_code, "not known" in result.stdout) == (1, True)
     assert "cannot be told: no events with times" in result.stderr
+
+
+def test_one_time_in_each_exchange_gives_gaps_and_no_drift(tmp_path):
+    tapes = [answered(tmp_path / f"{name}.tape", [ms], [200]) for name, ms in (("a", 100), ("b", 103))]
+    result = run("fidelity", *tapes, "--fail-if", "drift_ppm > 500", "--fail-if", "gap_error_max > 5ms")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[-1] == "scale not known, drift not known; 2 gaps of 2 exchanges"
+    assert result.stderr == "failed: drift_ppm > 500: cannot be told: no exchange has reads at two times\n"
 
 
 def test_damaged_replay_is_said(tapes):

@@ -10,9 +10,13 @@ from tests.e2e.processes import Process, run
 from tests.e2e.upstream import upstream
 from tests.streams import Stream, choice, chunk, event
 
-PIECES = 40
+PIECES = 500
+GAP_S = 0.008
 ATTEMPTS = 5
 """A machine that is busy at the wrong moment is late; a replay that drifts does so every time."""
+DRIFT_PPM = 5_000
+"""A replay that sums up sleeps, each 0.1 ms late, drifts by 12,500 and more; one that does not, on a machine
+that stands still for a tenth of a second near the end of these four, by 1,900."""
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +25,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory, home: dict[str, str]) -> 
     words = [event(chunk(choice(content=f"{number} "))) for number in range(PIECES)]
     last = [event(chunk(choice(finish="stop"))), event("[DONE]")]
     with upstream() as server:
-        server.gap_s = 0.02
+        server.gap_s = GAP_S
         server.streams["m"] = Stream(name="m", pieces=(*words, *last))
         with Process.tokentape("record", "--upstream", server.url, "-o", path, env=home) as recorder:
             assert raw_body(recorder.url, "m")[0] == 200
@@ -40,12 +44,12 @@ def test_replay_has_the_scale_of_its_speed_and_does_not_drift(
         ):
             assert raw_body(recorder.url, "m")[0] == 200
         found = json.loads(run("fidelity", recorded, again, "--speed", speed, "--json").stdout)
-        assert (found["exchanges"], found["gaps"]) == (1, PIECES + 2)
-        # Over 840 ms 2% are 17 ms: a busy machine may be that late once, what sums up its sleeps always is.
-        if abs(found["drift_ppm"]) < 50_000 and found["scaled_gap_error_p50_ms"] < 20 / float(speed):
+        assert found["exchanges"] == 1
+        assert found["gaps"] > PIECES / 2  # a busy machine may have recorded some pieces together
+        if abs(found["drift_ppm"]) < DRIFT_PPM:
             break
-    assert found["scale"] == pytest.approx(1 / float(speed), rel=0.05)
-    assert abs(found["drift_ppm"]) < 50_000
+    assert abs(found["drift_ppm"]) < DRIFT_PPM
+    assert found["scale"] == pytest.approx(1 / float(speed), rel=DRIFT_PPM / 1e6)
     assert found["scaled_gap_error_p50_ms"] < 20 / float(speed)
     assert "scale" in run("fidelity", recorded, again).stdout
 

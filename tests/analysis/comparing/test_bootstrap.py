@@ -14,6 +14,7 @@ from tokentape.analysis.comparing._bootstrap import (
     interval,
     normal_quantile,
     resamples,
+    values_beyond,
 )
 
 TRIES = int(os.environ.get("TOKENTAPE_SIMULATE", "120"))
@@ -162,6 +163,14 @@ def test_requests_beyond_a_quantile_are_counted_and_not_their_values():
     assert beyond(np.arange(100.0), np.concatenate([np.arange(3, 93), uneven]), 0.9) == pytest.approx(
         100 / 66
     )
+
+
+@pytest.mark.parametrize(("quantile", "needed"), [(0.5, 20), (0.9, 100), (0.99, 1000)])
+def test_ten_requests_beyond_a_quantile_are_ten_and_not_nine_and_a_half(quantile, needed):
+    for n in range(needed - 60 if needed > 60 else 0, needed + 60):
+        each = np.arange(n)
+        assert (beyond(each.astype(float), each, quantile) >= MIN_BEYOND) == (n >= needed), n
+        assert (values_beyond(n, quantile) >= MIN_BEYOND) == (n >= needed), n
 
 
 def test_ends_that_draws_do_not_resolve_are_those_of_a_normal_distribution(rng):

@@ -61,6 +61,28 @@ def test_a_is_not_found_to_differ_from_a_in_any_of_many_groups(rng):
     assert alarms <= max(1, tries * 0.06)
 
 
+@pytest.mark.parametrize("n", [100, 1000])
+@pytest.mark.parametrize("share", [0.01, 0.04, 0.1])
+def test_tails_are_not_found_to_differ(rng, n, share):
+    """Some of the requests of both are 20 times slower: p90 and p99 are below them, among them or between."""
+    tries, alarms = TRIES // 6, 0
+    for number in range(tries):
+        one, other = drawn(rng, "a", n), drawn(rng, "b", n)
+        for side in (one, other):
+            side.streams.loc[rng.random(n) < share, ["ttft_ms", "e2e_ms"]] *= 20
+        alarms += compare(one, other, seed=number).verdict.startswith("B differs")
+    assert alarms <= max(1, tries * 0.05)
+
+
+def test_tails_of_many_groups_are_not_found_to_differ(rng):
+    tries, alarms = TRIES // 20, 0
+    models = np.repeat([f"m{number}" for number in range(10)], 100)
+    for number in range(tries):
+        one, other = (drawn(rng, name, 1000, model=models) for name in "ab")
+        alarms += compare(one, other, by="model", seed=number).verdict.startswith("B differs")
+    assert alarms <= max(1, tries * 0.06)
+
+
 def test_slower_recording_is_found_and_by_how_much(tmp_path, rng):
     times = rng.lognormal(5, 0.2, 60)
     one = recording(tmp_path / "a.tape", times)

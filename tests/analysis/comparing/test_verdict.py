@@ -5,9 +5,11 @@ import pytest
 
 from tests.analysis import made
 from tokentape.analysis import compare
+from tokentape.analysis.comparing import _comparison
 from tokentape.analysis.comparing._change import is_negligible
 from tokentape.analysis.comparing._effect import wilson
 from tokentape.analysis.comparing._failures import newcombe
+from tokentape.analysis.comparing._verdict import JUDGED, LENGTH, level_of, questions
 
 
 @pytest.fixture
@@ -86,9 +88,22 @@ def test_change_from_zero_is_told_in_milliseconds(rng):
 def test_no_change_from_zero_is_no_difference_and_not_too_little():
     one, other = (made.recording(name, np.zeros(30)) for name in "ab")
     assert compare(one, other).verdict == (
-        "No difference is shown between A and B; that is not to say there is none: the medians are the same "
-        "in every draw of requests."
+        "No difference is shown between A and B in medians (p90 and p99 take more requests); that is not to "
+        "say there is none: they are the same in every draw of requests."
     )
+
+
+def test_what_may_have_changed_from_zero_is_said_beside_what_is_the_same():
+    flat, some = np.full(40, 100.0), np.tile([0.0, 0.0, 0.0, 5.0, 5.0], 8)
+    one, other = (made.recording(name, flat, itl_ms=some) for name in "ab")
+    assert "the median of itl_ms may have changed by -5.0 ms to +5.0 ms." in compare(one, other).verdict
+
+
+def test_the_first_interval_says_what_it_is_even_if_a_change_before_it_has_none():
+    times = np.concatenate([np.full(800, 100.0), np.linspace(200, 300, 200)])
+    found = compare(made.recording("a", times), made.recording("b", 2 * times))
+    assert "median +100.0% (the same in every draw of requests: no interval), p90 +" in found.verdict
+    assert found.verdict.count("95% interval") == 1
 
 
 def test_a_change_that_may_be_from_zero_is_bounded_in_milliseconds(rng):
@@ -169,3 +184,118 @@ def test_a_replay_in_other_groups_is_compared_by_none():
     assert found.verdict == "Nothing to compare: cassette a is only in A; cassette b is only in B."
     assert found.quantiles.loc[("b", "ttft_ms", "p50"), ["b", "n_b"]].tolist() == [14.5, 30]
     assert found.quantiles.loc[("b", "ttft_ms", "p50"), "b_low"] < 14.5
+
+
+def stalled(rng, times, share):
+    """The same times, of which this share is 20 times as long."""
+    return np.where(rng.random(len(times)) < share, 20 * times, times)
+
+
+def test_a_tail_that_is_slower_is_a_difference_though_the_median_is_not(rng):
+    one, other = rng.lognormal(5, 0.3, (2, 1000))
+    found = compare(made.recording("a", one), made.recording("b", stalled(rng, other, 0.03)))
+    row = found.quantiles.loc[("ttft_ms", "p99")]
+    assert row["change_pct"] > 500
+    assert found.verdict.startswith("B differs from A: ttft_ms slower, p9")
+    assert f"p99 {row['change_pct']:+.1f}% (" in found.verdict
+    ends = f"{row['low_pct']:+.1f}% to {row['high_pct']:+.1f}%)"
+    assert found.verdict.endswith(f"{ends}; medians are not shown to differ.")
+    back = compare(made.recording("b", stalled(rng, other, 0.03)), made.recording("a", one))
+    assert back.verdict.startswith("B differs from A: ttft_ms faster, p9")
+
+
+def test_a_metric_that_differs_at_several_quantiles_is_told_in_one_clause(rng):
+    one, other = rng.lognormal(5, 0.3, (2, 1000))
+    found = compare(made.recording("a", one), made.recording("b", 1.5 * other))
+    (clause,) = found.verdict.removeprefix("B differs from A: ").rstrip(".").split("; ")
+    assert clause.startswith("ttft_ms slower, median +")
+    assert [clause.count(word) for word in ("95% interval", "p90 +", " and p99 +", "slower")] == [1, 1, 1, 1]
+    assert "not shown" not in found.verdict
+
+
+def test_a_metric_may_be_faster_at_its_median_and_slower_in_its_tail(rng):
+    one, other = rng.lognormal(5, 0.3, (2, 1000))
+    found = compare(made.recording("a", one), made.recording("b", stalled(rng, other / 2, 0.2)))
+    assert "ttft_ms faster, median -" in found.verdict
+    assert ", and slower, p90 +" in found.verdict
+    assert "not shown" not in found.verdict
+
+
+def test_a_tail_is_told_of_its_group(rng):
+    models = np.repeat(["x", "y"], 200)
+    one, other = rng.lognormal(5, 0.3, (2, 400))
+    other[200:] = stalled(rng, other[200:], 0.3)
+    found = compare(
+        made.recording("a", one, model=models), made.recording("b", other, model=models), by="model"
+    )
+    assert "ttft_ms (model y) slower, " in found.verdict
+    assert "ttft_ms (model x)" not in found.verdict
+
+
+@pytest.mark.parametrize(
+    ("n", "said"),
+    [
+        (20, "medians (p90 and p99 take more requests)"),
+        (99, "medians (p90 and p99 take more requests)"),
+        (100, "medians and p90 (p99 takes more requests)"),
+        (999, "medians and p90 (p99 takes more requests)"),
+        (1000, "medians, p90 and p99"),
+    ],
+)
+def test_no_difference_says_what_was_looked_at(rng, n, said):
+    one, other = (made.recording(name, rng.lognormal(5, 0.3, n)) for name in "ab")
+    found = compare(one, other)
+    assert found.verdict.startswith(
+        f"No difference is shown between A and B in {said}; that is not to say there is none: the "
+    )
+    row = found.quantiles.loc["ttft_ms"].dropna(subset="low_pct").iloc[-1]
+    ends = f"{row['low_pct']:+.1f}% to {row['high_pct']:+.1f}%"
+    name = "median" if row.name == "p50" else row.name
+    assert f"the {name} of ttft_ms may have changed by {ends}." in found.verdict
+
+
+def test_what_was_looked_at_in_some_groups_only_is_said(rng):
+    models = np.repeat(["x", "y"], [120, 30])
+    one, other = (made.recording(name, rng.lognormal(5, 0.3, 150), model=models) for name in "ab")
+    assert (
+        "in medians and p90 (p90 only where there are enough requests; p99 takes more requests);"
+        in compare(one, other, by="model").verdict
+    )
+
+
+def test_length_is_told_at_the_quantiles_that_differ(rng):
+    n = 1000
+    times, tokens = rng.lognormal(8, 0.3, (2, n)), rng.lognormal(5, 0.3, (2, n))
+    slow = np.where(rng.random(n) < 0.03, 20, 1)
+    found = compare(
+        made.recording("a", times[0], e2e_ms=times[0], output_tokens=np.rint(tokens[0])),
+        made.recording("b", times[1], e2e_ms=times[1] * slow, output_tokens=np.rint(tokens[1] * slow)),
+    )
+    assert found.verdict.startswith("B differs from A: e2e_ms slower, p9")
+    assert ", with answers that are longer (p99 +" in found.verdict
+    assert "ttft_ms" not in found.verdict
+
+
+@pytest.mark.parametrize(
+    ("n", "number"), [(0, 4), (19, 4), (20, 8), (99, 8), (100, 12), (999, 12), (1000, 16), (10**6, 16)]
+)
+def test_what_is_judged_is_known_from_numbers_and_all_of_it_counts(n, number):
+    values = dict.fromkeys((*JUDGED, LENGTH), n)
+    assert questions(values) == number
+    assert level_of([number, number]) == pytest.approx(0.05 / (2 * number))
+    assert questions(values | {"itl_ms": 0}) == number - (number - 4) / 4
+
+
+def test_every_judged_row_was_counted(rng, monkeypatch):
+    """Also where requests have several values, and where many fail: none is judged that was not asked."""
+    asked = []
+    monkeypatch.setattr(_comparison, "level_of", lambda each: asked.append(sum(each)) or 0.01)
+    for n, missing in ((40, 0), (120, 0), (120, 30), (1200, 150), (1200, 201)):
+        one, other = (
+            made.recording(name, without(rng.lognormal(5, 0.3, n), missing), itl_ms=rng.lognormal(5, 1, n))
+            for name in "ab"
+        )
+        for side in (one, other):
+            side.streams["exchange"] //= 2
+        rows = compare(one, other).quantiles.loc[["ttft_ms", "itl_ms"]]
+        assert rows["low_pct"].notna().sum() <= asked.pop() - 4

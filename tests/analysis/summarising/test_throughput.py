@@ -52,6 +52,31 @@ def test_a_bill_is_not_divided_between_groups(tmp_path):
     assert found["tokens_from"].tolist() == ["chunks", "chunks"]
 
 
+def cut(number):
+    """Two choices of which only the first is complete."""
+    both = data(chunk({"content": "a"})) + data(chunk({"content": "b"}, index=1))
+    pieces = [(200 * MS, both), (250 * MS, both), (300 * MS, data(chunk({}, "stop")))]
+    return records(pieces, exchange=number, end="client-closed")
+
+
+def test_a_request_is_completed_if_all_its_choices_are(tmp_path):
+    made = load(write(tmp_path / "a.tape", spoken(0, 2), cut(1)))
+    assert made.streams["outcome"].tolist() == ["complete"] * 3 + ["client-closed"]
+    row = made.throughput().loc["all"]
+    assert (row["requests"], row["requests_per_s"]) == (1, 1 / row["window_s"])
+    assert made.as_dict()["summary"]["throughput"]["requests"] == 1
+    assert made.throughput("choice")["requests"].tolist() == [2, 1]  # of a group, its own choices
+    assert made.throughput("outcome")["requests"].to_dict() == {"complete": 2, "client-closed": 0}
+
+
+def test_goodput_is_of_streams_and_throughput_of_requests(tmp_path):
+    made = load(write(tmp_path / "a.tape", spoken(0, 4)))
+    met = made.slo(ttft_ms=500).loc["all"]
+    rate = made.throughput().loc["all"]
+    assert (met["sent"], met["met"], rate["requests"]) == (4, 4, 1)
+    assert met["goodput_per_s"] == 4 * rate["requests_per_s"]
+
+
 def test_exchanges_of_the_same_number_in_other_cassettes_have_their_own_bill(tmp_path):
     one = write(tmp_path / "a.tape", spoken(0, 2, bill=80))
     other = write(tmp_path / "b.tape", spoken(0, 2))

@@ -19,6 +19,7 @@ from tests.replay.recordings import (
     read_until,
     tape,
 )
+from tests.replay.waiting import wait_until
 from tokentape.replay import CannotListen, Server, load, serve
 from tokentape.replay._workers import reserved_port
 from tokentape.replay.serving._connection import Connection
@@ -296,7 +297,7 @@ def test_a_slow_reader_gets_everything_and_delays_no_other(recorded):
     with connected(replay.url) as slow, connected(replay.url) as quick:
         slow.sendall(post())
         slow.recv(10)
-        time.sleep(0.1)  # by now its stream has been set aside
+        wait_until(lambda: replay.stats.lateness.pieces)  # as many as fit; now its stream is set aside
         for _ in range(3):
             quick.sendall(post(b"b"))
             assert read_until(quick, b"0\r\n\r\n") == HEAD + BODY

@@ -2,13 +2,12 @@
 
 import asyncio
 import socket
-import time
 from contextlib import asynccontextmanager
 
 import pytest
 
 from tests.replay.recordings import connected, exchange, post, read_all, read_until, tape
-from tests.replay.waiting import TIMEOUT_S, until
+from tests.replay.waiting import TIMEOUT_S, until, wait_until
 from tokentape.replay import Limits, Server, load, serve
 
 SHORT = Limits(idle_s=None, request_s=0.2, unread_s=0.2)  # a busy machine may be idle for longer
@@ -135,7 +134,7 @@ def test_every_piece_of_an_answer_that_is_read_late_is_counted_as_timed_or_as_he
     path = tape(tmp_path / "a.tape", exchange(pieces=[(1, b"x" * 65_536)] * 300, end_ms=2))
     with serve(path) as replay, connected(replay.url) as client:
         client.sendall(post())
-        time.sleep(0.1)  # by now its stream has been set aside
+        wait_until(lambda: replay.stats.lateness.pieces)  # as many as fit; now its stream is set aside
         tail = b""
         while not tail.endswith(b"x\r\n0\r\n\r\n"):
             more = client.recv(1 << 18)
