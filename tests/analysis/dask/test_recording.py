@@ -97,12 +97,17 @@ def test_tables_are_those_of_pandas(folder, max_part_bytes):
         assert getattr(made, name).npartitions == len(made.partitions)
 
 
+def _here(dtype):
+    return "string" if dtype == schema.TEXT and pd.__version__.startswith("2.") else dtype
+
+
 def test_types_are_known_before_anything_is_read(folder):
     made = load(folder)
     for name, types in zip(
         TABLES, (schema.EXCHANGES, schema.STREAMS, schema.EVENTS, schema.READS), strict=True
     ):
-        assert getattr(made, name).dtypes.astype("str").to_dict() == types
+        known = {each: _here(dtype) for each, dtype in types.items()}
+        assert getattr(made, name).dtypes.astype("str").to_dict() == known
 
 
 def test_columns_are_computed_with_as_dask_does(folder):

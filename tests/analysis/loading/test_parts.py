@@ -11,6 +11,8 @@ from tests.analysis.test_load import damaged
 from tests.cassette.tapes import raw
 from tokentape import cassette
 from tokentape.analysis import load
+from tokentape.analysis._frame import empty
+from tokentape.analysis._schema import TEXT
 from tokentape.analysis.loading._parts import MAX_PART_BYTES, Options, load_parts, parts_of
 from tokentape.cassette import STAND_IN
 
@@ -30,9 +32,11 @@ def joined(path, max_bytes, options=None):
 
 
 def plain(table):
-    """The table with names instead of categories."""
+    """The table with names instead of categories, and all text of one type: pandas 2 has several of it."""
     names = [name for name in table.columns if table[name].dtype == "category"]
-    return table.astype(dict.fromkeys(names, "object"))
+    texts = [name for name in table.columns if isinstance(table[name].dtype, pd.StringDtype)]
+    text = empty({"text": TEXT})["text"].dtype
+    return table.astype(dict.fromkeys(names, "object") | dict.fromkeys(texts, text))
 
 
 def local(table):
