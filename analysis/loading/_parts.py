@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_PART_BYTES = 32 * 1024 * 1024
 """About 100,000 events of 250 bytes."""
 GATHER_BYTES = 8 * 1024 * 1024
-"""Cassettes of so many bytes in all are read together: a tenth of a second, some times what a task costs."""
+"""Cassettes of so many bytes in all are read together: up to a tenth of a second, some times what a task costs."""
 _LEAST_BYTES = 16 * 1024
 """What a file counts as at least: to open it takes as long as to read so much."""
 _MOST_COMPRESSED = 16
@@ -112,16 +112,16 @@ def gathered(parts: Iterable[Part], max_bytes: int) -> list[tuple[Part, ...]]:
     What is not a whole cassette, and standard input, of which the size is not known, is by itself.
     """
     found: list[list[Part]] = []
-    held = max_bytes
+    room = 0
     for part in parts:
         is_alone = part.range is not None or part.path == "-"
-        size = max_bytes if is_alone else max(_most_bytes(part), _LEAST_BYTES)
-        if found and held + size <= max_bytes:
+        size = max(_most_bytes(part), _LEAST_BYTES)
+        if found and not is_alone and size <= room:
             found[-1].append(part)
-            held += size
+            room -= size
         else:
             found.append([part])
-            held = size
+            room = 0 if is_alone else max_bytes - size
     return [tuple(each) for each in found]
 
 

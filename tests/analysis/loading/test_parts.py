@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from tokentape import cassette
 from tokentape.analysis import load
 from tokentape.analysis._frame import empty
 from tokentape.analysis._schema import TEXT
-from tokentape.analysis.loading._parts import MAX_PART_BYTES, Options, load_parts, parts_of
+from tokentape.analysis.loading._parts import MAX_PART_BYTES, Options, Part, gathered, load_parts, parts_of
 from tokentape.cassette import STAND_IN
 
 EXAMPLES = int(os.environ.get("TOKENTAPE_FUZZ", "15"))
@@ -192,3 +193,53 @@ def test_section_that_was_lost_has_its_place(tmp_path):
         raw(SECTION, *records(PIECES), CLOSE, *records(PIECES), CLOSE, STAND_IN, *records(PIECES))
     )
     assert check(path, 1) == 3
+
+
+KIB = 1024
+RANGE = object()  # nothing looks into it
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.integers(0, 200 * KIB), st.sampled_from(["", ".zst", "part", "-"]))),
+    max_bytes=st.sampled_from([0, 1, 16 * KIB, 100 * KIB, 10**7]),
+)
+def test_small_cassettes_are_gathered_in_their_order_and_as_many_as_there_is_room_for(sizes, max_bytes):
+    parts = [
+        Part(
+            path="-" if kind == "-" else f"{number}.tape{kind.strip('part')}",
+            range=RANGE if kind == "part" else None,
+            stamp=(size, 0),
+        )
+        for number, (size, kind) in enumerate(sizes)
+    ]
+    found = gathered(parts, max_bytes)
+    assert [part for several in found for part in several] == parts
+
+    def size_of(several):
+        return sum(
+            max(16 * KIB, part.stamp[0] * (16 if part.path.endswith("zst") else 1)) for part in several
+        )
+
+    def is_whole(part):
+        return part.range is None and part.path != "-"
+
+    for several in found:
+        assert len(several) == 1 or (all(map(is_whole, several)) and size_of(several) <= max_bytes)
+    for before, after in pairwise(found):
+        both = (*before, after[0])
+        assert not all(map(is_whole, both)) or size_of(both) > max_bytes
+
+
+def test_parts_that_are_read_together_are_as_one_after_the_other(tmp_path):
+    paths = [
+        str(write(tmp_path / f"{n}.tape", *(records(PIECES, exchange=e) for e in range(n)))) for n in range(4)
+    ]
+    damaged(tmp_path / "3.tape", b"asked-for")
+    for max_bytes in (1, 10**9):
+        parts = [part for path in paths for part in parts_of(path, max_bytes)]
+        found, whole = load_parts(parts, Options()), load(paths)
+        assert found.lost == whole.lost
+        assert len(whole.lost) == 2
+        for name in TABLES:
+            pd.testing.assert_frame_equal(local(getattr(found, name)), local(getattr(whole, name)))
