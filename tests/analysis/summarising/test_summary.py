@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, write
+from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, usage_chunk, write
 from tokentape.analysis import GROUPINGS, load
 from tokentape.analysis.measuring._metrics import percentile
-from tokentape.analysis.summarising._summary import METRICS
+from tokentape.analysis.summarising._summary import METRICS, PER_TOKEN
 from tokentape.dialects import OUTCOMES
 
 
@@ -128,6 +128,24 @@ def test_what_is_missing_in_a_group_says_why(made):
     assert rows.loc["ttft_ms", ["n", "why"]].tolist() == [0, "role-only"]
     assert rows.loc["gap_ms", ["n", "why"]].tolist() == [0, "role-only"]
     assert np.isnan(rows.loc["ttft_ms", "p50"])
+
+
+def test_how_tokens_are_known_is_said_where_that_is_in_several_ways(tmp_path):
+    def stream(exchange, *more):
+        pieces = [
+            (100 * MS, data(chunk({"content": "a"}))),
+            (120 * MS, data(chunk({"content": "b"}, "stop"))),
+        ]
+        return records(
+            [*pieces, *((130 * MS, data(each)) for each in more), (140 * MS, DONE)], exchange=exchange
+        )
+
+    billed, counted = stream(0, usage_chunk(3, 2)), stream(1)
+    for name, exchanges, why in (("billed", [billed], None), ("both", [billed, counted], "chunks+usage")):
+        rows = load(write(tmp_path / f"{name}.tape", *exchanges)).summary()
+        for metric in METRICS:
+            said = rows["why"].where(rows["why"].notna(), None).loc[metric]
+            assert said == (why if metric in PER_TOKEN else None)
 
 
 def test_shape_is_the_same_for_every_grouping(made, tmp_path):
