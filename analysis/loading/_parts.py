@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 MAX_PART_BYTES = 32 * 1024 * 1024
 """About 100,000 events of 250 bytes."""
 GATHER_BYTES = 8 * 1024 * 1024
-"""Cassettes of so many bytes in all are read together: up to a tenth of a second, some times what a task costs."""
+"""Cassettes of so many bytes in all are read together: a tenth of a second, several times a task's cost."""
 _LEAST_BYTES = 16 * 1024
 """What a file counts as at least: to open it takes as long as to read so much."""
 _MOST_COMPRESSED = 16
