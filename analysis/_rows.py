@@ -7,6 +7,7 @@ from tokentape.analysis import _schema as schema
 from tokentape.analysis._frame import Columns
 from tokentape.analysis.measuring._exchange import MeasuredExchange
 from tokentape.analysis.measuring._metrics import NS_PER_MS
+from tokentape.analysis.measuring._reason import Why
 from tokentape.cassette import header
 from tokentape.dialects import path_of, requested_model
 
@@ -46,7 +47,7 @@ def exchange_row(each: MeasuredExchange) -> Columns:
         "prompt_tokens": answer.usage.prompt if answer.usage else None,
         "output_tokens": answer.usage.output if answer.usage else None,
         "reasoning_tokens": answer.usage.reasoning if answer.usage else None,
-        "usage_why": None if answer.usage else measures.why["prompt_tokens"] or "no-usage",
+        "usage_why": _usage_why(each),
         "cached_tokens": answer.cached_tokens,
         "request_bytes": each.request_bytes,
         "request_digest": each.request_digest,
@@ -75,6 +76,14 @@ def stream_rows(each: MeasuredExchange, exchange: Columns) -> Iterable[Columns]:
             "token_events": len(stream.token_ns),
             "text_chars": stream.text_chars,
         }
+
+
+def _usage_why(each: MeasuredExchange) -> Why | None:
+    """Return why it is not known how many tokens were billed as output."""
+    if each.answer.usage is not None and each.answer.usage.output is not None:
+        return None
+    why = each.streams[0].measures.why["prompt_tokens"]
+    return why or ("no-usage" if each.outcome == "complete" else each.outcome)
 
 
 def _is_reused(each: MeasuredExchange) -> bool | None:

@@ -30,6 +30,7 @@ from tokentape.analysis.measuring._answer import NO_COUNT
 from tokentape.analysis.measuring._columns import Bools, Ints, occurring
 from tokentape.analysis.measuring._exchange import MeasuredExchange
 from tokentape.analysis.measuring._metrics import NS_PER_MS
+from tokentape.analysis.measuring._token_stream import TokenStream
 from tokentape.dialects import NO_CHOICE, TOKEN, name_of
 
 
@@ -147,7 +148,7 @@ def _billed_tokens(
 ) -> "pd.arrays.IntegerArray":
     """Return the tokens of each event, from the differences of a usage that comes with every one."""
     per_chunk = np.repeat(
-        np.array([each.streams[0].stream.tokens_from == "usage-per-chunk" for each in measured], bool),
+        np.array([_is_billed_per_event(each.streams[0].stream) for each in measured], bool),
         [len(each.answer.rows.event) for each in measured],
     )
     billed = chained(each.answer.rows.billed for each in measured)[at]
@@ -159,6 +160,11 @@ def _billed_tokens(
     tokens = np.where(same_stream, np.diff(billed, prepend=0), billed - hidden)
     known = per_chunk[at] & (billed != NO_COUNT) & (tokens >= 0)
     return nullable(spread_out(tokens, at, size), spread_out(known, at, size) == 1)
+
+
+def _is_billed_per_event(stream: TokenStream) -> bool:
+    """Whether what an event adds to the bill is its own: not if it shows a summary of what is billed."""
+    return stream.tokens_from == "usage-per-chunk" and not stream.withheld
 
 
 def _carried_names(carries: Ints) -> "pd.Categorical[str]":

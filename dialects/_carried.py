@@ -27,6 +27,8 @@ ERROR = 256
 OWN_USAGE = 512
 UNPARSED = 1024
 """The event's data is not what the dialect speaks: whatever it brought is not known."""
+WITHHELD = 2048
+"""Reasoning was generated, and billed, of which the event shows a summary (with `REASONING`) or nothing."""
 
 NAMES = {
     REASONING: "reasoning",
@@ -34,6 +36,7 @@ NAMES = {
     TOOL_CALL: "tool_call",
     REFUSAL: "refusal",
     AUDIO: "audio",
+    WITHHELD: "withheld",
     FINISH: "finish",
     USAGE: "usage",
     DONE: "done",

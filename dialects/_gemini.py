@@ -3,6 +3,8 @@
 A chunk has the next parts of each candidate. There is no end mark: the finish reason is what ends
 a stream. Output is billed in two counts, of which thoughts are one, and repeated with each chunk. Thought
 signatures, the results of code that Google ran, and images are not generated text.
+
+Thoughts that are shown are summaries, and what is billed is what was thought (see `_summarising`).
 """
 
 from collections.abc import Sequence
@@ -16,6 +18,7 @@ from tokentape.dialects._carried import (
     REASONING,
     TOOL_CALL,
     USAGE,
+    WITHHELD,
     Carried,
     Read,
     Usage,
@@ -96,7 +99,7 @@ def _read(event: str, chunk: dict[str, Any]) -> Sequence[Carried]:
 def _part(part: dict[str, Any]) -> tuple[int, str]:
     """Return the kind and the text of a part."""
     if text := text_of(part.get("text")):
-        return (REASONING if part.get("thought") is True else CONTENT), text
+        return (REASONING | WITHHELD if part.get("thought") is True else CONTENT), text
     if call := dict_of(part.get("functionCall")):
         arguments = call.get("args")
         text = text_of(call.get("name")) + (compact(arguments) if arguments is not None else "")

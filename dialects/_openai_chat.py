@@ -7,6 +7,9 @@ string) does not fit the types: it is decoded again without them and what fits i
 
 What is deliberately not read: `message` beside `delta` (Perplexity, Writer: the whole text so far, once
 more), `text` beside `delta` (Together: the same text twice), encrypted reasoning, padding, logprobs.
+
+A gateway says that reasoning is a summary in the type of `reasoning_details`, `reasoning.summary`
+(https://openrouter.ai/docs/use-cases/reasoning-tokens); else the model's name tells (`_summarising`).
 """
 
 from collections.abc import Sequence
@@ -27,6 +30,7 @@ from tokentape.dialects._carried import (
     REFUSAL,
     TOOL_CALL,
     USAGE,
+    WITHHELD,
     Buffer,
     Carried,
     Contents,
@@ -36,6 +40,7 @@ from tokentape.dialects._carried import (
 from tokentape.dialects._json import MAX_COUNT, compact, count_of, dict_of, list_of, parse, text_of
 from tokentape.dialects._objects import without_object
 from tokentape.dialects._openai_contents import MAX_CHOICE, read_contents
+from tokentape.dialects._summarising import summarises
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -224,18 +229,21 @@ def _carried(  # noqa: C901  (one branch for each thing that a chunk can carry)
         text, kinds = ("", 0)
         if choice.delta is not None:
             text, kinds = _generated(choice.delta)
+            if kinds & REASONING and summarises(model):
+                kinds |= WITHHELD
         elif text := text_of(choice.text):
             kinds = CONTENT
         finish = choice.finish_reason if _is_finish(choice.finish_reason) else None
         if finish is not None:
             kinds |= FINISH
-            if finish == "error" and error is None:
-                kinds |= ERROR
-                error = "finish_reason is 'error'"
+        fault_of_choice = error
+        if finish == "error" and error is None:
+            kinds |= ERROR
+            fault_of_choice = "finish_reason is 'error'"
         own = None if choice.usage is None else _usage(_fitted_usage(choice.usage))
         if own is not None:
             kinds |= OWN_USAGE
-        found.append(Carried(number, kinds | carries, text, model, usage, finish, own, error))
+        found.append(Carried(number, kinds | carries, text, model, usage, finish, own, fault_of_choice))
     if found:
         return found
     return (Carried(carries=carries, model=model, usage=usage, error=error),) if carries or model else NOTHING
@@ -269,6 +277,7 @@ def _generated(message: _Message) -> tuple[str, int]:
         | (TOOL_CALL if calls else 0)
         | (REFUSAL if refusal else 0)
         | (AUDIO if transcript or text_of(audio.get("data")) else 0)
+        | (WITHHELD if reasoning and _is_summary(message.reasoning_details) else 0)
     )
     return reasoning + content + calls + refusal + transcript, carries
 
@@ -293,6 +302,10 @@ def _content(content: object) -> tuple[str, str]:
 def _reasoning_details(details: object) -> str:
     parts = [dict_of(detail) for detail in list_of(details)]
     return "".join([text_of(part.get("text")) or text_of(part.get("summary")) for part in parts])
+
+
+def _is_summary(details: object) -> bool:
+    return any(dict_of(detail).get("type") == "reasoning.summary" for detail in list_of(details))
 
 
 def _call_text(call: object) -> str:

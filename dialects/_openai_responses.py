@@ -4,6 +4,11 @@ A response is one choice, whatever items it is made of. Its text comes in `...de
 in `...done`, in the parts, in the items and in the last event: these copies are not read, but that a
 `...done` without a delta before it is the text. A tool call's name comes with its item. What tools that ran
 at the provider found is not generated text.
+
+Reasoning comes as a summary (`response.reasoning_summary_text`) from models that do not show it: "While we
+don't expose the raw reasoning tokens emitted by the model, you can view a summary"; what is billed as
+`reasoning_tokens` is the former (https://platform.openai.com/docs/guides/reasoning, Reasoning summaries).
+An item of reasoning without any is not shown at all. Where models show it, it is `response.reasoning_text`.
 """
 
 from collections.abc import Sequence
@@ -20,6 +25,7 @@ from tokentape.dialects._carried import (
     REFUSAL,
     TOOL_CALL,
     USAGE,
+    WITHHELD,
     Carried,
     Read,
     Usage,
@@ -30,7 +36,7 @@ from tokentape.dialects._objects import failed, fault_of, reader_of
 # Where generated text is: the beginning of an event's type, its kind, and its key in the `done` event.
 _TEXTS = {
     "response.output_text": (CONTENT, "text"),
-    "response.reasoning_summary_text": (REASONING, "text"),
+    "response.reasoning_summary_text": (REASONING | WITHHELD, "text"),
     "response.reasoning_text": (REASONING, "text"),
     "response.refusal": (REFUSAL, "refusal"),
     "response.function_call_arguments": (TOOL_CALL, "arguments"),
@@ -74,6 +80,8 @@ class _Response:
 
     def __init__(self) -> None:
         self._begun: set[tuple[str, str]] = set()
+        self._reasoned = False
+        """Whether the item that came last has shown any reasoning."""
 
     def read(self, event: str, value: dict[str, Any]) -> Sequence[Carried]:
         kind = text_of(value.get("type")) or event
@@ -85,7 +93,10 @@ class _Response:
         if kind == "response.output_item.added":
             item = dict_of(value.get("item"))
             called = text_of(item.get("name")) if item.get("type") in _CALLS else ""
+            self._reasoned = False
             return (Carried(0, TOOL_CALL if called else 0, called),)
+        if kind == "response.output_item.done" and dict_of(value.get("item")).get("type") == "reasoning":
+            return (Carried(0, 0 if self._reasoned else WITHHELD),)
         if kind in _ENDS:
             return (_ended(dict_of(value.get("response"))),)
         if kind in ("response.created", "response.in_progress", "response.queued"):
@@ -95,13 +106,24 @@ class _Response:
 
     def _text(self, name: str, step: str, value: dict[str, Any]) -> Sequence[Carried]:
         kind, key = _TEXTS[name]
-        places = [value.get(place) for place in ("item_id", "output_index", "content_index", "summary_index")]
-        part = (name, str(places))
+        part = (name, str([value.get(place) for place in _places(value)]))
         text = text_of(value.get("delta" if step == "delta" else key))
         if not text or (step == "done" and part in self._begun):
             return (Carried(0),)
         self._begun.add(part)
+        self._reasoned |= bool(kind & REASONING)
         return (Carried(0, kind, text),)
+
+
+def _places(value: dict[str, Any]) -> tuple[str, ...]:
+    """Return what names the part that an event is of.
+
+    GitHub Copilot gives each event of an item another `item_id`; the indices stay
+    (https://github.com/BerriAI/litellm/issues/30071, https://github.com/vercel/ai/pull/18548).
+    """
+    if value.get("output_index") is None:
+        return ("item_id", "content_index", "summary_index")
+    return ("output_index", "content_index", "summary_index")
 
 
 def _item(item: dict[str, Any]) -> list[tuple[int, str]]:
@@ -112,8 +134,10 @@ def _item(item: dict[str, Any]) -> list[tuple[int, str]]:
             texts = [(CONTENT, text_of(part.get("text"))) for part in parts]
             texts += [(REFUSAL, text_of(part.get("refusal"))) for part in parts]
         case "reasoning":
-            parts = [*list_of(item.get("summary")), *list_of(item.get("content"))]
-            texts = [(REASONING, text_of(dict_of(part).get("text"))) for part in parts]
+            parts = [dict_of(part) for part in list_of(item.get("summary"))]
+            texts = [(REASONING | WITHHELD, text_of(part.get("text"))) for part in parts]
+            parts = [dict_of(part) for part in list_of(item.get("content"))]
+            texts += [(REASONING, text_of(part.get("text"))) for part in parts]
         case kind if kind in _CALLS:
             given = item.get("arguments") or item.get("input") or ""
             text = given if type(given) is str else compact(given)

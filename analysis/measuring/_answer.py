@@ -5,7 +5,7 @@ always the arrival of a piece and never something made up later. Rows are kept a
 the tables are made of without another object for each row.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from itertools import chain, islice, pairwise
@@ -43,6 +43,7 @@ NO_COUNT = -1
 _BATCH = 4096
 """Events that are objects at a time; what is kept of them is in columns."""
 _EDGE = 4
+_LAST_WORDS = FINISH | OWN_USAGE | ERROR
 _INTEGERS = ("event", "read", "choice", "carries", "billed")
 
 
@@ -67,6 +68,8 @@ class Choice:
     usage: Usage | None = None
     text: str = ""
     """Only of an answer that was not streamed."""
+    failed: bool = False
+    """Whether an error came of this choice, or one of no choice before this one had finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +87,8 @@ class Answer:
     decoded_bytes: Ints
     """How many bytes each read gave once its content-encoding was undone."""
     usage: Usage | None = None
-    usage_event: int = -1
-    """The last event with a usage of the whole exchange."""
+    usage_row: int = -1
+    """The last row with a usage of the whole exchange."""
     cached_tokens: int | None = None
     """Prompt tokens that came from the provider's cache, as billed."""
     model: str | None = None
@@ -93,6 +96,8 @@ class Answer:
     ended: bool = False
     """Whether the end mark came."""
     undecodable: str | None = None
+    overlooked: Mapping[int, int] = field(default_factory=dict)
+    """The kinds of text in each choice that the tool whose definitions are asked for takes for no tokens."""
 
 
 class _Found:
@@ -106,13 +111,13 @@ class _Found:
         self.seen = 0
         """All masks of `carries`, together."""
         self.usage: Usage | None = None
-        self.usage_event = -1
+        self.usage_row = -1
         self.cached: int | None = None
         """The most that any bill says; providers put cache hits in the first or the last."""
         self.model: str | None = None
         self.error: str | None = None
         self.last_words: list[Carried] = []
-        """The rows that finish a choice or bill it by itself."""
+        """The rows that finish a choice, bill it by itself or have an error."""
         self._columns: dict[str, list[Ints]] = {name: [] for name in _INTEGERS}
         self.text: list[str] = []
 
@@ -131,7 +136,7 @@ class _Found:
         if seen & USAGE:
             bills = np.flatnonzero(carries & USAGE).tolist()
             self.usage = rows[bills[-1]].usage
-            self.usage_event = self.events + int(event[bills[-1]])
+            self.usage_row = len(self.text) + bills[-1]
             usages = [row.usage for row in rows]
             billed = [
                 NO_COUNT if usage is None or (output := usage.output) is None else output for usage in usages
@@ -143,8 +148,8 @@ class _Found:
             self.model = next((row.model for row in rows if row.model), None)
         if self.error is None and seen & ERROR:
             self.error = next((row.error for row in rows if row.error), None)
-        if seen & (FINISH | OWN_USAGE):
-            self.last_words += [rows[at] for at in np.flatnonzero(carries & (FINISH | OWN_USAGE)).tolist()]
+        if seen & _LAST_WORDS:
+            self.last_words += [rows[at] for at in np.flatnonzero(carries & _LAST_WORDS).tolist()]
         self.text += [row.text for row in rows]
         self._add(
             event=event + self.events,
@@ -162,7 +167,7 @@ class _Found:
         carries = CONTENT
         if contents.usage is not None:
             carries |= USAGE
-            self.usage, self.usage_event = contents.usage, self.events + size - 1
+            self.usage, self.usage_row = contents.usage, len(self.text) + size - 1
         self.text += contents.text
         self._add(
             event=np.arange(self.events, self.events + size),
@@ -209,13 +214,13 @@ def _is_event_stream(headers: Headers, pieces: list[bytes]) -> bool:
 
 def _whole(pieces: list[bytes], dialect: Dialect, undecodable: str | None) -> Answer:
     """Return an answer that came in one: a JSON object, an error page."""
-    choices: dict[int, Choice] = {}
     usage = model = error = None
     body = b"".join(pieces)
-    for carried in dialect.read_answer(body):
-        usage, model, error = carried.usage, carried.model, carried.error
-        if carried.choice != NO_CHOICE:
-            choices[carried.choice] = Choice(carried.finish, carried.own_usage, carried.text)
+    carried = dialect.read_answer(body)
+    choices = {row.choice: Choice(text=row.text) for row in carried if row.choice != NO_CHOICE}
+    for row in carried:
+        usage, model, error = row.usage, row.model, row.error or error
+    _take_last_words(choices, carried)
     return Answer(
         is_stream=False,
         dialect=dialect if choices else None,
@@ -247,7 +252,7 @@ def _streamed(exchange: Exchange, pieces: list[bytes], dialect: Dialect, undecod
         unparsed=int(np.count_nonzero(rows.carries & UNPARSED)) if found.seen & UNPARSED else 0,
         decoded_bytes=sizes,
         usage=found.usage,
-        usage_event=found.usage_event,
+        usage_row=found.usage_row,
         cached_tokens=found.cached,
         model=found.model,
         error=found.error,
@@ -297,9 +302,26 @@ def _one_by_one(events: Iterator[ServerSentEvent], dialect: Dialect) -> _Found:
 def _choices(numbers: Ints, last_words: list[Carried]) -> dict[int, Choice]:
     found = [number + NO_CHOICE for number in occurring(numbers - NO_CHOICE)]
     choices = {number: Choice() for number in found if number != NO_CHOICE}
-    for row in last_words:
-        if row.carries & FINISH and choices[row.choice].finish_reason is None:
-            choices[row.choice].finish_reason = row.finish
-        if row.carries & OWN_USAGE:
-            choices[row.choice].usage = row.own_usage
+    _take_last_words(choices, last_words)
     return choices
+
+
+def _take_last_words(choices: dict[int, Choice], rows: Iterable[Carried]) -> None:
+    """Take in what finishes choices, bills them or is an error, in order.
+
+    An error of no choice is one of those that have not finished, and of all if there are none: clients raise
+    what they are told behind the last finish, too.
+    """
+    for row in rows:
+        if row.choice == NO_CHOICE:
+            if row.carries & ERROR:
+                unfinished = [choice for choice in choices.values() if choice.finish_reason is None]
+                for choice in unfinished or choices.values():
+                    choice.failed = True
+            continue
+        choice = choices[row.choice]
+        choice.failed |= bool(row.carries & ERROR)
+        if row.carries & FINISH and choice.finish_reason is None:
+            choice.finish_reason = row.finish
+        if row.carries & OWN_USAGE:
+            choice.usage = row.own_usage

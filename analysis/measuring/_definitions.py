@@ -178,7 +178,7 @@ def redefined(
     single: Why = "single-token"
     formulas: dict[str, tuple[_Formula | None, Why]] = {
         "ttft_ms": (_first, "role-only"),
-        "itl_ms": (definitions.itl, single),
+        "itl_ms": (definitions.itl, "single-event" if definitions.pools_gaps else single),
         "tpot_ms": (definitions.tpot, single if (seen.n or 0) < 2 else "recorder-stopped"),
         "e2e_ms": (definitions.e2e, "recorder-stopped"),
     }

@@ -5,8 +5,10 @@ This is the unit that tables are made of, and what another process could compute
 
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from typing import NamedTuple
 
 from tokentape.analysis.measuring._answer import Answer, answer_of
+from tokentape.analysis.measuring._bill import judged
 from tokentape.analysis.measuring._columns import Ints, ints
 from tokentape.analysis.measuring._damage import REPEATED, damage_of
 from tokentape.analysis.measuring._definitions import redefined
@@ -62,6 +64,24 @@ class MeasuredExchange:
         return self.times == "all"
 
 
+class _Common(NamedTuple):
+    """What the streams of an exchange have in common, and how they are to be measured.
+
+    `answer` is as the tool sees it whose definitions are asked for. `start_ns` is when the request was
+    complete, and `read_ns` when each read came since then.
+    """
+
+    exchange: Exchange
+    reading: Reading
+    answer: Answer
+    times: Times
+    start_ns: int
+    read_ns: Ints
+    damage: str | None
+    has_no_body: bool
+    unmeasured: Why | None
+
+
 def measured(
     exchange: Exchange, reading: Reading = AS_IT_IS, *, cassette: str = "", file_is_damaged: bool = False
 ) -> MeasuredExchange:
@@ -69,74 +89,112 @@ def measured(
 
     `reading` says how; what it wants of exchanges is not asked here. `file_is_damaged`: some may be lost.
     """
-    definitions, count = reading.definitions, reading.count
-    request, response, end = exchange.request, exchange.response, exchange.end
-    answer = answer_of(exchange, reading.dialect)
-    if definitions is not None:
-        answer = as_seen(answer, exchange, definitions.is_token)
-    times_go_back = exchange.times_go_back
-    damage = damage_of(exchange, times_go_back=times_go_back, file_is_damaged=file_is_damaged)
-    damaged = damage is not None
-    times: Times = request.times if request else "all"
-    if times_go_back:
-        times = "none"
-    zero = request.t_end if request else None
-    start = zero or 0
-    read_ns = ints([chunk.t for chunk in exchange.chunks]) - start
-    status = response.status if response else None
-    streams: list[MeasuredStream] = []
-    no_body = has_no_body(request, response, with_bytes=any(chunk.data for chunk in exchange.chunks))
-    unmeasured = _unmeasured(answer, damaged=damaged, status=status, no_body=no_body)
-    for stream in streams_of(answer, read_ns):
-        outcome = outcome_of(
-            status=status,
-            end_reason=end.reason if end else None,
-            damaged=damaged,
-            failed=answer.error is not None,
-            finished=answer.ended or stream.finish_reason is not None,
-            ends_itself=not no_body
-            and answer.is_stream
-            and answer.dialect is not None
-            and answer.dialect.counts_tokens,
-        )
-        prompt = stream_prompt = answer.usage.prompt if answer.usage else None
-        own = answer.choices.get(stream.choice)
-        if own and own.usage and own.usage.prompt is not None:
-            prompt = own.usage.prompt
-        around = Around(
-            outcome=outcome,
-            unmeasured=unmeasured or _unparsed(answer, stream, outcome),
-            headers_ns=response.t - start if response and not damaged else None,
-            first_byte_ns=int(read_ns[0]) if len(read_ns) and not damaged else None,
-            end_ns=end.t - start if end and not damaged else None,
-            prompt_tokens=prompt if prompt is not None else stream_prompt,
-            times=times,
-        )
-        counted = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason) if damaged else stream
-        if count is not None and not damaged:
-            counted = recounted(counted, answer, count)
-        measures = measure(counted, around)
-        if definitions is not None:
-            failed = answer.error is not None and has_error_event(exchange)
-            measures = redefined(measures, definitions, stream=counted, around=around, failed=failed)
-        streams.append(MeasuredStream(stream=counted, outcome=outcome, measures=measures))
+    request = exchange.request
+    common = _common(exchange, reading, file_is_damaged=file_is_damaged)
+    streams = [_measured_stream(each, common) for each in streams_of(common.answer, common.read_ns)]
     made = MeasuredExchange(
         cassette=cassette.encode("utf-8", "backslashreplace").decode(),  # names of files may be no text
-        times=times,
-        damage=damage,
+        times=common.times,
+        damage=common.damage,
         exchange=replace(exchange, chunks=[]),
         request_bytes=len(request.body) if request else None,
         request_digest=_digest(request) if request else None,
         lost_chunks=exchange.lost_chunks,
-        answer=answer,
-        outcome=next((each.outcome for each in streams if each.outcome != "complete"), "complete"),
-        unmeasured=unmeasured,
-        zero_ns=None if times == "none" else zero,
-        read_ns=read_ns,
+        answer=common.answer,
+        outcome=_outcome_of_all(streams),
+        unmeasured=common.unmeasured,
+        zero_ns=None if request is None or common.times == "none" else request.t_end,
+        read_ns=common.read_ns,
         read_bytes=ints([len(chunk.data) for chunk in exchange.chunks]),
         streams=streams,
     )
     return repeated(made, reading) if exchange.is_mixed else made
+
+
+def _common(exchange: Exchange, reading: Reading, *, file_is_damaged: bool) -> _Common:
+    request, response = exchange.request, exchange.response
+    answer = judged(answer_of(exchange, reading.dialect))
+    if reading.definitions is not None:
+        answer = as_seen(answer, exchange, reading.definitions.is_token)
+    times: Times = request.times if request else "all"
+    if times_go_back := exchange.times_go_back:
+        times = "none"
+    damage = damage_of(exchange, times_go_back=times_go_back, file_is_damaged=file_is_damaged)
+    no_body = has_no_body(request, response, with_bytes=any(chunk.data for chunk in exchange.chunks))
+    start_ns = (request.t_end if request else None) or 0
+    return _Common(
+        exchange=exchange,
+        reading=reading,
+        answer=answer,
+        times=times,
+        start_ns=start_ns,
+        read_ns=ints([chunk.t for chunk in exchange.chunks]) - start_ns,
+        damage=damage,
+        has_no_body=no_body,
+        unmeasured=_unmeasured(
+            answer,
+            damaged=damage is not None,
+            status=response.status if response else None,
+            no_body=no_body,
+        ),
+    )
+
+
+def _measured_stream(stream: TokenStream, common: _Common) -> MeasuredStream:
+    """Return one choice with its outcome and numbers; of what is damaged there are none."""
+    answer, definitions, count = common.answer, common.reading.definitions, common.reading.count
+    outcome = _outcome(stream, common)
+    around = _around(stream, outcome, common)
+    if common.damage is not None:
+        stream = TokenStream(choice=stream.choice, finish_reason=stream.finish_reason)
+    elif count is not None:
+        stream = recounted(stream, answer, count)
+    measures = measure(stream, around)
+    if definitions is not None:
+        failed = answer.error is not None and has_error_event(common.exchange)
+        measures = redefined(measures, definitions, stream=stream, around=around, failed=failed)
+    return MeasuredStream(stream=stream, outcome=outcome, measures=measures)
+
+
+def _outcome(stream: TokenStream, common: _Common) -> Outcome:
+    answer, response, end = common.answer, common.exchange.response, common.exchange.end
+    choice = answer.choices.get(stream.choice)
+    return outcome_of(
+        status=response.status if response else None,
+        end_reason=end.reason if end else None,
+        damaged=common.damage is not None,
+        failed=choice.failed if choice else answer.error is not None,
+        finished=answer.ended or stream.finish_reason is not None,
+        ends_itself=not common.has_no_body
+        and answer.is_stream
+        and answer.dialect is not None
+        and answer.dialect.counts_tokens,
+    )
+
+
+def _outcome_of_all(streams: list[MeasuredStream]) -> Outcome:
+    """Return an error if any stream has one, else the first outcome that is not complete."""
+    outcomes = [each.outcome for each in streams]
+    if "error-in-stream" in outcomes:
+        return "error-in-stream"
+    return next((outcome for outcome in outcomes if outcome != "complete"), "complete")
+
+
+def _around(stream: TokenStream, outcome: Outcome, common: _Common) -> Around:
+    answer, response, end = common.answer, common.exchange.response, common.exchange.end
+    is_whole = common.damage is None
+    choice = answer.choices.get(stream.choice)
+    bill = choice.usage if choice and choice.usage and choice.usage.prompt is not None else answer.usage
+    return Around(
+        outcome=outcome,
+        unmeasured=common.unmeasured or _unparsed(answer, stream, outcome),
+        headers_ns=response.t - common.start_ns if response and is_whole else None,
+        first_byte_ns=int(common.read_ns[0]) if len(common.read_ns) and is_whole else None,
+        end_ns=end.t - common.start_ns if end and is_whole else None,
+        prompt_tokens=bill.prompt if bill else None,
+        overlooked=answer.overlooked.get(stream.choice, 0),
+        times=common.times,
+    )
 
 
 def repeated(each: MeasuredExchange, reading: Reading = AS_IT_IS) -> MeasuredExchange:

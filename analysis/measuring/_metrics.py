@@ -5,8 +5,10 @@ to a float of milliseconds), or it is missing and there is a reason. Never 0 for
 
 Two readings of the definitions are made here on purpose. ITL and tokens/s count the tokens that were
 streamed: reasoning that was billed but never sent did not take its time between the first token and the
-last. And where all tokens came at one moment (one event, or several in one read) there is no time
-between them to divide, so both are missing and not 0 and infinite.
+last. Where it did, or may have (a summary of it was shown meanwhile, or no bill says how much it was), the
+tokens between the two are not known, and both are missing. And where all tokens came at one moment (one
+event, or several in one read) there is no time between them to divide, so both are missing and not 0 and
+infinite.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +20,7 @@ from tokentape.analysis.measuring._columns import plain
 from tokentape.analysis.measuring._reason import Why
 from tokentape.analysis.measuring._token_stream import TokenStream
 from tokentape.cassette import Times
-from tokentape.dialects import Outcome
+from tokentape.dialects import CONTENT, REASONING, TOOL_CALL, Outcome
 
 NS_PER_MS = 1_000_000
 
@@ -37,6 +39,8 @@ class Around:
     first_byte_ns: int | None = None
     end_ns: int | None = None
     prompt_tokens: int | None = None
+    overlooked: int = 0
+    """Kinds of text that are there and no tokens to the tool whose definitions are asked for."""
     times: Times = "all"
     """Which times are known: where not all are, those of the stream mean nothing but that it happened."""
 
@@ -81,8 +85,9 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     outcome = around.outcome
     cut = None if outcome == "complete" else outcome
     not_a_stream = around.unmeasured == "not-a-stream"
-    no_token: Why = around.unmeasured or cut or "role-only"
     tokens = stream.token_ns
+    overlooked: Why | None = "not-seen-by-tool" if around.overlooked and not tokens else None
+    no_token: Why = around.unmeasured or overlooked or cut or "role-only"
     ttft = tokens[0] if tokens else None
     last = tokens[-1] if tokens else None
 
@@ -91,9 +96,14 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     put_ns("first_byte_ms", around.first_byte_ns, cut or "no-body")
     put_ns("first_event_ms", stream.first_event_ns, around.unmeasured or cut or "no-events")
     put_ns("ttft_ms", ttft, no_token)
-    put_ns("first_reasoning_ms", stream.first_reasoning_ns, "no-reasoning" if tokens else no_token)
-    put_ns("first_content_ms", stream.first_content_ns, "no-content" if tokens else no_token)
-    put_ns("first_tool_call_ms", stream.first_tool_call_ns, "no-tool-call" if tokens else no_token)
+    kinds: tuple[tuple[str, int | None, int, Why], ...] = (
+        ("first_reasoning_ms", stream.first_reasoning_ns, REASONING, "no-reasoning"),
+        ("first_content_ms", stream.first_content_ns, CONTENT, "no-content"),
+        ("first_tool_call_ms", stream.first_tool_call_ns, TOOL_CALL, "no-tool-call"),
+    )
+    for name, first_ns, kind, none in kinds:
+        not_there: Why = "not-seen-by-tool" if around.overlooked & kind else none
+        put_ns(name, first_ns, not_there if tokens or overlooked else no_token)
     put_ns("last_token_ms", last, no_token)
     put_ns("finish_ms", stream.finish_ns, around.unmeasured or cut or "no-finish")
     put_ns("done_ms", stream.done_ns, around.unmeasured or cut or "no-end-mark")
@@ -115,7 +125,8 @@ def measure(stream: TokenStream, around: Around) -> Measures:
     put_ns("read_gap_p50_ms", percentile(read_gaps, 50) if read_gaps else None, no_gap)
 
     _put_rates(put, stream, no_token, timed=around.times == "all")
-    put("output_tokens", stream.output_tokens, _no_usage(around) if not_a_stream else no_token)
+    no_output: Why = "billed-together" if stream.billed_together else _no_usage(around)
+    put("output_tokens", stream.output_tokens, no_output if not_a_stream else no_token)
     put("prompt_tokens", around.prompt_tokens, _no_usage(around))
     return Measures(values, why)
 
@@ -138,7 +149,11 @@ def _put_rates(
     if tokens:
         steps = (stream.output_tokens or 0) - stream.hidden_tokens - 1
         span = tokens[-1] - tokens[0]
-        if steps < 1:
+        if stream.withheld:
+            reason = "withheld-reasoning"
+        elif stream.hidden_tokens and steps < 0:
+            reason = "all-hidden"
+        elif steps < 1:
             reason = "single-token"
         elif not timed:
             reason = "not-timed"

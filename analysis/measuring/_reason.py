@@ -14,6 +14,9 @@ Reason: TypeAlias = Literal[
     "no-content",
     "no-tool-call",
     "no-usage",
+    "billed-together",
+    "withheld-reasoning",
+    "all-hidden",
     "single-token",
     "single-event",
     "single-read",
@@ -28,6 +31,7 @@ Reason: TypeAlias = Literal[
     "no-streams",
     "not-timed",
     "not-defined",
+    "not-seen-by-tool",
 ]
 
 REASONS: tuple[Reason, ...] = get_args(Reason)

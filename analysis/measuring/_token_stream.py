@@ -6,16 +6,19 @@ Times are integer nanoseconds since the request was complete. A moment that neve
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import chain
 from operator import or_
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tokentape.analysis.measuring._answer import NO_COUNT, Answer, Choice
+from tokentape.analysis.measuring._bill import shows_all
 from tokentape.analysis.measuring._columns import Ints, occurring, plain
-from tokentape.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL
+from tokentape.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL, WITHHELD, Usage
 
 TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "tokenizer", "chunks"]
+_THINK = "<think"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +41,17 @@ class TokenStream:
     output_tokens: int | None = None
     tokens_from: TokensFrom | None = None
     hidden_tokens: int = 0
-    """Reasoning that is in `output_tokens` and was never streamed."""
+    """Reasoning that is in `output_tokens` and was never streamed, as far as the bill has it apart."""
+    withheld: bool = False
+    """Whether reasoning was billed and not shown as it was, and not all of it before the first token."""
+    billed_together: bool = False
+    """Whether the only bill is of several choices, so that the tokens of this one are not known."""
 
 
 def streams_of(answer: Answer, read_ns: Ints) -> list[TokenStream]:
     """Return the streams of an answer by choice, at least one: an answer without any has an empty choice 0.
 
-    `read_ns` has the time of each read.
+    `read_ns` has the time of each read. The bills of the answer are judged (`_bill`).
     """
     choices = answer.choices or {0: Choice()}
     if not answer.is_stream:
@@ -54,21 +61,27 @@ def streams_of(answer: Answer, read_ns: Ints) -> list[TokenStream]:
 
 def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> TokenStream:
     rows = answer.rows
-    reads, masks, events, billed, texts = rows.read, rows.carries, rows.event, rows.billed, rows.text
+    reads, masks, billed, texts = rows.read, rows.carries, rows.billed, rows.text
     if len(answer.choices) > 1:
         own = np.flatnonzero((rows.choice == number) | (rows.choice == NO_CHOICE))
-        reads, masks, events, billed = reads[own], masks[own], events[own], billed[own]
+        reads, masks, billed = reads[own], masks[own], billed[own]
         texts = [texts[row] for row in own.tolist()]
-    seen = reduce(or_, occurring(masks), 0)
+    kinds = occurring(masks)
+    seen = reduce(or_, kinds, 0)
     tokens = np.flatnonzero(masks & TOKEN)
     token_reads = reads[tokens]
 
     def first(bits: int) -> int | None:
         return int(read_ns[reads[(masks & bits != 0).argmax()]]) if seen & bits else None
 
-    output, tokens_from = _output_tokens(
-        answer, choice, billed[tokens], int(events[tokens[-1]]) if len(tokens) else -1
-    )
+    usage = _bill_of(answer, choice)
+    output, tokens_from = _output_tokens(usage, billed[tokens])
+    hidden, withheld = 0, False
+    if usage is not None and tokens_from in ("usage", "usage-per-chunk"):
+        if usage.reasoning and not shows_all(kinds) and not _begins_with_think(texts, masks):
+            hidden = usage.reasoning
+        if seen & WITHHELD and len(tokens):
+            withheld = _is_withheld(usage, kinds, masks[tokens[0] :])
     return TokenStream(
         choice=number,
         token_ns=plain(read_ns[token_reads]),
@@ -83,44 +96,49 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> Token
         text_chars=sum(map(len, texts)),
         output_tokens=output,
         tokens_from=tokens_from,
-        hidden_tokens=_hidden_tokens(answer, choice, seen, texts, tokens_from),
+        hidden_tokens=hidden,
+        withheld=withheld,
     )
 
 
-def _output_tokens(
-    answer: Answer, choice: Choice, billed: Ints, last_token_event: int
-) -> tuple[int | None, TokensFrom | None]:
-    """Return how many tokens a choice has, and how that is known.
+def _bill_of(answer: Answer, choice: Choice) -> Usage | None:
+    """Return the bill of a choice: that of the answer if there is no other choice, else its own."""
+    return choice.usage if len(answer.choices) > 1 else answer.usage
 
-    Usage is cumulative: its last value is taken. It is of all choices together, so with several of them
-    only one inside the choice is of any use. A bill of 0 for text that was seen is no bill, and neither
-    is one that was followed by more text and no end: the rest of the text is not in it.
-    """
+
+def _output_tokens(usage: Usage | None, billed: Ints) -> tuple[int | None, TokensFrom | None]:
+    """Return how many tokens a choice has, and how that is known; `billed` is what each token event says."""
     tokens = len(billed)
-    if choice.usage is not None and choice.usage.output is not None and (choice.usage.output or not tokens):
-        return choice.usage.output, "usage"
-    usage = answer.usage if len(answer.choices) <= 1 else None
-    if usage is not None and usage.output is not None and (usage.output or not tokens):
-        is_stale = answer.usage_event < last_token_event and not (answer.ended or choice.finish_reason)
-        if not is_stale:
-            per_chunk = tokens > 1 and not (billed == NO_COUNT).any()
-            return usage.output, "usage-per-chunk" if per_chunk else "usage"
+    if usage is not None and usage.output is not None:
+        per_chunk = tokens > 1 and not (billed == NO_COUNT).any()
+        return usage.output, "usage-per-chunk" if per_chunk else "usage"
     return (tokens, "chunks") if tokens else (None, None)
 
 
-def _hidden_tokens(
-    answer: Answer, choice: Choice, seen: int, texts: Sequence[str], tokens_from: TokensFrom | None
-) -> int:
-    usage = choice.usage or answer.usage
-    if tokens_from in (None, "chunks") or usage is None or not usage.reasoning:
-        return 0
-    if seen & REASONING or any("<think" in text for text in texts):
-        return 0
-    return usage.reasoning
+def _is_withheld(usage: Usage, kinds: list[int], from_first_token: Ints) -> bool:
+    """Whether billed tokens that were not shown were made after the first token, or may have been.
+
+    `kinds` are all masks of a stream that withholds something, `from_first_token` those of each row.
+    """
+    if usage.reasoning == 0:  # then there was nothing to withhold, and a summary is no part of the bill
+        return any(mask & REASONING and mask & WITHHELD for mask in kinds)
+    if usage.reasoning is None or shows_all(kinds):
+        return True
+    return bool((from_first_token & WITHHELD).any())
+
+
+def _begins_with_think(texts: Sequence[str], masks: Ints) -> bool:
+    """Whether content begins with reasoning in tags, which are often cut between events."""
+    begun = ""
+    for text in chain.from_iterable(texts[row] for row in np.flatnonzero(masks & CONTENT).tolist()):
+        begun = (begun + text).lstrip()
+        if len(begun) == len(_THINK):
+            break
+    return begun == _THINK
 
 
 def _not_streamed(answer: Answer, number: int, choice: Choice) -> TokenStream:
-    usage = choice.usage or (answer.usage if len(answer.choices) == 1 else None)
+    usage = _bill_of(answer, choice)
     output = usage.output if usage else None
     return TokenStream(
         choice=number,
@@ -128,4 +146,5 @@ def _not_streamed(answer: Answer, number: int, choice: Choice) -> TokenStream:
         text_chars=len(choice.text),
         output_tokens=output,
         tokens_from=None if output is None else "usage",
+        billed_together=output is None and answer.usage is not None and answer.usage.output is not None,
     )

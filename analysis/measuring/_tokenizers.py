@@ -59,7 +59,15 @@ def recounted(stream: TokenStream, answer: Answer, count: Count) -> TokenStream:
     texts = _texts(stream.choice, answer) if stream.token_ns or not answer.is_stream else []
     if not texts:
         return stream
-    return replace(stream, output_tokens=sum(map(count, texts)), tokens_from="tokenizer", hidden_tokens=0)
+    tokens = sum(map(count, texts))
+    return replace(
+        stream,
+        output_tokens=tokens,
+        tokens_from="tokenizer",
+        hidden_tokens=0,
+        withheld=False,
+        billed_together=False,
+    )
 
 
 def _texts(choice: int, answer: Answer) -> list[str]:

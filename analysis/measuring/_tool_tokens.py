@@ -8,12 +8,14 @@ chunks; of any other API an answer stays as it is.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import reduce
+from operator import or_
 from typing import Any, TypeAlias
 
 import msgspec
 
 from tokentape.analysis.measuring._answer import Answer
-from tokentape.analysis.measuring._columns import ints
+from tokentape.analysis.measuring._columns import ints, occurring
 from tokentape.cassette import Exchange, decoded, events
 from tokentape.dialects import CONTENT, TOKEN
 
@@ -61,7 +63,10 @@ def as_seen(answer: Answer, exchange: Exchange, is_token: IsToken) -> Answer:
             rows.carries.tolist(), rows.event.tolist(), rows.choice.tolist(), strict=True
         )
     ]
-    return replace(answer, rows=replace(rows, carries=ints(carries)))
+    as_they_are, masks = rows.carries, ints(carries)
+    lost = as_they_are & ~masks & TOKEN
+    overlooked = {choice: reduce(or_, occurring(lost[rows.choice == choice]), 0) for choice in answer.choices}
+    return replace(answer, rows=replace(rows, carries=masks), overlooked=overlooked)
 
 
 def has_error_event(exchange: Exchange) -> bool:

@@ -10,12 +10,14 @@ import pandas as pd
 
 from tokentape.analysis.comparing._change import is_negligible
 from tokentape.analysis.report._terms import COUNTS, LABELS
-from tokentape.analysis.report._text import number, percent, shown
+from tokentape.analysis.report._text import MISSING, number, percent, shown
 from tokentape.analysis.report._views import NO_VALUE
 from tokentape.cassette import counted
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
+
+    from tokentape.analysis.comparing._comparison import Comparison
 
 _WIDTH = 160
 _MOST_PCT = 200.0
@@ -44,6 +46,7 @@ class Change:
 class Effect:
     """How likely a request of B is slower than one of A."""
 
+    group: str
     metric: str
     probability: str
     interval: str
@@ -51,21 +54,70 @@ class Effect:
     delta: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """How many requests of a group failed in both, of those of which the end is known."""
+
+    group: str
+    cells: tuple[tuple[str, str], ...]
+    """A and B: how many of how many, and that in percent; "" where there is no request."""
+    change: str
+    interval: str
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """A comparison: its verdict, and what it is from. `by` is what the rows are grouped by, "" if nothing."""
+
+    by: str
+    verdict: str
+    changes: list[Change]
+    failed: list[Failed]
+    sentence: str
+    """`failed` of everything; "" where there are groups, or one of the two has no request."""
+    effects: list[Effect]
+
+    @property
+    def unsure(self) -> set[str]:
+        """Why something has no interval."""
+        return {row.why for rows in (self.changes, self.failed, self.effects) for row in rows if row.why}
+
+
+def compared(by: str, found: "Comparison") -> Compared:
+    """Return a comparison as text; it was grouped by this, or by nothing."""
+    return Compared(
+        by=by,
+        verdict=found.verdict,
+        changes=changes(found.quantiles),
+        failed=failed(found.failures),
+        sentence="" if by else failures(found.failures),
+        effects=effects(found.effects),
+    )
+
+
 def changes(quantiles: pd.DataFrame) -> list[Change]:
     """Return a row for each row of a comparison's quantiles."""
     table = quantiles.reset_index()
-    group = [name for name in quantiles.index.names if name not in ("metric", "quantile")]
+    group = _grouping(quantiles)
     ends = table[["low_pct", "high_pct"]].abs().clip(upper=_MOST_PCT).max().max()
     scale = 10.0 if pd.isna(ends) else max(10.0, float(ends))
     return [_change(row, group, scale) for row in table.to_dict("records") if row["metric"] in LABELS]
 
 
+def _grouping(table: pd.DataFrame) -> "list[Hashable]":
+    return [name for name in table.index.names if name not in ("metric", "quantile", "group")]
+
+
+def _named(row: "dict[Hashable, Any]", group: "Sequence[Hashable]") -> str:
+    return " / ".join(NO_VALUE if pd.isna(row[name]) else shown(row[name], 60) for name in group)
+
+
 def _change(row: "dict[Hashable, Any]", group: "Sequence[Hashable]", scale: float) -> Change:
     low, high = row["low_pct"], row["high_pct"]
     is_known = pd.notna(low) and pd.notna(high)
-    names = [NO_VALUE if pd.isna(row[name]) else shown(row[name], 60) for name in group]
     return Change(
-        group=" / ".join(names),
+        group=_named(row, group),
         metric=row["metric"],
         quantile=row["quantile"],
         cells=(_number(row, "a"), _number(row, "b"), f"{row['n_a']:,} / {row['n_b']:,}"),
@@ -103,7 +155,8 @@ def _bar(change: float, low: float, high: float, scale: float) -> str:
 
 
 def effects(table: pd.DataFrame) -> list[Effect]:
-    """Return a row for each metric that both have."""
+    """Return a row for each metric that both have, of each group."""
+    group = _grouping(table)
     found = []
     for row in table.reset_index().to_dict("records"):
         if row["metric"] not in LABELS or pd.isna(row["prob_b_slower"]):
@@ -111,6 +164,7 @@ def effects(table: pd.DataFrame) -> list[Effect]:
         is_known = pd.notna(row["low"])
         found.append(
             Effect(
+                group=_named(row, group),
                 metric=row["metric"],
                 probability=f"{row['prob_b_slower']:.2f}",
                 interval=f"{row['low']:.2f} to {row['high']:.2f}" if is_known else f"none: {row['why']}",
@@ -119,6 +173,30 @@ def effects(table: pd.DataFrame) -> list[Effect]:
             )
         )
     return found
+
+
+def failed(table: pd.DataFrame) -> list[Failed]:
+    """Return a row for each group; what is a quantile's change elsewhere is one in points here."""
+    group = _grouping(table)
+    return [_failed(row, group) for row in table.reset_index().to_dict("records")]
+
+
+def _failed(row: "dict[Hashable, Any]", group: "Sequence[Hashable]") -> Failed:
+    low, high = row["low_points"], row["high_points"]
+    is_known = pd.notna(low) and pd.notna(high)
+    cells = (
+        (f"{row[f'failed_{side}']:,} of {row[f'n_{side}']:,}", f"({row[f'{side}_pct']:.1f}%)")
+        if row[f"n_{side}"]
+        else (MISSING, "")
+        for side in "ab"
+    )
+    return Failed(
+        group=_named(row, group),
+        cells=tuple(cells),
+        change=f"{row['change_points']:+.1f}" if is_known else MISSING,
+        interval=f"{low:+.1f} to {high:+.1f}" if is_known else f"none: {row['why']}",
+        why=None if is_known else row["why"],
+    )
 
 
 def failures(table: pd.DataFrame) -> str:

@@ -16,13 +16,15 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from tokentape.analysis.report._text import shown
+from tokentape.analysis.report import _slowest, _terms
+from tokentape.analysis.report._numbers import PLACES
+from tokentape.analysis.report._text import number, shown
 
 _FILES = files("tokentape.analysis.report")
 
 
-def document(data: dict[str, Any], **values: Any) -> str:
-    """Return the page. `data` is what its script draws and filters from; `values` are the template's."""
+def document(data: dict[str, Any], **sections: Any) -> str:
+    """Return the page. `data` is what its script draws and filters from; `sections` are the template's."""
     script = _text("page.js")
     policy = "; ".join(
         (
@@ -43,7 +45,7 @@ def document(data: dict[str, Any], **values: Any) -> str:
             script=Markup(script),  # noqa: S704  (ours)
             plotly=Markup(_plotly()[0]),  # noqa: S704  (base64)
             data=Markup(packed(json.dumps(data, separators=(",", ":")))),  # noqa: S704  (base64)
-            **values,
+            **sections,
         )
     )
 
@@ -74,6 +76,8 @@ def _safe(value: object) -> object:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    made = Environment(
         autoescape=True, finalize=_safe, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    made.globals |= {"terms": _terms, "slow": _slowest, "places": PLACES, "number": number}
+    return made

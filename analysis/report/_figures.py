@@ -26,6 +26,8 @@ class Plot:
     name: str
     heading: str
     caption: str
+    opens: bool = False
+    """Whether what is drawn in it are single streams, whose timelines a click opens."""
 
 
 OF_ONE = (
@@ -36,8 +38,10 @@ OF_ONE = (
         "Time to first token over the recording",
         "Percentiles of the streams that began in each interval.",
     ),
-    Plot("stalls", "Stalls", "Gaps above 200 ms: which stream, and where in it."),
-    Plot("waterfall", "Requests under way", "A bar for each request, and how many were in flight."),
+    Plot("stalls", "Stalls", "Gaps above 200 ms: which stream, and where in it.", opens=True),
+    Plot(
+        "waterfall", "Requests under way", "A bar for each request, and how many were in flight.", opens=True
+    ),
 )
 _SIDES = ("A", "B")
 OF_TWO = (
@@ -49,7 +53,7 @@ OF_TWO = (
         "The share of complete streams that had all their tokens by then.",
     ),
     *(
-        Plot(f"{plot.name}-{side.lower()}", f"{plot.heading}, {side}", plot.caption)
+        replace(plot, name=f"{plot.name}-{side.lower()}", heading=f"{plot.heading}, {side}")
         for plot in OF_ONE
         if plot.name in ("gaps", "stalls", "over-time")
         for side in _SIDES

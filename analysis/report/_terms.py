@@ -63,7 +63,11 @@ REASONS = {
     "no-reasoning": "The stream held no reasoning.",
     "no-content": "The stream held no content.",
     "no-tool-call": "The stream held no tool call.",
-    "no-usage": "No bill came.",
+    "no-usage": "No bill came, or none that has the text in it that came.",
+    "billed-together": "The answer came in one, and its only bill is of several choices together.",
+    "withheld-reasoning": "Reasoning was billed of which a summary was shown, or nothing, so that it is not "
+    "known how many tokens were made between the first that was shown and the last.",
+    "all-hidden": "The bill has all tokens for reasoning that was never sent.",
     "single-token": "There is one token, and so nothing to divide by.",
     "single-event": "One event carries generated text, and so there is no time between two.",
     "single-read": "All tokens came in one read, and so there is no time between them.",
@@ -76,6 +80,8 @@ REASONS = {
     "no tokens.",
     "undecodable": "The body is not what its content-encoding says, or more than 256 MiB come of it.",
     "not-defined": "The tool whose definitions were asked for has no such number.",
+    "not-seen-by-tool": "There was generated text, which the tool whose definitions were asked for takes for "
+    "no token.",
     "no-time-between": "Tokens came in several reads, all at one time of a clock that stood still.",
     "not-timed": "It happened, and when is not known: the exchange came from a format without such times.",
     "no-streams": "There is no stream to summarise.",

@@ -31,7 +31,7 @@
   const plain = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent;
   const chipOf = (trace) => {
     const name = trace.meta ?? plain((trace.name || "").split("<br>")[0]);
-    return all("button.chip").find((each) => each.querySelector(".name").textContent === name);
+    return all("button.chip").find((each) => data.views[each.dataset.view].value === name);
   };
   const isKey = (trace) => Array.isArray(trace.x) && trace.x.every((value) => value === null);
   const chooseFromLegend = (event) => {
@@ -45,6 +45,34 @@
       const trace = place.data[entry.__data__[0].trace.index];
       if (isKey(trace) && !chipOf(trace)) entry.querySelector(".legendtoggle").style.pointerEvents = "none";
     }
+  };
+
+  // What is drawn of a single stream has its key, maybe with a place in it, and rows with timelines have theirs.
+  const rows = all("tr.stream");
+  const keyed = new Map(rows.map((row) => {
+    const side = row.querySelector(".side")?.textContent ?? "";
+    return [[side, ...JSON.parse(row.dataset.key)].join("\n"), row];
+  }));
+  const rowOf = (place, id) => {
+    if (!id) return undefined;
+    const key = `${place.dataset.plot?.match(/-([ab])$/)?.[1].toUpperCase() ?? ""}\n${id}`;
+    return keyed.get(key) ?? keyed.get(key.slice(0, key.lastIndexOf("\n")));
+  };
+  const idOf = ({ data: trace, pointNumber }) => trace.ids?.[pointNumber];
+  const openFromPlot = (place, point) => {
+    const said = place.closest("figure")?.querySelector(".opens");
+    if (!said || !idOf(point)) return;
+    const row = rowOf(place, idOf(point));
+    said.classList.toggle("none", !row);
+    if (!row) return;
+    row.hidden = false; // it may be below the slowest ones
+    const button = row.querySelector(".open");
+    if (button.getAttribute("aria-expanded") === "false") openTimeline(row);
+    button.focus({ preventScroll: true });
+    row.scrollIntoView({ block: "start" });
+  };
+  const pointAt = (place, point) => {
+    for (const each of all(".nsewdrag", place)) each.style.cursor = point && rowOf(place, idOf(point)) ? "pointer" : "";
   };
 
   const draw = async (place, figure) => {
@@ -62,6 +90,9 @@
       const drawn = Plotly.newPlot(place, structuredClone(figure.data), layout, config);
       place.on("plotly_legendclick", chooseFromLegend);
       place.on("plotly_afterplot", () => quietKeys(place));
+      place.on("plotly_click", ({ points }) => openFromPlot(place, points[0]));
+      place.on("plotly_hover", ({ points }) => pointAt(place, points[0]));
+      place.on("plotly_unhover", () => pointAt(place, null));
       await drawn;
       quietKeys(place);
     } catch (error) { // one plot less is no reason to lose the others
@@ -75,6 +106,11 @@
     ...all("[data-plot]").map((place) => {
       const figure = data.views[view].plots[place.dataset.plot];
       place.closest("figure").querySelector(".note").textContent = figure.note;
+      const said = place.closest("figure").querySelector(".opens");
+      if (said) {
+        said.hidden = !figure.data.some((trace) => trace.ids?.some((id) => rowOf(place, id)));
+        said.classList.remove("none");
+      }
       return draw(place, figure);
     }),
     ...all(".detail .drawing").map((place) => draw(place, data.timelines[place.dataset.timeline])),
@@ -104,7 +140,6 @@
     draw(place, data.timelines[row.dataset.row]);
   };
 
-  const rows = all("tr.stream");
   const sortRows = () => {
     rows.forEach(closeTimeline);
     const value = (row) => Number(row.dataset[order.replace(/_(.)/g, (_, letter) => letter.toUpperCase())] || -1);

@@ -57,7 +57,10 @@ def check(recording: Recording) -> None:
         assert row["outcome"] in OUTCOMES
         for name in ("headers_ms", "first_byte_ms", "end_ms", "connect_ms"):
             assert row[name] is None or row[name] >= 0, (name, row[name])
-        assert (row["prompt_tokens"] is None and row["output_tokens"] is None) or row["usage_why"] is None
+        assert (row["output_tokens"] is None) == (row["usage_why"] is not None)
+        assert row["usage_why"] in (None, *REASONS, *OUTCOMES)
+        assert row["usage_why"] != "complete"
+    _check_bills(found)
     _check_lost(recording)
     _check_counts(recording)
     _check_gaps(recording)
@@ -91,6 +94,18 @@ def _check_stream(row) -> None:
     assert (row["tokens_from"] is None) == (row["output_tokens"] is None) or outcome == "damaged"
     assert row["hidden_tokens"] >= 0
     assert not row["text_chars"] or row["token_events"] or row["ttft_ms_why"] == "not-a-stream"
+
+
+def _check_bills(found) -> None:
+    """Check that a stream is billed as its exchange is."""
+    exchanges = {tuple(row[key] for key in KEYS): row for row in found["exchanges"]}
+    for row in found["streams"]:
+        whole = exchanges[tuple(row[key] for key in KEYS)]
+        if row["tokens_from"] not in ("usage", "usage-per-chunk") or whole["outcome"] == "damaged":
+            continue
+        if whole["streams"] == 1:
+            assert row["output_tokens"] == whole["output_tokens"]
+        assert row["hidden_tokens"] in (0, whole["reasoning_tokens"]) or whole["streams"] > 1
 
 
 def _check_lost(recording: Recording) -> None:

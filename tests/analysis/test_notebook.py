@@ -1,9 +1,10 @@
 """`examples/latency_analysis.ipynb` runs from top to bottom, and was saved as it ran.
 
-Its last cell holds the words of its conclusion against the numbers, so a run without an error is one in
-which they agree.
+Its last cell holds what it says in words against the numbers, so a run without an error is one in which they
+agree; the cell before it has every number as its sentences have it.
 """
 
+import ast
 import re
 import shutil
 from pathlib import Path
@@ -101,6 +102,49 @@ def test_its_verdict_is_that_of_this_run(saved, executed):
     ]
     assert len(printed[0]) == 1
     assert printed[0] == printed[1]
+
+
+def words_of(notebook):
+    return [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def said_in(words):
+    """The numbers in sentences: not those of names, code, places of links and lists."""
+    plain = re.sub(r"`[^`]*`|\]\([^)]*\)|^\d+\. ", " ", words, flags=re.MULTILINE)
+    return set(re.findall(r"(?<![\w.])-?\d[\d,.]*(?<![,.])", plain))
+
+
+def test_every_number_in_its_sentences_is_what_a_cell_computes(executed):
+    computed = ast.literal_eval(code_of(executed)[-2].outputs[0]["data"]["text/plain"])
+    words = words_of(executed)
+    assert len(computed) >= 10
+    for each in computed:
+        assert any(each in cell for cell in words), each
+    chosen = {"95", "200", "13", "17", "4,000", "15,999"}  # of intervals, a promise, hours, a size of prompts
+    known = {number for each in computed for number in said_in(each)} | chosen
+    assert [(number, cell) for cell in words for number in said_in(cell) - known] == []
+
+
+def test_its_contents_are_its_headings_in_order(saved):
+    words = "\n".join(words_of(saved))
+    contents = re.findall(r"^\d+\. \[(.+)\]\(#(.+)\)$", words, re.MULTILINE)
+    headings = re.findall(r"^## (.+)$", words, re.MULTILINE)
+    assert len(headings) >= 7
+    assert contents == [(heading, heading.replace(" ", "-")) for heading in headings]
+
+
+def test_it_groups_by_model_as_everything_does_and_says_what_becomes_of_refusals(executed):
+    grouped = [
+        cell.source for cell in code_of(executed) if "by=" in cell.source and "compare(" not in cell.source
+    ]
+    assert len(grouped) >= 5
+    assert all('by="model"' in source for source in grouped)
+    (outcomes,) = (cell for cell in code_of(executed) if ".outcomes(" in cell.source)
+    (table,) = (output.data["text/plain"] for output in outcomes.outputs)
+    models = [line.split()[0] for line in table.splitlines() if line.startswith("m-")]
+    assert models == ["m-2", "m-3"]  # no refusal is of a model that is not known
+    assert "NaN" not in table
+    assert "None" not in table
 
 
 def test_its_words_know_how_many_requests_an_interval_takes(saved):

@@ -33,12 +33,13 @@ def message_delta(reason="end_turn", **usage):
         (delta("thinking_delta", thinking="r"), ("reasoning", "r")),
         (delta("input_json_delta", partial_json='{"a'), ("tool_call", '{"a')),
         (delta("input_json_delta", partial_json=""), ("nothing", "")),
-        (delta("signature_delta", signature="Eq"), ("nothing", "")),
+        (delta("signature_delta", signature="Eq"), ("withheld", "")),
+        (delta("signature_delta", signature=""), ("nothing", "")),
         (delta("citations_delta", citation={"cited_text": "x"}), ("nothing", "")),
         (start(type="text", text=""), ("nothing", "")),
         (start(type="text", text="a"), ("content", "a")),
         (start(type="thinking", thinking="", signature=""), ("nothing", "")),
-        (start(type="redacted_thinking", data="Eq"), ("nothing", "")),
+        (start(type="redacted_thinking", data="Eq"), ("withheld", "")),
         (start(type="tool_use", name="f", input={}), ("tool_call", "f")),
         (
             start(type="server_tool_use", name="web_search", input={"q": 1}),
@@ -72,6 +73,36 @@ def test_prompt_is_kept_for_a_last_bill_without_it_and_holds_what_was_cached():
     nulls = {"cache_creation_input_tokens": None, "cache_read_input_tokens": 0}
     *_, last = read_all(NAME, begun, message_delta(input_tokens=8, output_tokens=5, **nulls))
     assert last.usage == Usage(prompt=28, output=5, cached=0)
+
+
+SUMMARISED = ("claude-sonnet-4-20250514", "us.anthropic.claude-opus-4-1-20250805-v1:0", "claude-fable-5")
+SHOWN = ("claude-3-7-sonnet-20250219", "anthropic/claude-3.7-sonnet", "deepseek-reasoner", "MiniMax-M2", None)
+
+
+@pytest.mark.parametrize("model", [*SUMMARISED, *SHOWN])
+def test_thinking_is_a_summary_where_the_model_is_known_to_show_one(model):
+    begun = {"type": "message_start", "message": {"model": model, "usage": {"input_tokens": 1}}}
+    block, signature = start(type="thinking", thinking=""), delta("signature_delta", signature="Eq")
+    rows = read_all(NAME, begun, block, delta("thinking_delta", thinking="r"), signature)
+    expected = "reasoning+withheld" if model in SUMMARISED else "reasoning"
+    assert said(rows)[2:] == [(expected, "r"), ("nothing", "")]
+    content = [{"type": "thinking", "thinking": "r", "signature": "Eq"}]
+    whole = {"type": "message", "model": model, "content": content, "stop_reason": None}
+    assert said(named(NAME).read_answer(json.dumps(whole).encode())) == [(expected, "r")]
+
+
+@pytest.mark.parametrize("model", [SUMMARISED[0], SHOWN[0], "unknown"])
+def test_thinking_that_is_left_out_has_a_signature_and_no_text(model):
+    begun = {"type": "message_start", "message": {"model": model}}
+    blocks = [start(type="thinking", thinking=""), delta("thinking_delta", thinking="")]
+    shown = [start(type="thinking", thinking=""), delta("thinking_delta", thinking="r")]
+    signature = delta("signature_delta", signature="Eq")
+    rows = read_all(NAME, begun, *shown, signature, *blocks, signature)
+    assert said(rows)[3] == ("nothing", "")
+    assert said(rows)[-1] == ("withheld", "")
+    content = [{"type": "thinking", "thinking": "", "signature": "Eq"}, {"type": "text", "text": "a"}]
+    whole = {"type": "message", "model": model, "content": content, "stop_reason": None}
+    assert said(named(NAME).read_answer(json.dumps(whole).encode())) == [("content+withheld", "a")]
 
 
 def test_thinking_that_was_billed_is_part_of_the_output():

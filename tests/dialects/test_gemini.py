@@ -18,7 +18,7 @@ def chunk(*parts, finish=None, index=0, **more):
     [
         ({"text": "a"}, ("content", "a")),
         ({"text": ""}, ("nothing", "")),
-        ({"text": "r", "thought": True}, ("reasoning", "r")),
+        ({"text": "r", "thought": True}, ("reasoning+withheld", "r")),
         ({"text": "", "thoughtSignature": "Ev"}, ("nothing", "")),
         ({"functionCall": {"name": "f", "args": {"a": "é"}}}, ("tool_call", 'f{"a":"é"}')),
         ({"functionCall": {"name": "f"}}, ("tool_call", "f")),

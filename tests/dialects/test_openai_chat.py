@@ -20,6 +20,7 @@ from tokentape.dialects import (
     TOOL_CALL,
     UNPARSED,
     USAGE,
+    WITHHELD,
     Carried,
     Usage,
     choose,
@@ -28,6 +29,7 @@ from tokentape.dialects import (
 from tokentape.dialects._openai_chat import _carried, _fitted
 
 DIALECT = named("openai-chat")
+SUMMARY = REASONING | WITHHELD
 
 
 def read(payload: Any, event: str = "message") -> list[Carried]:
@@ -57,7 +59,8 @@ def one(delta: Any, finish: Any = None) -> Carried:
         ({"reasoning_content": "r"}, REASONING, "r"),
         ({"reasoning": "r"}, REASONING, "r"),
         ({"reasoning_details": [{"type": "reasoning.text", "text": "r"}]}, REASONING, "r"),
-        ({"reasoning_details": [{"type": "reasoning.summary", "summary": "r"}]}, REASONING, "r"),
+        ({"reasoning_details": [{"type": "reasoning.summary", "summary": "r"}]}, SUMMARY, "r"),
+        ({"reasoning": "r", "reasoning_details": [{"type": "reasoning.summary"}]}, SUMMARY, "r"),
         ({"reasoning_details": [{"type": "reasoning.encrypted", "data": "Ci"}]}, 0, ""),
         ({"reasoning": "r", "reasoning_details": [{"text": "r"}]}, REASONING, "r"),
         ({"reasoning_content": "r", "reasoning": "r", "content": "c"}, REASONING | CONTENT, "rc"),
@@ -295,3 +298,26 @@ def test_whatever_comes_is_read_as_without_the_fast_path_and_the_types(payload, 
 @given(st.binary(max_size=60))
 def test_no_bytes_raise(raw):
     assert len(read(raw)) == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "carries"),
+    [
+        ("anthropic/claude-sonnet-4.5", SUMMARY),
+        ("google/gemini-2.5-pro", SUMMARY),
+        ("anthropic/claude-3.7-sonnet:thinking", REASONING),
+        ("deepseek/deepseek-r1", REASONING),
+        ("openai/gpt-oss-120b", REASONING),
+        (None, REASONING),
+    ],
+)
+def test_reasoning_is_a_summary_where_the_model_is_known_to_show_one(model, carries):
+    assert read_one({**chunk({"reasoning": "r"}), "model": model}).carries == carries
+    assert read_one({**chunk({"content": "c"}), "model": model}).carries == CONTENT
+
+
+def test_a_finish_that_is_an_error_is_one_of_its_choice_alone():
+    both = [chunk({"content": "b"}, "error", index=1)["choices"][0], chunk({"content": "a"})["choices"][0]]
+    other, own = read({**chunk(), "choices": both})
+    assert (other.carries & ERROR, other.error) == (ERROR, "finish_reason is 'error'")
+    assert (own.choice, own.carries, own.error) == (0, CONTENT, None)

@@ -19,7 +19,7 @@ def event(kind, **more):
         (event("output_text.delta", delta="a"), ("content", "a")),
         (event("output_text.delta", delta=""), ("nothing", "")),
         (event("output_text.delta", delta={"text": "a"}), ("nothing", "")),
-        (event("reasoning_summary_text.delta", delta="r"), ("reasoning", "r")),
+        (event("reasoning_summary_text.delta", delta="r"), ("reasoning+withheld", "r")),
         (event("reasoning_text.delta", delta="r"), ("reasoning", "r")),
         (event("refusal.delta", delta="no"), ("refusal", "no")),
         (event("function_call_arguments.delta", delta="{"), ("tool_call", "{")),
@@ -54,6 +54,50 @@ def test_a_copy_of_the_text_is_none_but_a_text_without_parts_is_one():
     assert said(read_all(NAME, delta, done, second))[-1] == ("content", "b")
     arguments = event("function_call_arguments.done", arguments="{}")
     assert said(read_all(NAME, arguments)) == [("tool_call", "{}")]
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "text"),
+    [
+        ("output_text", "content_index", "text"),
+        ("reasoning_summary_text", "summary_index", "text"),
+        ("function_call_arguments", None, "arguments"),
+    ],
+)
+def test_a_part_is_known_by_its_indices_where_each_event_has_another_item_id(name, place, text):
+    """So GitHub Copilot does it."""
+
+    def at(step, item_id, output_index=0, **more):
+        index = {} if place is None else {place: 0}
+        numbered = {"output_index": output_index, **index}
+        return {"type": f"response.{name}.{step}", "item_id": item_id, **numbered, **more}
+
+    pieces = [at("delta", "A", delta="a"), at("delta", "B", delta="b"), at("done", "C", **{text: "ab"})]
+    assert "".join(row.text for row in read_all(NAME, *pieces)) == "ab"
+    other = at("done", "C", output_index=1, **{text: "c"})
+    assert "".join(row.text for row in read_all(NAME, *pieces, other)) == "abc"
+
+
+def test_a_part_without_an_index_is_known_by_its_item():
+    def at(step, item_id, **more):
+        return {"type": f"response.output_text.{step}", "item_id": item_id, **more}
+
+    pieces = [at("delta", "A", delta="a"), at("done", "A", text="a"), at("done", "B", text="b")]
+    assert "".join(row.text for row in read_all(NAME, *pieces)) == "ab"
+
+
+@pytest.mark.parametrize(
+    ("shown", "at_its_end"),
+    [([], "withheld"), (["reasoning_summary_text"], "nothing"), (["reasoning_text"], "nothing")],
+)
+def test_an_item_of_reasoning_that_showed_none_withholds_it(shown, at_its_end):
+    item = {"type": "reasoning", "summary": [], "encrypted_content": "gA"}
+    before = event("reasoning_text.delta", delta="r")
+    texts = [event(f"{name}.delta", delta="r") for name in shown]
+    rows = read_all(
+        NAME, before, event("output_item.added", item=item), *texts, event("output_item.done", item=item)
+    )
+    assert said(rows)[-1] == (at_its_end, "")
 
 
 def ended(kind="completed", **more):
@@ -99,5 +143,5 @@ def test_whole_response_says_what_a_stream_of_it_would():
     }  # fmt: skip
     raw = json.dumps(body).encode()
     (row,) = named(NAME).read_answer(raw)
-    assert said([row]) == [("reasoning+content+tool_call+refusal+finish+usage+done", "ranf{}")]
+    assert said([row]) == [("reasoning+content+tool_call+refusal+withheld+finish+usage+done", "ranf{}")]
     assert choose("/gateway", pieces=[raw]).name == choose("/v1/responses").name == NAME

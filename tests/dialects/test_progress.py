@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.tapes import MS, records
+from tests.analysis.tapes import DONE, MS, chunk, data, records, write
 from tests.corpus import ABSENT, IS_HERE
 from tokentape import cassette
+from tokentape.analysis import load
 from tokentape.dialects import Progress
 
 EXPECTED = [
@@ -22,8 +23,8 @@ def progress(made):
     request, response, *chunks, end = made
     found = Progress(request)
     found.respond(response)
-    for chunk in chunks:
-        found.feed(chunk)
+    for piece in chunks:
+        found.feed(piece)
     return found, found.end(end)
 
 
@@ -62,3 +63,30 @@ def test_the_first_line_with_text_is_the_first_token():
     found, outcome = progress(made)
     assert found.first_token - next(r for r in made if isinstance(r, cassette.Request)).t_end == 200 * MS
     assert (found.tokens, found.model, outcome) == (1, "m", "truncated")
+
+
+STOP = data(chunk(finish="stop"))
+ERROR = b'data: {"error":{"message":"m"}}\n\n'
+OTHER = data(chunk({"content": "b"}, index=1))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [STOP, ERROR],
+        [ERROR, STOP],
+        [ERROR],
+        [STOP, ERROR, DONE],
+        [OTHER, STOP, ERROR],
+        [STOP, ERROR, OTHER],
+        [STOP, OTHER, data(chunk(finish="error", index=1))],
+        [STOP, data(chunk(finish="error"))],
+    ],
+)
+def test_an_error_anywhere_fails_the_exchange_live_and_afterwards(tmp_path, pieces):
+    timed = [(at * MS, piece) for at, piece in enumerate([data(chunk({"content": "a"})), *pieces])]
+    made = records(timed)
+    _, live = progress(made)
+    assert live == "error-in-stream"
+    (row,) = load(write(tmp_path / "a.tape", made)).as_dict()["exchanges"]
+    assert row["outcome"] == live

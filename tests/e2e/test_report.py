@@ -1,5 +1,6 @@
 """The report as its readers see it: in a browser, on a phone, on paper, in the dark, without JavaScript."""
 
+import json
 import os
 import re
 import subprocess
@@ -262,6 +263,123 @@ def test_names_that_strangers_chose_are_shown_and_not_obeyed(opened: Open):
     page.locator("tr.stream:visible .open").first.click()
     assert page.evaluate("window.broken") is None
     assert page.locator("main a:not([href^='#']), main img, main b:not(.side), iframe, object").count() == 0
+
+
+UNPRINTABLE = """() => {
+  const found = [], walk = document.createTreeWalker(document.documentElement, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const text = walk.currentNode.textContent, place = walk.currentNode.parentElement;
+    if (place.tagName !== "SCRIPT" && /[\\p{C}\\p{Zl}\\p{Zp}]/u.test(text.replaceAll("\\n", "")))
+      found.push([place.tagName, place.id, escape(text)]);
+  }
+  return found;
+}"""
+
+
+def test_no_letter_that_cannot_be_seen_is_on_the_page_whatever_is_chosen(opened: Open):
+    page = opened("hostile").page
+    assert page.evaluate(UNPRINTABLE) == []
+    views = page.locator("button.chip").all()
+    assert len(views) > len(HOSTILE)
+    for view in views:
+        view.click()
+        assert page.evaluate(UNPRINTABLE) == []
+        assert view.locator(".name").inner_text() in page.inner_text("#showing")
+
+
+def test_a_name_of_strangers_in_a_legend_is_the_value_that_a_click_chooses(
+    opened: Open, browser: Browser, tmp_path: Path
+):
+    path = tmp_path / "page.html"
+    path.write_text(report(load(tape(tmp_path / "a.tape", names=(HOSTILE[5], "plain")))), encoding="utf-8")
+    reader = Reader(browser, path)
+    reader.page.locator("#figure-ttft .legendtoggle").first.click()
+    reader.page.wait_for_selector("#clear:visible")
+    chosen = reader.page.locator("button.chip[aria-pressed=true] .name").inner_text()
+    assert chosen == "line\\u2028separator\\u202eturned\\x00\\x1b[31m"
+    reader.close()
+    assert reader.said == []
+
+
+DRAWN = """place => {
+  const found = [];
+  for (const mark of place.querySelectorAll(".points path.point, .bars .point path")) {
+    const { id } = mark.__data__ ?? mark.parentNode.__data__;
+    const { x, y, width, height } = mark.getBoundingClientRect();
+    if (id && width > 3) found.push([id, x + width / 2, y + height / 2]);
+  }
+  return found;
+}"""
+
+
+def opened_key(page: Any) -> list[Any]:
+    """The keys of the rows of which the timeline is open, with their sides."""
+    return page.locator("tr.stream:has(+ .detail)").evaluate_all(
+        "rows => rows.map("
+        "(row) => [JSON.parse(row.dataset.key), row.querySelector('.side')?.textContent ?? ''])"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "plot", "side"),
+    [("one", "stalls", ""), ("one", "waterfall", ""), ("two", "stalls-a", "A"), ("two", "stalls-b", "B")],
+)
+def test_a_click_on_a_stream_in_a_plot_opens_its_timeline(opened: Open, name: str, plot: str, side: str):
+    page = opened(name).page
+    place = page.locator(f"[data-plot={plot}]")
+    page.wait_for_selector(f"#figure-{plot} .opens:visible")
+    known = page.locator("tr.stream").evaluate_all(
+        "(rows, side) => rows.filter((row) => (row.querySelector('.side')?.textContent ?? '') === side)"
+        ".map((row) => row.dataset.key)",
+        side,
+    )
+    keys = {tuple(json.loads(each)) for each in known}
+    marks: dict[str, Any] = {}
+    for id_, *_ in place.evaluate(DRAWN):
+        cassette, *numbers = id_.split("\n")[:4]
+        if (key := (cassette, *map(int, numbers))) in keys:
+            marks[id_] = key
+    assert marks
+    for id_ in [*marks][:2]:
+        for _ in range(2):  # a second click does not close it
+            place.scroll_into_view_if_needed()
+            (x, y) = next(at for each, *at in place.evaluate(DRAWN) if each == id_)
+            page.mouse.move(x, y)
+            page.wait_for_function(
+                "place => place.querySelector('.nsewdrag').style.cursor === 'pointer'",
+                arg=place.element_handle(),
+            )
+            page.mouse.click(x, y)
+            page.wait_for_selector(".detail svg.main-svg")
+            assert [list(marks[id_]), side] in opened_key(page)
+            focused = page.locator("tr.stream .open[aria-expanded=true]:focus")
+            assert json.loads(focused.locator("xpath=ancestor::tr").get_attribute("data-key") or "") == list(
+                marks[id_]
+            )
+            box = focused.bounding_box()
+            assert box
+            assert 0 <= box["y"] < 400
+
+
+def test_a_click_on_a_request_without_a_timeline_says_so(opened: Open):
+    reader = opened("one")
+    page = reader.page
+    place = page.locator("[data-plot=waterfall]")
+    place.scroll_into_view_if_needed()
+    refused = next(at for id_, *at in place.evaluate(DRAWN) if id_.split("\n")[2] == "7")
+    assert not page.is_visible("#figure-waterfall .sorry")
+    page.mouse.move(*refused)
+    page.mouse.click(*refused)
+    page.wait_for_selector("#figure-waterfall .sorry:visible")
+    assert opened_key(page) == []
+    chip(reader, "http-error").click()  # and nothing is said where no click opens anything
+    assert all_drawn(reader, PLOTS["one"])
+    assert page.locator(".opens:visible").count() == 0
+    page.click("#clear")
+    assert (
+        page.locator(".opens:visible").all_inner_texts()
+        == ["A click on one of the slowest streams opens its timeline."] * 2
+    )
 
 
 def test_nothing_can_be_loaded_even_by_a_script_of_the_page(browser: Browser, pages: dict[str, Path]):

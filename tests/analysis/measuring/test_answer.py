@@ -91,7 +91,7 @@ def read_in_both_ways(pieces):
 
 
 def assert_equal(found, expected):
-    for name in ("events", "seen", "usage", "usage_event", "cached", "model", "error", "last_words"):
+    for name in ("events", "seen", "usage", "usage_row", "cached", "model", "error", "last_words"):
         assert getattr(found, name) == getattr(expected, name), name
     made, wanted = found.rows(), expected.rows()
     for column in fields(made):

@@ -10,6 +10,8 @@ import pytest
 from tests.analysis.tapes import DONE, MS, chunk, data, records, usage, usage_chunk, write
 from tokentape import cassette
 from tokentape.analysis import DEFINITIONS, load
+from tokentape.analysis.measuring._reason import REASONS
+from tokentape.dialects import OUTCOMES
 
 PIECES = [
     (50 * MS, data(chunk({"role": "assistant", "content": ""}))),
@@ -233,12 +235,17 @@ def test_throughput_of_nothing_is_missing(tmp_path):
         records([(5, b"{}")], status=429, content_type="application/json"),
         records([(5, b"data: [1]\n\ndata: x\n\n")]),
         records(PIECES)[:-3],
+        records(PIECES[:2]),
+        records(PIECES[2:3] + PIECES[4:]),
+        records([PIECES[0], *PIECES[4:]]),
     ],
 )
 def test_what_is_missing_has_a_reason_and_nothing_else_has(tmp_path, name, exchange):
     streams = load(write(tmp_path / "a.tape", exchange), definitions=name).streams
     for each in ("ttft_ms", "itl_ms", "tpot_ms", "e2e_ms", "tokens_per_s"):
         assert (streams[each].isna() == streams[f"{each}_why"].notna()).all(), each
+    whys = {why for column in streams if column.endswith("_why") for why in streams[column].dropna()}
+    assert whys <= {*REASONS, *OUTCOMES} - {"complete"}
 
 
 @pytest.mark.parametrize("name", DEFINITIONS)

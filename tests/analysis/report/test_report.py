@@ -130,6 +130,47 @@ def test_two_recordings_stand_side_by_side_and_with_their_comparison(
     assert f"Failed: {failed['failed_a']} of {failed['n_a']} requests of A" in two.text
 
 
+def section(html: str, start: str, end: str) -> str:
+    return Page(html.partition(start)[2].partition(end)[0]).text
+
+
+def test_a_comparison_by_groups_says_of_each_what_is_said_of_everything(tmp_path: Path):
+    one, other = (
+        load(tape(tmp_path / f"{at}.tape", slower=slower, n=60, names=names))
+        for at, (slower, names) in enumerate([(1.0, ("old", "both")), (3.0, ("both", "new"))])
+    )
+    html = report(one, other, by=["model", "host"])
+    for at, by in enumerate(("model", "host"), 1):
+        found = compare(one, other, by=by)
+        assert section(html, f'id="verdict-by-{at}">', "</p>").strip() == found.verdict
+        groups = found.failures.index.astype(str)
+        assert len(groups) == (3 if by == "model" else 1)
+        failed = section(html, f'id="caption-failed-by-{at}">', "</table>")
+        for row in found.failures.itertuples():
+            words = [
+                f"{k} of {n} ({pct:.1f}%)" if n else "-"
+                for k, n, pct in ((row.failed_a, row.n_a, row.a_pct), (row.failed_b, row.n_b, row.b_pct))
+            ]
+            change = (
+                f"- none: {row.why}"
+                if isinstance(row.why, str)
+                else f"{row.change_points:+.1f} {row.low_points:+.1f} to {row.high_points:+.1f}"
+            )
+            assert f" {row.Index} {' '.join(words)} {change} " in failed
+        likely = section(html, f'id="caption-effects-by-{at}">', "</table>")
+        for name, rows in found.effects.groupby(level=0):
+            known = rows[rows["prob_b_slower"].notna()]
+            assert (name in likely) == bool(len(known))
+            of_group = likely.partition(f" {name} ")[2]
+            for each in known.itertuples():
+                is_sure = not isinstance(each.why, str)
+                interval = f"{each.low:.2f} to {each.high:.2f}" if is_sure else f"none: {each.why}"
+                assert f" {each.Index[-1]} {each.prob_b_slower:.2f} {interval} " in of_group
+    assert section(html, 'id="verdict">', "</p>").strip() == compare(one, other).verdict
+    for why in ("only-in-a", "only-in-b"):
+        assert meaning(why) in Page(html).text
+
+
 @pytest.mark.parametrize(("by", "value"), [("model", "model-a"), ("outcome", "complete")])
 def test_each_view_has_the_numbers_of_its_streams_alone(page: Page, one: Recording, by: str, value: str):
     views = {view["name"]: view for view in page.data()["views"]}
