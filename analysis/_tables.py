@@ -2,9 +2,12 @@
 
 Nothing here runs once an event: the rows of all exchanges are chained into one list a column, and gaps are
 differences of whole integer columns. Nanoseconds become milliseconds in the last step and nowhere else.
+
+Each table is made of the columns that `types` names, all of them if it is not said: to make pandas' column is
+most of what a few rows cost.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -31,18 +34,24 @@ from tokentape.analysis.measuring._token_stream import TokenStream
 from tokentape.dialects import NO_CHOICE, TOKEN, name_of
 
 
-def exchanges_table(rows: Sequence[Columns]) -> pd.DataFrame:
+def exchanges_table(rows: Sequence[Columns], types: Mapping[str, str] = schema.EXCHANGES) -> pd.DataFrame:
     """Return the rows of exchanges as their table."""
-    return frame({name: [row[name] for row in rows] for name in schema.EXCHANGES}, schema.EXCHANGES)
+    return frame({name: [row[name] for row in rows] for name in types}, types)
 
 
-def streams_table(measured: Sequence[MeasuredExchange], exchanges: Sequence[Columns]) -> pd.DataFrame:
+def streams_table(
+    measured: Sequence[MeasuredExchange],
+    exchanges: Sequence[Columns],
+    types: Mapping[str, str] = schema.STREAMS,
+) -> pd.DataFrame:
     """Return a row for each choice of each exchange, which has one at least; `exchanges` are their rows."""
     rows = [row for pair in zip(measured, exchanges, strict=True) for row in stream_rows(*pair)]
-    return frame({name: [row[name] for row in rows] for name in schema.STREAMS}, schema.STREAMS)
+    return frame({name: [row[name] for row in rows] for name in types}, types)
 
 
-def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
+def events_table(
+    measured: Sequence[MeasuredExchange], types: Mapping[str, str] = schema.EVENTS
+) -> pd.DataFrame:
     """Return a row for each event and choice in it."""
     sizes = [len(each.answer.rows.event) for each in measured]
     rows = [each.answer.rows for each in measured]
@@ -80,10 +89,12 @@ def events_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
         "tokens": _billed_tokens(measured, at, same_stream, size),
         "text": list(chain.from_iterable(each.text for each in rows)),
     }
-    return frame(columns, schema.EVENTS)
+    return frame(columns, types)
 
 
-def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
+def reads_table(
+    measured: Sequence[MeasuredExchange], types: Mapping[str, str] = schema.READS
+) -> pd.DataFrame:
     """Return a row for each piece of a body as it arrived."""
     sizes = [len(each.read_ns) for each in measured]
     starts = np.cumsum([0, *sizes])[:-1]
@@ -111,7 +122,7 @@ def reads_table(measured: Sequence[MeasuredExchange]) -> pd.DataFrame:
         "is_token": is_token,
         "read_gap_ms": ms(spread_out(gap, at, len(t_ns))),
     }
-    return frame(columns, schema.READS)
+    return frame(columns, types)
 
 
 def _keys(measured: Sequence[MeasuredExchange], sizes: Sequence[int]) -> Columns:

@@ -22,6 +22,7 @@ BENCHMARKS = (
     "analysis",
     "analysis_peers",
     "analysis_parquet",
+    "analysis_dask",
 )
 _COLUMNS = ("benchmark", "what", "measured", "limit", "", "beside")
 _WIDTH = 160  # in a file or a pipe

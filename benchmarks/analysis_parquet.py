@@ -67,9 +67,9 @@ def run() -> list[dict[str, object]]:
     ]
 
 
-def make(path: Path, exchanges: int) -> Path:
-    """Write a cassette of so many exchanges with a thousand events each."""
-    body = [b"data: " + openai(0, position) + b"\n\n" for position in range(EVENTS - 1)]
+def make(path: Path, exchanges: int, *, events: int = EVENTS) -> Path:
+    """Write a cassette of so many exchanges with so many events each."""
+    body = [b"data: " + openai(0, position) + b"\n\n" for position in range(events - 1)]
     body.append(b"data: [DONE]\n\n")
     size = sum(map(len, body))
     section = cassette.Section(
@@ -94,7 +94,7 @@ def make(path: Path, exchanges: int) -> Path:
                     for position, data in enumerate(body)
                 ),
                 cassette.End(
-                    exchange=number, t=start + 1500 * MS, reason="complete", chunks=EVENTS, bytes=size
+                    exchange=number, t=start + 1500 * MS, reason="complete", chunks=events, bytes=size
                 ),
             ]  # fmt: skip
             file.write(b"".join([frame(encode(record)) for record in records]))

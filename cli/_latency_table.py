@@ -43,7 +43,8 @@ def latency_table(recording: "Recording", by: Sequence[str] | None = None) -> Re
     labels = _TOOL_METRICS if recording.definitions else _METRICS
     groups: Any = [((), summary)]
     if columns:
-        groups = summary.groupby(level=columns, sort=False, dropna=False)
+        groups = summary.groupby(level=columns if len(columns) > 1 else columns[0], sort=False, dropna=False)
+        groups = ((name if len(columns) > 1 else (name,), rows) for name, rows in groups)
     for names, rows in groups:
         metrics = rows.droplevel(columns) if columns else rows
         shown = ["" if pd.isna(name) else safe_text(name) for name in names]

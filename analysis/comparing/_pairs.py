@@ -34,6 +34,8 @@ def named_exchanges(streams: pd.DataFrame) -> "pd.Series[Any]":
     for name in _SAME[1:]:
         plain = plain + " " + texts[name]
     exchange = pd.MultiIndex.from_frame(streams[EXCHANGE].astype({"cassette": "str"}))
+    if exchange.empty:  # of which pandas 2 makes no factors
+        return pd.Series([], index=exchange, dtype="object")
     number, exchanges = exchange.factorize()
     choices: list[list[str]] = [[] for _ in range(len(exchanges))]
     for at, text in zip(number.tolist(), plain.tolist(), strict=True):

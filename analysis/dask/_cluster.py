@@ -8,15 +8,21 @@ from distributed import Client, KilledWorker, get_worker
 from tokentape.cassette import CassetteError
 
 TIMEOUT_S = 10.0
+"""For the scheduler to answer, and then for a worker to be there."""
 
 
 @contextmanager
-def connected(address: str, *, timeout_s: float = TIMEOUT_S) -> Iterator[Client]:
+def connected(
+    address: str, *, timeout_s: float = TIMEOUT_S, workers_timeout_s: float | None = None
+) -> Iterator[Client]:
     """Compute on the cluster of the scheduler at this address, such as `tcp://10.0.0.7:8786`.
 
-    Raises ConnectionError if there is none, or it has no worker, within `timeout_s` for each, and for what
-    is wrong with the cluster and not with the cassettes: no tokentape there, or workers that die.
+    Raises ConnectionError if there is none within `timeout_s`, or it has no worker within another
+    `workers_timeout_s` (as long, if it is not said), and for what is wrong with the cluster and not with the
+    cassettes: no tokentape there, or workers that die.
     """
+    if workers_timeout_s is None:
+        workers_timeout_s = timeout_s
     try:
         client = Client(address, timeout=timeout_s)
     except (OSError, ValueError) as error:  # among them TimeoutError
@@ -26,10 +32,10 @@ def connected(address: str, *, timeout_s: float = TIMEOUT_S) -> Iterator[Client]
         ) from None
     with client:
         try:
-            client.wait_for_workers(1, timeout=timeout_s)
+            client.wait_for_workers(1, timeout=workers_timeout_s)
         except TimeoutError:
             raise ConnectionError(
-                f"expected workers at the Dask scheduler {address}, found none within {timeout_s:g} s; "
+                f"expected workers at the Dask scheduler {address}, found none in {workers_timeout_s:g} s; "
                 f"start one with: dask worker {address}"
             ) from None
         try:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from tokentape.analysis.summarising._grouping import By
 
 _KEY = list(schema.KEYS)
-_OF_GAPS = {
+OF_GAPS = {
     name: schema.EVENTS[name] for name in (*_KEY, "choice", "token_event", "t_ms", "gap_ms", "read_gap_ms")
 }
+"""The columns of events that come."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def condensed(recording: Recording) -> Condensed:
 
     Of a number that a cassette made by hand uses twice it is the last of both, as where both are looked at.
     """
-    events = recording.events.loc[recording.events["gap_ms"].notna(), list(_OF_GAPS)]
+    events = recording.events.loc[recording.events["gap_ms"].notna(), list(OF_GAPS)]
     events = events.reset_index(drop=True)
     return Condensed(
         exchanges=recording.exchanges,
@@ -69,7 +70,7 @@ def together(
     whole = Condensed(
         exchanges=joined([part.exchanges for part in parts], schema.EXCHANGES),
         streams=joined([part.streams for part in parts], schema.STREAMS),
-        events=joined([part.events for part in parts], _OF_GAPS),
+        events=joined([part.events for part in parts], OF_GAPS),
         reads=joined([part.reads for part in parts], schema.READS),
         lost=[line for part in parts for line in part.lost],
     )
@@ -80,7 +81,7 @@ def together(
                 for part in parts
             ]
         )
-        whole.events = empty(_OF_GAPS)
+        whole.events = empty(OF_GAPS)
     return whole
 
 

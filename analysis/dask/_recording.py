@@ -1,29 +1,24 @@
 """A recording whose tables are Dask DataFrames: it reads nothing until something is computed.
 
 The invariant: what is computed here is what pandas computes from the same cassettes, or it says its error.
-A task has a part as its argument and keeps nothing, so one that is lost with its worker runs again elsewhere.
-
-How many requests were in flight is not known of a part. Where the column `in_flight` is computed, and only
-there, every part is read once more before, for the times of its requests: 20 bytes of each.
+How its tables are made is in `_partitions`. A summary is not made of them, but of what of each partition
+comes to one place: `_condensed`.
 """
 
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import dask
 import dask.dataframe as dd
-import numpy as np
 import pandas as pd
-from dask.dataframe.utils import clear_known_categories
 from dask.delayed import delayed
 
-from tokentape.analysis._frame import empty
 from tokentape.analysis._recording import Recording, with_in_flight
 from tokentape.analysis.comparing import _comparison
 from tokentape.analysis.comparing._comparison import Comparison
 from tokentape.analysis.dask._cluster import said_where
-from tokentape.analysis.dask._condensed import Condensed, condensed, recording_of, together
+from tokentape.analysis.dask._condensed import OF_GAPS, Condensed, condensed, recording_of, together
+from tokentape.analysis.dask._partitions import Partition, frames, moments, spans_of_all
 from tokentape.analysis.dask._progress import computed
 from tokentape.analysis.loading._options import Options
 from tokentape.analysis.loading._parquet import (
@@ -34,16 +29,10 @@ from tokentape.analysis.loading._parquet import (
     table_file,
     write_tables,
 )
-from tokentape.analysis.loading._parts import Part, load_part
+from tokentape.analysis.loading._parts import load_parts
 from tokentape.analysis.loading._paths import Path
 from tokentape.analysis.summarising._grouping import By, names_of
-from tokentape.analysis.summarising._in_flight import (
-    Moments,
-    Spans,
-    in_flight,
-    moments_of,
-    spans_of,
-)
+from tokentape.analysis.summarising._in_flight import Moments, Spans, in_flight, moments_of, spans_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,16 +40,15 @@ if TYPE_CHECKING:
 _AT_A_TIME = 16
 """How many results become one in a step on the way to one place."""
 _OF_IN_FLIGHT = ("in_flight", "concurrency")
-"""What streams are grouped by that is not known of a part."""
-_PART = "_part"
-"""Which part a row is of, while its table is made."""
+"""What streams are grouped by that is not known of a partition."""
 
 
 @dataclass(slots=True, kw_only=True)
 class DaskRecording:
-    """The four tables of `Recording` as Dask DataFrames, a partition for each part.
+    """The four tables of `Recording` as Dask DataFrames.
 
-    Partitions are in the order of files, sections and exchanges, and each counts its rows from 0; names are
+    `partitions` says what each of their partitions is: some exchanges of a cassette, a cassette, or several.
+    These are in the order of files, sections and exchanges, and each counts its rows from 0; names are
     categories that are not known before they are computed. `definitions` as in `Recording`. `progress`:
     methods show a bar on a terminal after the first second.
     """
@@ -69,7 +57,7 @@ class DaskRecording:
     streams: dd.DataFrame
     events: dd.DataFrame
     reads: dd.DataFrame
-    parts: tuple[Part, ...]
+    partitions: tuple[Partition, ...]
     options: Options
     exact_up_to: int
     progress: bool = True
@@ -123,14 +111,17 @@ class DaskRecording:
         pandas has files, and workers have to see it under this name. Raises FileExistsError as there.
         """
         write, fill = (delayed(task, pure=False) for task in (_written, _filled))
-        files = [f"part-{number:06}.parquet" for number in range(len(self.parts))]
+        files = [f"part-{number:06}.parquet" for number in range(len(self.partitions))]
         with made_whole(folder, overwrite=overwrite) as into:
             found = computed(
-                [write(part, self.options, into, file) for part, file in zip(self.parts, files, strict=True)],
+                [
+                    write(partition, self.options, into, file)
+                    for partition, file in zip(self.partitions, files, strict=True)
+                ],
                 what="writing tables",
                 shown=self.progress,
             )
-            _check_written(into, len(self.parts))
+            _check_written(into, len(self.partitions))
             among = moments_of(spans for _, spans in found)
             computed(
                 [
@@ -140,16 +131,16 @@ class DaskRecording:
                 what="counting requests in flight",
                 shown=self.progress,
             )
-            _check_written(into, len(self.parts))
+            _check_written(into, len(self.partitions))
         self._lost = tuple(line for lost, _ in found for line in lost)
         return self._lost
 
     def _computed(self, by: By | None, exact_up_to: int | None) -> Condensed:
-        take, join = (delayed(task, pure=False) for task in (_condensed_part, together))
-        # Groups of sketches are made of parts, so these have to know what they are grouped by.
+        take, join = (delayed(task, pure=False) for task in (_condensed_partition, together))
+        # Groups of sketches are made of partitions, so these have to know what they are grouped by.
         is_by_in_flight = exact_up_to is not None and set(names_of(by)) & set(_OF_IN_FLIGHT)
-        among = _moments(_spans(self.parts, self.options)) if is_by_in_flight else None
-        nodes: Sequence[Any] = [take(part, self.options, among) for part in self.parts]
+        among = moments(spans_of_all(self.partitions, self.options)) if is_by_in_flight else None
+        nodes: Sequence[Any] = [take(partition, self.options, among) for partition in self.partitions]
         while True:
             starts = range(0, len(nodes), _AT_A_TIME)
             nodes = [
@@ -161,33 +152,17 @@ class DaskRecording:
                 return found  # type: ignore[no-any-return]  # dask has no types
 
 
-def recording_of_parts(
-    parts: tuple[Part, ...], options: Options, exact_up_to: int, *, progress: bool = True
+def recording_of_partitions(
+    partitions: tuple[Partition, ...], options: Options, exact_up_to: int, *, progress: bool = True
 ) -> DaskRecording:
-    """Return the recording of which each partition is one of these parts."""
-    with dask.config.set({"dataframe.convert-string": False}):  # text has its type already
-        tables = {
-            name: dd.from_map(
-                _table,
-                parts,
-                range(len(parts)),
-                table=name,
-                options=options,
-                meta=clear_known_categories(_with_part(empty(types), 0)),
-                label=name,
-            )
-            for name, types in TABLES.items()
-        }
-        spans = _spans(parts, options)
-        for at, name in enumerate(IN_FLIGHT):
-            table = tables[name]
-            # As a column of its own, which Dask leaves out where it is not asked for.
-            counts = table[[_PART]].map_partitions(
-                _counts, spans, _moments(spans), at, meta=empty(TABLES[name])["in_flight"]
-            )
-            tables[name] = table.assign(in_flight=counts)
-        tables = {name: table[list(TABLES[name])] for name, table in tables.items()}
-    return DaskRecording(**tables, parts=parts, options=options, exact_up_to=exact_up_to, progress=progress)
+    """Return the recording whose tables have these partitions."""
+    return DaskRecording(
+        **frames(partitions, options),
+        partitions=partitions,
+        options=options,
+        exact_up_to=exact_up_to,
+        progress=progress,
+    )
 
 
 def compare(
@@ -203,47 +178,15 @@ def compare(
     return _comparison.compare(one, other, by=by, seed=seed, progress=progress)
 
 
-def _spans(parts: "Sequence[Part]", options: Options) -> Any:
-    """Return, when computed, the times of the requests of each part."""
-    task = delayed(_spans_of_part)
-    return delayed(list)([task(part, options) for part in parts])
-
-
-def _moments(spans: Any) -> Any:
-    return delayed(moments_of)(spans)
-
-
-def _spans_of_part(part: Part, options: Options) -> Spans:
+def _condensed_partition(partition: Partition, options: Options, among: Moments | None) -> Condensed:
     with said_where():
-        found = load_part(part, options)
-        return spans_of(found.exchanges, found.reads)
-
-
-def _table(part: Part, number: int, table: str, options: Options) -> pd.DataFrame:
-    with said_where():
-        return _with_part(getattr(load_part(part, options), table), number)
-
-
-def _with_part(table: pd.DataFrame, number: int) -> pd.DataFrame:
-    return table.assign(**{_PART: np.full(len(table), number)})
-
-
-def _counts(table: pd.DataFrame, spans: list[Spans], among: Moments, at: int) -> "pd.Series[Any]":
-    """Return the column `in_flight` of a partition of the table that is at this place of `IN_FLIGHT`."""
-    # A partition without rows may be the one that Dask makes up to see types.
-    counts = [] if table.empty else in_flight(spans[int(table[_PART].iloc[0])], among)[at]
-    return pd.Series(counts, name="in_flight", index=table.index, dtype="Int64")
-
-
-def _condensed_part(part: Part, options: Options, among: Moments | None) -> Condensed:
-    with said_where():
-        found = load_part(part, options)
+        found = load_parts(partition, options, OF_GAPS)
         return condensed(found if among is None else with_in_flight(found, among))
 
 
-def _written(part: Part, options: Options, folder: str, file: str) -> tuple[tuple[str, ...], Spans]:
+def _written(partition: Partition, options: Options, folder: str, file: str) -> tuple[tuple[str, ...], Spans]:
     with said_where():
-        recording = load_part(part, options)
+        recording = load_parts(partition, options)
     write_tables(recording, folder, file)
     return recording.lost, spans_of(recording.exchanges, recording.reads)
 
@@ -253,16 +196,16 @@ def _filled(folder: str, file: str, counts: "tuple[pd.arrays.IntegerArray, ...]"
         fill_in_flight(os.path.join(table_file(folder, name), file), [column])
 
 
-def _check_written(folder: str, parts: int) -> None:
+def _check_written(folder: str, partitions: int) -> None:
     for name in TABLES:
         path = os.path.join(folder, f"{name}.parquet")
         found = os.listdir(path) if os.path.isdir(path) else []
         for file in found:
             if file.startswith("."):  # of a worker that was lost while it wrote
                 os.unlink(os.path.join(path, file))
-        if sum(not file.startswith(".") for file in found) != parts:
+        if sum(not file.startswith(".") for file in found) != partitions:
             raise FileNotFoundError(
-                f"expected {parts} files in {path}, which the workers wrote, found {len(found)}: "
+                f"expected {partitions} files in {path}, which the workers wrote, found {len(found)}: "
                 "they have to see the folder under the name that it has here"
             )
 

@@ -2,10 +2,12 @@
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tokentape import cassette
+from tokentape.analysis import _schema as schema
 from tokentape.analysis._recording import Recording, with_in_flight
 from tokentape.analysis._rows import exchange_row
 from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
@@ -16,6 +18,9 @@ from tokentape.analysis.measuring._exchange import MeasuredExchange, measured, r
 from tokentape.analysis.measuring._reading import Reading
 from tokentape.analysis.measuring._tokenizers import Tokens
 from tokentape.progress import Follow, reading_bar
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def load(
@@ -68,18 +73,34 @@ def load(
 
 
 def tables_of(
-    exchanges: Sequence[MeasuredExchange], lost: Iterable[str], definitions: str | None
+    exchanges: Sequence[MeasuredExchange],
+    lost: Iterable[str],
+    definitions: str | None,
+    events: Mapping[str, str] = schema.EVENTS,
 ) -> Recording:
-    """Return the four tables of measured exchanges."""
+    """Return the four tables of measured exchanges, that of events with the columns of `events`."""
     rows = [exchange_row(each) for each in exchanges]
     return Recording(
         exchanges=exchanges_table(rows),
         streams=streams_table(exchanges, rows),
-        events=events_table(exchanges),
+        events=events_table(exchanges, events),
         reads=reads_table(exchanges),
         lost=tuple(lost),
         definitions=definitions,
     )
+
+
+def table_of(name: str, exchanges: Sequence[MeasuredExchange], types: Mapping[str, str]) -> "pd.DataFrame":
+    """Return one of the four tables, with these columns, of measured exchanges."""
+    match name:
+        case "exchanges":
+            return exchanges_table([exchange_row(each) for each in exchanges], types)
+        case "streams":
+            return streams_table(exchanges, [exchange_row(each) for each in exchanges], types)
+        case "events":
+            return events_table(exchanges, types)
+        case _:
+            return reads_table(exchanges, types)
 
 
 @contextmanager

@@ -21,7 +21,14 @@ from tokentape.analysis import _schema as schema
 from tokentape.analysis._frame import empty
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.loading._options import options_of
-from tokentape.analysis.loading._parts import MAX_PART_BYTES, load_part, parts_of
+from tokentape.analysis.loading._parts import (
+    GATHER_BYTES,
+    MAX_PART_BYTES,
+    Part,
+    gathered,
+    load_parts,
+    parts_of,
+)
 from tokentape.analysis.loading._paths import Path, cassettes_at
 from tokentape.analysis.measuring._tokenizers import Tokens
 from tokentape.analysis.summarising._in_flight import Spans, in_flight, moments_of, spans_of
@@ -68,8 +75,8 @@ def to_parquet(
 
     `folder` then has `exchanges.parquet`, `streams.parquet`, `events.parquet` and `reads.parquet`, rows in
     the order of `load`; `paths` and the other arguments are as there. Cassettes are read in parts of
-    `max_part_bytes`, and memory is that for the tables of one, and 20 bytes for each exchange; standard input
-    is one part.
+    `max_part_bytes`, small ones several at a time, and memory is that for the tables of one, and 20 bytes for
+    each exchange; standard input is one part.
 
     Raises as `load` does, and FileExistsError if there is something under that name, unless `overwrite`
     and it is a folder with nothing but such tables.
@@ -77,11 +84,9 @@ def to_parquet(
     options = options_of(where, definitions, dialect, tokens)
     files = cassettes_at(paths)
     with made_whole(folder, overwrite=overwrite) as into:
-        parts = [
-            part
-            for path in followed(files, shown=progress, what="looking through cassettes")
-            for part in parts_of(path, max_part_bytes)
-        ]
+        parts: list[Part] = []
+        for path in followed(files, shown=progress, what="looking through cassettes"):
+            parts += parts_of(path, max_part_bytes)
         lost: list[str] = []
         spans: list[Spans] = []
         with ExitStack() as stack:
@@ -91,8 +96,9 @@ def to_parquet(
                 )
                 for name in TABLES
             }
-            for part in followed(parts, shown=progress, what="writing tables"):
-                recording = load_part(part, options)
+            several = gathered(parts, min(GATHER_BYTES, max_part_bytes))
+            for some in followed(several, shown=progress, what="writing tables"):
+                recording = load_parts(some, options)
                 lost += recording.lost
                 spans.append(spans_of(recording.exchanges, recording.reads))
                 for name, writer in writers.items():

@@ -6,17 +6,21 @@ for `in_flight`, which is NA: it depends on the requests of all parts, and `_in_
 A part is a cassette, or a range of its exchanges in the order of the tables, of so many bytes at most; an
 exchange is never divided. To find the ranges, a file that is larger is read once more, without a look into
 its events. A part says where its exchanges are, so that any process that can read the file loads it from
-there; of a compressed file, what is before has to be decompressed each time.
+there; of a compressed file, what is before has to be decompressed each time. Small cassettes are read several
+at a time: `gathered`.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tokentape import cassette
+from tokentape.analysis import _schema as schema
 from tokentape.analysis._recording import Recording
 from tokentape.analysis.loading._load import (
     collector_paused,
@@ -24,13 +28,22 @@ from tokentape.analysis.loading._load import (
     load_one,
     losses,
     measured_all,
+    table_of,
     tables_of,
 )
 from tokentape.analysis.loading._options import Options
+from tokentape.analysis.measuring._exchange import MeasuredExchange
 from tokentape.cassette import Key, Places, Stretch, Unreadable, exchanges_between, places
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAX_PART_BYTES = 32 * 1024 * 1024
 """About 100,000 events of 250 bytes."""
+GATHER_BYTES = 8 * 1024 * 1024
+"""Cassettes of so many bytes in all are read together: a tenth of a second, several times a task's cost."""
+_LEAST_BYTES = 16 * 1024
+"""What a file counts as at least: to open it takes as long as to read so much."""
 _MOST_COMPRESSED = 16
 """A compressed file is taken to hold up to so many times its size, to say whether it is worth a look."""
 
@@ -61,6 +74,17 @@ class Part:
     """Size and time of change (Unix ns) of the file when it was looked at: another file is another part."""
 
 
+def whole(path: str, max_bytes: int) -> Part | None:
+    """Return the one part of a cassette, if its size says that it is no more, without a look inside.
+
+    Raises `Unreadable` for a file that is not there.
+    """
+    if path == "-":
+        return Part(path=path)
+    part = Part(path=path, stamp=_stamp(path))
+    return part if _most_bytes(part) <= max_bytes else None
+
+
 def parts_of(path: str, max_bytes: int = MAX_PART_BYTES) -> list[Part]:
     """Return the parts of a cassette, at least one, in the order of its exchanges.
 
@@ -69,11 +93,10 @@ def parts_of(path: str, max_bytes: int = MAX_PART_BYTES) -> list[Part]:
     """
     if max_bytes < 1:
         raise ValueError(f"expected parts of at least a byte, found {max_bytes}")
-    if path == "-":
-        return [Part(path=path)]
+    one = whole(path, max_bytes)
+    if one is not None:
+        return [one]
     stamp = _stamp(path)
-    if stamp[0] * (_MOST_COMPRESSED if path.endswith(".zst") else 1) <= max_bytes:
-        return [Part(path=path, stamp=stamp)]
     found = places(path)
     lost = tuple(f"{path}: {damage}" for damage in found.damage)
     parts = [
@@ -81,6 +104,29 @@ def parts_of(path: str, max_bytes: int = MAX_PART_BYTES) -> list[Part]:
         for position, each in enumerate(_ranges(found, max_bytes))
     ]
     return parts or [Part(path=path, stamp=stamp)]
+
+
+def gathered(parts: Iterable[Part], max_bytes: int) -> list[tuple[Part, ...]]:
+    """Return parts in their order, whole cassettes together as long as they are not more than `max_bytes`.
+
+    What is not a whole cassette, and standard input, of which the size is not known, is by itself.
+    """
+    found: list[list[Part]] = []
+    room = 0
+    for part in parts:
+        is_alone = part.range is not None or part.path == "-"
+        size = max(_most_bytes(part), _LEAST_BYTES)
+        if found and not is_alone and size <= room:
+            found[-1].append(part)
+            room -= size
+        else:
+            found.append([part])
+            room = 0 if is_alone else max_bytes - size
+    return [tuple(each) for each in found]
+
+
+def _most_bytes(part: Part) -> int:
+    return part.stamp[0] * (_MOST_COMPRESSED if part.path.endswith(".zst") else 1)
 
 
 def _stamp(path: str) -> tuple[int, int]:
@@ -124,19 +170,44 @@ def _cuts(starts: list[int], sizes: list[int], end: int, max_bytes: int) -> Iter
     yield end
 
 
-def load_part(part: Part, options: Options) -> Recording:
-    """Return the tables of a part, without `in_flight`, which is not known of a part.
+def load_parts(
+    parts: Sequence[Part], options: Options, events: Mapping[str, str] = schema.EVENTS
+) -> Recording:
+    """Return the tables of parts, without `in_flight`, which is not known of parts.
 
-    Raises `Unreadable` if its exchanges are not where they were when it was found, else as `load` does.
+    That of events has the columns of `events`. Raises `Unreadable` if exchanges are not where they were when
+    a part was found, else as `load` does.
     """
-    reading = options.reading()
     with collector_paused():
+        found, lost = _measured(parts, options)
+        return tables_of(found, lost, options.definitions, events)
+
+
+def table_of_parts(
+    name: str, parts: Sequence[Part], options: Options, types: Mapping[str, str]
+) -> "pd.DataFrame":
+    """Return one of the tables that `load_parts` returns, with these columns and none of the others' cost."""
+    with collector_paused():
+        found, _ = _measured(parts, options)
+        return table_of(name, found, types)
+
+
+def _measured(parts: Sequence[Part], options: Options) -> tuple[list[MeasuredExchange], list[str]]:
+    reading = options.reading()
+    exchanges: list[MeasuredExchange] = []
+    lost: list[str] = []
+    for part in parts:
         if part.range is None:
-            found, lost = load_one(part.path, reading)
-            return tables_of(found, lost, options.definitions)
-        at = part.range
-        found = measured_all(_exchanges(part.path, at), part.path, reading, is_damaged=lambda: at.is_damaged)
-        return tables_of(found, [*part.lost, *losses(part.path, found)], options.definitions)
+            found, missing = load_one(part.path, reading)
+            lost += missing
+        else:
+            at = part.range
+            found = measured_all(
+                _exchanges(part.path, at), part.path, reading, is_damaged=partial(bool, at.is_damaged)
+            )
+            lost += [*part.lost, *losses(part.path, found)]
+        exchanges += found
+    return exchanges, lost
 
 
 def _exchanges(path: str, at: Range) -> Iterator[cassette.Exchange]:

@@ -46,7 +46,7 @@ def check(recording: Recording) -> None:
         assert list(table.columns) == list(types)
         for name, dtype in types.items():
             found = str(table[name].dtype)
-            assert found == dtype or (dtype == schema.TEXT and found in ("object", "str")), (name, found)
+            assert found == dtype or (dtype == schema.TEXT and found in ("string", "str")), (name, found)
     found = recording.as_dict()
     text = json.dumps(found, allow_nan=False)
     assert len(json.loads(text)["streams"]) == len(recording.streams)

@@ -119,8 +119,8 @@ import sys
 from tests.terminals import bars
 shown = bars(after_s=0.05)
 from tokentape.analysis.loading import _parquet
-load = _parquet.load_part
-_parquet.load_part = lambda *arguments: (shown(), load(*arguments))[1]
+load = _parquet.load_parts
+_parquet.load_parts = lambda *arguments: (shown(), load(*arguments))[1]
 from tokentape.cli import main
 main(["analyze", sys.argv[1], "--format", "parquet", "-o", sys.argv[2]])
 """
@@ -175,8 +175,8 @@ from tests.terminals import bars
 shown = bars(after_s=0.05)
 from tokentape.analysis.dask import _recording, load
 progress = len(sys.argv) < 4
-one = _recording.load_part
-_recording.load_part = lambda *arguments: (shown(30 if progress else 0.4), one(*arguments))[1]
+one = _recording.load_parts
+_recording.load_parts = lambda *arguments: (shown(30 if progress else 0.4), one(*arguments))[1]
 print(len(load(sys.argv[1], progress=progress).summary()))
 """
 

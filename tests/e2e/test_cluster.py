@@ -55,15 +55,17 @@ def few(tmp_path_factory):
 @pytest.mark.once  # that it is so on every Python, the smaller folders below show
 @pytest.mark.usefixtures("client")
 def test_two_hundred_cassettes_are_summarised_by_processes_as_pandas_does(folder, whole):
-    made = load(folder)
-    assert made.streams.npartitions == CASSETTES
-    pd.testing.assert_frame_equal(made.summary("model_requested"), whole.summary("model_requested"))
-    assert made.lost == whole.lost
+    for gather_bytes, partitions in ((0, CASSETTES), (512 * 1024, 7)):  # 32 files of 16 KiB at least
+        made = load(folder, gather_bytes=gather_bytes)
+        assert made.streams.npartitions == partitions
+        pd.testing.assert_frame_equal(made.summary("model_requested"), whole.summary("model_requested"))
+        assert made.lost == whole.lost
 
 
 @pytest.mark.usefixtures("client")
-def test_tables_are_computed_by_processes_as_pandas_does(few):
-    made, whole = load(few), analysis.load(few)
+@pytest.mark.parametrize("gather_bytes", [0, 512 * 1024])
+def test_tables_are_computed_by_processes_as_pandas_does(few, gather_bytes):
+    made, whole = load(few, gather_bytes=gather_bytes), analysis.load(few)
     for name in TABLES:
         found = getattr(made, name).compute().reset_index(drop=True)
         pd.testing.assert_frame_equal(plain(found), plain(getattr(whole, name)))
@@ -73,7 +75,7 @@ def test_tables_are_computed_by_processes_as_pandas_does(few):
 def test_recordings_are_compared_by_processes_as_pandas_does(few, tmp_path):
     other = tapes(tmp_path / "other", count=30, seed=3, slower=1.3)
     expected = analysis.compare(analysis.load(few), analysis.load(other))
-    found = compare(load(few), load(other))
+    found = compare(load(few, gather_bytes=0), load(other))
     pd.testing.assert_frame_equal(found.quantiles, expected.quantiles)
     pd.testing.assert_frame_equal(found.effects, expected.effects)
     assert found.verdict == expected.verdict
@@ -83,13 +85,14 @@ AT_ONCE = """
 import sys
 from tokentape.progress import _bar
 _bar.AFTER_S = 0
-from tokentape.cli import main
-main(sys.argv[1:])
+from tokentape.analysis.dask import connected, load
+with connected(sys.argv[2]):
+    load(sys.argv[1], gather_bytes=0).summary()
 """
 
 
 def test_what_a_cluster_computes_has_a_bar_that_counts_its_tasks(few, cluster):
-    command = ("analyze", few, "--scheduler", cluster.scheduler_address, "--format", "csv")
+    command = (few, cluster.scheduler_address)
     shown, code = on_a_terminal(sys.executable, "-c", AT_ONCE, *map(str, command))
     assert code == 0
     assert b"reading cassettes" in shown
@@ -107,7 +110,7 @@ def test_a_lost_worker_costs_a_retry_and_not_the_result(few, cluster, client):
     before = a_worker(client)
     tasks = cluster.scheduler.tasks
     with ThreadPoolExecutor(1) as pool:
-        result = pool.submit(load(few).summary, "model_requested")
+        result = pool.submit(load(few, gather_bytes=0).summary, "model_requested")
         wait_until(lambda: any("condensed" in key for key in held(tasks)), "a part is condensed")
         os.kill(before, signal.SIGKILL)
         found = result.result(60)
@@ -130,7 +133,7 @@ def test_tables_are_whole_though_a_worker_was_lost_while_it_wrote_them(few, clie
 
     killer = threading.Thread(target=kill)
     killer.start()
-    load(few).to_parquet(out)
+    load(few, gather_bytes=0).to_parquet(out)
     killer.join(30)
     whole = analysis.load(few)
     assert os.listdir(tmp_path) == ["out"]
@@ -189,8 +192,8 @@ def test_a_scheduler_that_is_not_there_is_one_line(tmp_path):
 def test_a_scheduler_without_workers_is_refused():
     with (
         LocalCluster(n_workers=0, dashboard_address="127.0.0.1:0") as empty,
-        pytest.raises(ConnectionError, match="expected workers"),
-        connected(empty.scheduler_address, timeout_s=0.2),
+        pytest.raises(ConnectionError, match=r"expected workers.*found none in 0\.2 s"),
+        connected(empty.scheduler_address, timeout_s=60, workers_timeout_s=0.2),
     ):
         pass
 

@@ -13,7 +13,7 @@ from tests.e2e.upstream import upstream
 from tokentape.analysis import load
 from tokentape.analysis.dask import RELATIVE_ERROR
 from tokentape.analysis.dask._load import EXACT_UP_TO
-from tokentape.analysis.loading._parts import MAX_PART_BYTES
+from tokentape.analysis.loading._parts import _LEAST_BYTES, GATHER_BYTES, MAX_PART_BYTES
 
 DOCUMENT = (ROOT / "docs" / "many-cassettes.md").read_text()
 
@@ -42,6 +42,8 @@ def test_every_command_and_program_works_as_printed(tmp_path: Path, home: dict[s
 
 def test_what_it_says_in_numbers_is_so():
     text = " ".join(DOCUMENT.split())
-    assert f"{MAX_PART_BYTES >> 20} MiB" in text
+    assert f"{MAX_PART_BYTES >> 20} MiB (`max_part_bytes`)" in text
+    assert f"{GATHER_BYTES >> 20} MiB in all (`gather_bytes`" in text
+    assert f"counts as {_LEAST_BYTES >> 10} KiB" in text
     assert f"{EXACT_UP_TO // 10**6} million gaps" in text
     assert f"within {RELATIVE_ERROR:.1%}" in text

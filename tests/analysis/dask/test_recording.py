@@ -1,7 +1,7 @@
 """On one machine and one thread: what is computed is what pandas computes. With processes: tests/e2e."""
 
 import json
-from functools import cache
+from functools import cache, partial
 from random import Random
 
 import dask
@@ -14,9 +14,13 @@ from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, usage,
 from tests.analysis.test_load import damaged
 from tokentape import analysis, cassette
 from tokentape.analysis import _schema as schema
-from tokentape.analysis.dask import RELATIVE_ERROR, ApproximateRecording, compare, load
+from tokentape.analysis import dask as analysis_dask
+from tokentape.analysis.dask import RELATIVE_ERROR, ApproximateRecording, compare
 
 TABLES = ("exchanges", "streams", "events", "reads")
+TWO = 40 * 1024
+"""Room for two small cassettes: a file counts as 16 KiB at least."""
+load = partial(analysis_dask.load, gather_bytes=TWO)
 GROUPINGS = [
     None,
     "model_requested",
@@ -87,14 +91,22 @@ def folder(tmp_path_factory):
     return tapes(tmp_path_factory.mktemp("tapes") / "some", count=6)
 
 
-@pytest.mark.parametrize("max_part_bytes", [1, 10**9])
-def test_tables_are_those_of_pandas(folder, max_part_bytes):
-    whole, made = in_pandas(folder), load(folder, max_part_bytes=max_part_bytes)
+@pytest.mark.parametrize(
+    ("division", "partitions"),
+    [({"max_part_bytes": 1}, None), ({"gather_bytes": 0}, 6), ({"gather_bytes": TWO}, 3), ({}, 1)],
+)
+def test_tables_are_those_of_pandas(folder, division, partitions):
+    whole, made = in_pandas(folder), analysis_dask.load(folder, **division)
+    assert partitions in (None, len(made.partitions))
     for name in TABLES:
         found, expected = getattr(made, name).compute().reset_index(drop=True), getattr(whole, name)
         assert found.dtypes.astype("str").to_dict() == expected.dtypes.astype("str").to_dict()
         pd.testing.assert_frame_equal(plain(found), plain(expected))
-        assert getattr(made, name).npartitions == len(made.parts)
+        assert getattr(made, name).npartitions == len(made.partitions)
+
+
+def _here(dtype):
+    return "string" if dtype == schema.TEXT and pd.__version__.startswith("2.") else dtype
 
 
 def test_types_are_known_before_anything_is_read(folder):
@@ -102,7 +114,8 @@ def test_types_are_known_before_anything_is_read(folder):
     for name, types in zip(
         TABLES, (schema.EXCHANGES, schema.STREAMS, schema.EVENTS, schema.READS), strict=True
     ):
-        assert getattr(made, name).dtypes.astype("str").to_dict() == types
+        known = {each: _here(dtype) for each, dtype in types.items()}
+        assert getattr(made, name).dtypes.astype("str").to_dict() == known
 
 
 def test_columns_are_computed_with_as_dask_does(folder):
@@ -223,13 +236,13 @@ def test_tokens_are_counted_with_the_tokenizer_that_is_named(folder, tmp_path):
 
 
 def test_requests_in_flight_are_read_of_all_parts_only_where_they_are_asked_for(folder, monkeypatch):
-    from tokentape.analysis.dask import _recording
+    from tokentape.analysis.dask import _partitions
 
     whole, made = in_pandas(folder), load(folder, max_part_bytes=1)
     assert whole.streams["in_flight"].max() > 1
     found = made.streams.groupby("in_flight")["bytes"].sum().compute()
     assert found.to_dict() == whole.streams.groupby("in_flight")["bytes"].sum().to_dict()
-    monkeypatch.setattr(_recording, "spans_of", None)
+    monkeypatch.setattr(_partitions, "spans_of", None)
     assert made.streams["ttft_ms"].max().compute() == whole.streams["ttft_ms"].max()
     with pytest.raises(TypeError):
         load(folder).exchanges["in_flight"].compute()
@@ -243,7 +256,7 @@ def test_parquet_has_the_tables_of_pandas_and_the_types(folder, tmp_path):
         found = pd.read_parquet(path)
         assert found.dtypes.astype("str").to_dict() == getattr(whole, name).dtypes.astype("str").to_dict()
         pd.testing.assert_frame_equal(plain(found), plain(getattr(whole, name)))
-        assert len(list(path.iterdir())) == len(made.parts)
+        assert len(list(path.iterdir())) == len(made.partitions)
     with pytest.raises(FileExistsError):
         made.to_parquet(tmp_path / "out")
 
@@ -293,6 +306,40 @@ def test_what_cannot_be_used_is_said_before_anything_is_read(tmp_path):
         load(tmp_path, max_part_bytes=1)
     with pytest.raises(cassette.NotACassette):
         load(tmp_path).summary()
+
+
+def test_only_the_columns_that_are_asked_for_are_made(folder, monkeypatch):
+    from tokentape.analysis import _tables
+
+    made, frame, seen = load(folder), _tables.frame, []
+    monkeypatch.setattr(
+        _tables, "frame", lambda columns, types: (seen.append([*types]), frame(columns, types))[1]
+    )
+    made.streams["ttft_ms"].max().compute()
+    assert seen == [["ttft_ms"]] * 3
+    seen.clear()
+    counts = made.exchanges["in_flight"].compute()
+    assert counts.tolist() == in_pandas(folder).exchanges["in_flight"].tolist()
+    assert ["exchange"] in seen  # how many rows there are
+    seen.clear()
+    made.summary()
+    assert len(seen) == 3 * len(TABLES)
+    assert not any("text" in names for names in seen)
+
+
+def test_what_is_read_is_read_once_whatever_is_computed_of_it(folder, monkeypatch):
+    from tokentape.analysis.loading import _parts
+
+    made, load_one, seen = load(folder), _parts.load_one, []
+    monkeypatch.setattr(
+        _parts, "load_one", lambda *arguments: (seen.append(arguments[0]), load_one(*arguments))[1]
+    )
+    made.streams[["model", "ttft_ms", "bytes"]].compute()
+    assert len(seen) == 6
+    for more in (made.streams[["model", "in_flight"]], made.streams):
+        seen.clear()
+        more.compute()
+        assert len(seen) == 12  # and before for the times of all requests
 
 
 def test_another_file_of_the_same_name_is_another_partition(tmp_path):

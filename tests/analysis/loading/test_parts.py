@@ -1,4 +1,5 @@
 import os
+from itertools import pairwise
 
 import pandas as pd
 import pytest
@@ -11,7 +12,9 @@ from tests.analysis.test_load import damaged
 from tests.cassette.tapes import raw
 from tokentape import cassette
 from tokentape.analysis import load
-from tokentape.analysis.loading._parts import MAX_PART_BYTES, Options, load_part, parts_of
+from tokentape.analysis._frame import empty
+from tokentape.analysis._schema import TEXT
+from tokentape.analysis.loading._parts import MAX_PART_BYTES, Options, Part, gathered, load_parts, parts_of
 from tokentape.cassette import STAND_IN
 
 EXAMPLES = int(os.environ.get("TOKENTAPE_FUZZ", "15"))
@@ -21,7 +24,7 @@ CLOSE = cassette.Close(t=1, exchanges=0, chunks=0, bytes=0)
 
 def joined(path, max_bytes, options=None):
     """The tables of the parts of a file one after the other, what was lost, and how many parts there are."""
-    parts = [load_part(each, options or Options()) for each in parts_of(str(path), max_bytes)]
+    parts = [load_parts([each], options or Options()) for each in parts_of(str(path), max_bytes)]
     tables = {
         name: plain(pd.concat([plain(getattr(part, name)) for part in parts], ignore_index=True))
         for name in TABLES
@@ -30,9 +33,11 @@ def joined(path, max_bytes, options=None):
 
 
 def plain(table):
-    """The table with names instead of categories."""
+    """The table with names instead of categories, and all text of one type: pandas 2 has several of it."""
     names = [name for name in table.columns if table[name].dtype == "category"]
-    return table.astype(dict.fromkeys(names, "object"))
+    texts = [name for name in table.columns if isinstance(table[name].dtype, pd.StringDtype)]
+    text = empty({"text": TEXT})["text"].dtype
+    return table.astype(dict.fromkeys(names, "object") | dict.fromkeys(texts, text))
 
 
 def local(table):
@@ -164,10 +169,10 @@ def test_file_that_was_replaced_meanwhile_is_refused(tmp_path):
     write(path, *(records(PIECES[:1], exchange=number) for number in range(5)))
     with pytest.raises(cassette.Unreadable, match="load it again"):
         for part in parts:
-            load_part(part, Options())
+            load_parts([part], Options())
     path.unlink()
     with pytest.raises(cassette.Unreadable, match="No such file"):
-        load_part(parts[0], Options())
+        load_parts(parts[:1], Options())
 
 
 def test_files_of_which_nothing_can_be_used_raise(tmp_path):
@@ -188,3 +193,53 @@ def test_section_that_was_lost_has_its_place(tmp_path):
         raw(SECTION, *records(PIECES), CLOSE, *records(PIECES), CLOSE, STAND_IN, *records(PIECES))
     )
     assert check(path, 1) == 3
+
+
+KIB = 1024
+RANGE = object()  # nothing looks into it
+
+
+@settings(deadline=None)
+@given(
+    sizes=st.lists(st.tuples(st.integers(0, 200 * KIB), st.sampled_from(["", ".zst", "part", "-"]))),
+    max_bytes=st.sampled_from([0, 1, 16 * KIB, 100 * KIB, 10**7]),
+)
+def test_small_cassettes_are_gathered_in_their_order_and_as_many_as_there_is_room_for(sizes, max_bytes):
+    parts = [
+        Part(
+            path="-" if kind == "-" else f"{number}.tape{kind.strip('part')}",
+            range=RANGE if kind == "part" else None,
+            stamp=(size, 0),
+        )
+        for number, (size, kind) in enumerate(sizes)
+    ]
+    found = gathered(parts, max_bytes)
+    assert [part for several in found for part in several] == parts
+
+    def size_of(several):
+        return sum(
+            max(16 * KIB, part.stamp[0] * (16 if part.path.endswith("zst") else 1)) for part in several
+        )
+
+    def is_whole(part):
+        return part.range is None and part.path != "-"
+
+    for several in found:
+        assert len(several) == 1 or (all(map(is_whole, several)) and size_of(several) <= max_bytes)
+    for before, after in pairwise(found):
+        both = (*before, after[0])
+        assert not all(map(is_whole, both)) or size_of(both) > max_bytes
+
+
+def test_parts_that_are_read_together_are_as_one_after_the_other(tmp_path):
+    paths = [
+        str(write(tmp_path / f"{n}.tape", *(records(PIECES, exchange=e) for e in range(n)))) for n in range(4)
+    ]
+    damaged(tmp_path / "3.tape", b"asked-for")
+    for max_bytes in (1, 10**9):
+        parts = [part for path in paths for part in parts_of(path, max_bytes)]
+        found, whole = load_parts(parts, Options()), load(paths)
+        assert found.lost == whole.lost
+        assert len(whole.lost) == 2
+        for name in TABLES:
+            pd.testing.assert_frame_equal(local(getattr(found, name)), local(getattr(whole, name)))

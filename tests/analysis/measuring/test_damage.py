@@ -15,7 +15,7 @@ from tokentape import cassette
 from tokentape.analysis import _schema as schema
 from tokentape.analysis import load
 from tokentape.analysis.loading._options import options_of
-from tokentape.analysis.loading._parts import load_part, parts_of
+from tokentape.analysis.loading._parts import load_parts, parts_of
 
 PIECES = [
     *((ms * MS, data(chunk({"content": "a"}))) for ms in (200, 220, 240)),
@@ -178,6 +178,6 @@ def test_no_times_and_numbers_make_a_number_that_is_not_so(tmp_path, exchanges, 
     path.write_bytes(raw(SECTION, *found))
     recording = load(path, progress=False)
     check(recording)
-    parts = [load_part(part, options_of(None, None, None, None)) for part in parts_of(str(path), 1)]
+    parts = [load_parts([part], options_of(None, None, None, None)) for part in parts_of(str(path), 1)]
     assert [line for part in parts for line in part.lost] == list(recording.lost)
     assert [name for part in parts for name in part.streams["outcome"]] == list(recording.streams["outcome"])

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import socket
 import sys
 
@@ -186,25 +187,41 @@ def cache(tmp_path, monkeypatch):
 URL = "https://files.example/made-up.tiktoken"
 
 
-@pytest.fixture
-def made_up(monkeypatch):
-    """An encoding of tiktoken's with its own file: all bytes, and two merges."""
-    from tiktoken import registry
-    from tiktoken.load import load_tiktoken_bpe
+PLUGIN = """
+{how}
 
+def made_up():
+    ranks = {name}({url!r}, expected_hash={digest!r})
+    return {{"name": "made_up", "pat_str": r"\\S+|\\s+", "mergeable_ranks": ranks, "special_tokens": {{}}}}
+
+ENCODING_CONSTRUCTORS = {{"made_up": made_up}}
+"""
+
+
+@pytest.fixture(
+    params=[
+        ("from tiktoken.load import load_tiktoken_bpe", "load_tiktoken_bpe"),
+        ("from tiktoken import load", "load.load_tiktoken_bpe"),
+    ],
+    ids=["function", "module"],
+)
+def made_up(request, tmp_path, monkeypatch):
+    """An encoding that a plugin of tiktoken's adds, with its own file: all bytes, and two merges."""
+    registry = pytest.importorskip("tiktoken.registry")
+    how, name = request.param
     tokens = [*(bytes([byte]) for byte in range(256)), b"he", b"hel"]
     lines = b"".join(base64.b64encode(token) + b" %d\n" % rank for rank, token in enumerate(tokens))
     digest = hashlib.sha256(lines).hexdigest()
-
-    def encoding():
-        ranks = load_tiktoken_bpe(URL, expected_hash=digest)
-        return {"name": "made_up", "pat_str": r"\S+|\s+", "mergeable_ranks": ranks, "special_tokens": {}}
-
-    registry._find_constructors()
-    monkeypatch.setattr(
-        registry, "ENCODING_CONSTRUCTORS", {**registry.ENCODING_CONSTRUCTORS, "made_up": encoding}
+    (tmp_path / "plugins" / "tiktoken_ext").mkdir(parents=True)
+    (tmp_path / "plugins" / "tiktoken_ext" / "made_up.py").write_text(
+        PLUGIN.format(how=how, name=name, url=URL, digest=digest)
     )
-    return lines
+    monkeypatch.syspath_prepend(tmp_path / "plugins")
+    monkeypatch.setattr(registry, "ENCODING_CONSTRUCTORS", None)
+    registry._available_plugin_modules.cache_clear()
+    yield lines
+    registry._available_plugin_modules.cache_clear()
+    sys.modules.pop("tiktoken_ext.made_up", None)
 
 
 def test_tiktoken_is_read_from_its_cache(tmp_path, cache, made_up):
@@ -241,13 +258,26 @@ def test_a_file_that_is_not_the_encodings_is_refused_and_kept(cache, made_up):
     assert path.read_bytes() == made_up[:-1]
 
 
-def test_tiktoken_is_left_as_it_was(cache, made_up):
+def test_others_in_the_process_have_tiktoken_as_it_is_meanwhile(cache, made_up, monkeypatch):
+    import tiktoken
     from tiktoken import load as tiktoken_load
 
-    before = tiktoken_load.read_file, tiktoken_load.read_file_cached
-    with pytest.raises(ValueError):
-        tokenizer("tiktoken:made_up")
-    assert (tiktoken_load.read_file, tiktoken_load.read_file_cached) == before
+    before = {**vars(tiktoken_load)}
+    seen = []
+
+    class Environment(dict):  # is asked for the folder while the file is looked for
+        def get(self, *arguments):
+            seen.append({**vars(tiktoken_load)})
+            return super().get(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tokentape.analysis.measuring._tokenizers.os.environ", Environment(os.environ))
+        with pytest.raises(ValueError, match="downloads nothing"):
+            tokenizer("tiktoken:made_up")
+    assert seen
+    assert all(each == before for each in seen)
+    monkeypatch.setattr(tiktoken_load, "read_file", lambda url: made_up)
+    assert tiktoken.get_encoding("made_up").encode("hel") == [257]
 
 
 def test_a_tokenizer_is_read_anew_when_its_file_is_another(tmp_path, words):
