@@ -12,7 +12,8 @@ from os import PathLike, fspath
 from os.path import exists, isdir, realpath
 from typing import TypeAlias
 
-from tokentape.cassette._errors import Unreadable
+from tokentape.cassette._errors import CassetteError, Unreadable
+from tokentape.cassette._reader import open as open_cassette
 
 Path: TypeAlias = str | PathLike[str]
 
@@ -25,14 +26,46 @@ def cassettes_at(paths: Path | Iterable[Path]) -> list[str]:
     Raises `Unreadable` for a folder or a pattern without cassettes, ValueError for "-" twice, and TypeError
     for what is no path.
     """
+    return list(_found(paths))
+
+
+def usable_at(paths: Path | Iterable[Path]) -> tuple[list[str], list[str]]:
+    """Return the same files without those of folders and patterns that are of no use, and why, a line each.
+
+    These cannot be read, hold something else, or have a version that is not known; who means one names it.
+    Raises as `cassettes_at` does, and the `CassetteError` of the first such file if there is no other file.
+    """
+    files: list[str] = []
+    errors: list[CassetteError] = []
+    for file, is_named in _found(paths).items():
+        try:
+            if not is_named:
+                _begin(file)
+            files.append(file)
+        except CassetteError as error:
+            errors.append(error)
+    if errors and not files:
+        raise errors[0]
+    return files, list(map(str, errors))
+
+
+def _found(paths: Path | Iterable[Path]) -> dict[str, bool]:
+    """Return the files, and of each whether it was named itself."""
     each_path = paths if isinstance(paths, Iterable) and not isinstance(paths, str | bytes) else [paths]
-    found = [file for path in each_path for file in _at(_text_of(path))]
-    if found.count("-") > 1:
+    found = [(file, file == path) for path in map(_text_of, each_path) for file in _at(path)]
+    if sum(file == "-" for file, _ in found) > 1:
         raise ValueError('expected "-" once, since standard input can be read once')
     files: dict[str, str] = {}
-    for path in found:
-        files.setdefault(path if path == "-" else realpath(path), path)
-    return list(files.values())
+    for file, _ in found:
+        files.setdefault(file if file == "-" else realpath(file), file)
+    named = {realpath(file) for file, is_named in found if is_named}
+    return {file: file == "-" or real in named for real, file in files.items()}
+
+
+def _begin(file: str) -> None:
+    """Read the first record of a file. Raises `CassetteError` if nothing in it can be used."""
+    with open_cassette(file, lenient=True) as tape:
+        next(iter(tape), None)
 
 
 def _text_of(path: object) -> str:

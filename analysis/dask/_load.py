@@ -1,6 +1,7 @@
 """From files to Dask DataFrames: which cassettes, or which part of which, each partition is."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from itertools import chain
 
 from dask.delayed import delayed
@@ -10,7 +11,7 @@ from tokentape.analysis.dask._progress import computed
 from tokentape.analysis.dask._recording import DaskRecording, recording_of_partitions
 from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._parts import GATHER_BYTES, MAX_PART_BYTES, Part, gathered, parts_of, whole
-from tokentape.analysis.loading._paths import Path, cassettes_at
+from tokentape.analysis.loading._paths import Path, usable_at
 from tokentape.analysis.measuring._tokenizers import Tokens
 from tokentape.cassette import Unreadable
 
@@ -41,7 +42,7 @@ def load(
     of `load` for pandas.
     """
     options = options_of(where, definitions, dialect, tokens)
-    files = cassettes_at(paths)
+    files, unusable = usable_at(paths)
     if "-" in files:
         raise ValueError("expected files that all workers can read, found - (standard input)")
     known = {file: _known(file, max_part_bytes) for file in files}
@@ -54,7 +55,8 @@ def load(
         if unknown
         else ()
     )
-    parts = chain.from_iterable(next(found) if part is None else [part] for part in known.values())
+    first, *others = chain.from_iterable(next(found) if part is None else [part] for part in known.values())
+    parts = [replace(first, lost=(*unusable, *first.lost)), *others]
     partitions = gathered(parts, min(gather_bytes, max_part_bytes))
     return recording_of_partitions(tuple(partitions), options, exact_up_to, progress=progress)
 

@@ -12,7 +12,7 @@ from tokentape.analysis._recording import Recording, with_in_flight
 from tokentape.analysis._rows import exchange_row
 from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
 from tokentape.analysis.loading._options import options_of
-from tokentape.analysis.loading._paths import Path, cassettes_at
+from tokentape.analysis.loading._paths import Path, usable_at
 from tokentape.analysis.loading._where import holds
 from tokentape.analysis.measuring._exchange import MeasuredExchange, measured, repeated
 from tokentape.analysis.measuring._reading import Reading
@@ -54,16 +54,16 @@ def load(
 
     A file that is given twice is read once, under the name that came first: each exchange is one row.
 
-    Files are read leniently: what is whole is used, and what is not is listed in `Recording.lost`.
-    Raises the `CassetteError`s `Unreadable`, `NotACassette` and `UnsupportedVersion` for files of which
-    nothing can be used and for folders and patterns without cassettes, and ValueError for a condition that
+    Files are read leniently: what is whole is used, and what is not is listed in `Recording.lost`, as are
+    files of folders and patterns of which nothing can be used. Raises the `CassetteError`s `Unreadable`,
+    `NotACassette` and `UnsupportedVersion` for such files that are named themselves, or if there are no
+    others, and `Unreadable` for folders and patterns without cassettes, and ValueError for a condition that
     cannot be understood, a dialect, definitions or a tokenizer that do not exist, and "-" twice.
     ModuleNotFoundError says what to install for a tokenizer.
     """
     reading = options_of(where, definitions, dialect, tokens).reading()
-    files = cassettes_at(paths)
+    files, lost = usable_at(paths)
     exchanges: list[MeasuredExchange] = []
-    lost: list[str] = []
     with collector_paused(), reading_bar(files, shown=progress) as follow:
         for path in files:
             found, missing = load_one(path, reading, follow)

@@ -29,7 +29,7 @@ from tokentape.analysis.loading._parts import (
     load_parts,
     parts_of,
 )
-from tokentape.analysis.loading._paths import Path, cassettes_at
+from tokentape.analysis.loading._paths import Path, usable_at
 from tokentape.analysis.measuring._tokenizers import Tokens
 from tokentape.analysis.summarising._in_flight import Spans, in_flight, moments_of, spans_of
 from tokentape.progress import followed
@@ -82,12 +82,12 @@ def to_parquet(
     and it is a folder with nothing but such tables.
     """
     options = options_of(where, definitions, dialect, tokens)
-    files = cassettes_at(paths)
+    files, unusable = usable_at(paths)
     with made_whole(folder, overwrite=overwrite) as into:
         parts: list[Part] = []
         for path in followed(files, shown=progress, what="looking through cassettes"):
             parts += parts_of(path, max_part_bytes)
-        lost: list[str] = []
+        lost = unusable
         spans: list[Spans] = []
         with ExitStack() as stack:
             writers = {

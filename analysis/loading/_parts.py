@@ -62,9 +62,9 @@ class Range:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A cassette, or, with a `range`, some of its exchanges. `lost` is what is damaged in the file.
+    """A cassette, or, with a `range`, some of its exchanges. `lost` is what is known to be lost so far.
 
-    Only the first part of a file has `lost`, so that it is said once.
+    Only the first part of a file has what is damaged there, so that it is said once.
     """
 
     path: str
@@ -199,7 +199,7 @@ def _measured(parts: Sequence[Part], options: Options) -> tuple[list[MeasuredExc
     for part in parts:
         if part.range is None:
             found, missing = load_one(part.path, reading)
-            lost += missing
+            lost += [*part.lost, *missing]
         else:
             at = part.range
             found = measured_all(

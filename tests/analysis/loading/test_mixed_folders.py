@@ -1,0 +1,68 @@
+"""A file of a folder of which nothing can be used costs only itself, and is said; a named one is an error."""
+
+import pytest
+from msgspec.structs import replace
+
+from tests.analysis.tapes import DONE, MS, SECTION, chunk, data, records, write
+from tests.cassette.tapes import raw
+from tests.cli.verbs import run
+from tokentape import analysis, cassette
+from tokentape.analysis import dask, load, to_parquet
+
+SAYS = {
+    "newer.tape": "this is format version 9",
+    "nothing.tape": "empty file",
+    "other.tape": "expected a cassette",
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "week"
+    made.mkdir()
+    pieces = [(200 * MS, data(chunk({"content": "a"}, "stop"))), (201 * MS, DONE)]
+    write(made / "good.tape", records(pieces))
+    (made / "newer.tape").write_bytes(raw(replace(SECTION, version=9)))
+    (made / "nothing.tape").touch()
+    (made / "other.tape").write_text("hello, this is no cassette")
+    return made
+
+
+def check(exchanges, lost):
+    assert exchanges == 1
+    assert len(lost) == len(SAYS)
+    for (name, says), line in zip(SAYS.items(), lost, strict=True):
+        assert name in line
+        assert says in line
+
+
+@pytest.mark.parametrize("pattern", ["", "*", "*.tape"])
+def test_what_can_be_used_is(folder, pattern, tmp_path):
+    paths = folder / pattern if pattern else folder
+    recording = load(paths)
+    check(len(recording.exchanges), recording.lost)
+    check(1, to_parquet(paths, tmp_path / "tables"))
+    distributed = dask.load(paths)
+    check(len(distributed.exchanges.compute()), distributed.lost)
+    done = run("analyze", paths, "--format", "csv")
+    assert done.exit_code == 3
+    assert "e2e_ms,1," in done.stdout
+    check(1, done.stderr.splitlines())
+
+
+@pytest.mark.parametrize("name", SAYS)
+def test_what_is_named_must_be_of_use(folder, name):
+    for paths in ([folder / name], [folder, folder / name], [folder / name, folder / "*.tape"]):
+        with pytest.raises(cassette.CassetteError, match=SAYS[name]):
+            load(paths)
+    done = run("analyze", folder, folder / name)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
+
+
+def test_nothing_of_use_is_an_error(folder, tmp_path):
+    (folder / "good.tape").unlink()
+    for read in (load, dask.load, lambda paths: to_parquet(paths, tmp_path / "tables")):
+        with pytest.raises(cassette.CassetteError, match="version 9"):
+            read(folder)
+    assert not (tmp_path / "tables").exists()
+    assert analysis.cassettes_at(folder) == [str(folder / name) for name in SAYS]
