@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tokentape.analysis._schema import STREAM_KEY
 from tokentape.analysis._sql import query as sql_query
 from tokentape.analysis.summarising._grouping import By, names_of
 from tokentape.analysis.summarising._in_flight import Moments, concurrency, in_flight, moments_of, spans_of
@@ -162,12 +163,13 @@ class Recording:
         """
         if not over_ms >= 0:
             raise ValueError(f"expected over_ms, a time, of 0 ms or more, found {over_ms}")
-        key = ["cassette", "section", "exchange", "choice"]
-        late = self.events.loc[self.events["gap_ms"] > over_ms, [*key, "token_event", "t_ms", "gap_ms"]]
+        late = self.events.loc[
+            self.events["gap_ms"] > over_ms, [*STREAM_KEY, "token_event", "t_ms", "gap_ms"]
+        ]
         late = late.sort_values("gap_ms", ascending=False, kind="stable")
-        models = self.streams[[*key, "model"]].astype({"choice": "Int64"})
-        found = late.merge(models, how="left", on=key)
-        return found[[*key, "model", "token_event", "t_ms", "gap_ms"]]
+        models = self.streams[[*STREAM_KEY, "model"]].astype({"choice": "Int64"})
+        found = late.merge(models, how="left", on=STREAM_KEY)
+        return found[[*STREAM_KEY, "model", "token_event", "t_ms", "gap_ms"]]
 
 
 def with_in_flight(recording: Recording, among: Moments | None = None) -> Recording:

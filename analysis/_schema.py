@@ -49,6 +49,9 @@ COUNTED = ("output_tokens", "prompt_tokens")
 
 KEYS = {"cassette": CATEGORY, "section": NUMBER, "exchange": NUMBER}
 """What names an exchange in every table."""
+EXCHANGE_KEY = [*KEYS]
+STREAM_KEY = [*KEYS, "choice"]
+"""What names a stream, in the tables that have a row or more for each; lists, as pandas takes columns."""
 
 EXCHANGES = {
     **KEYS,

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tokentape.analysis._schema import EXCHANGE_KEY
 from tokentape.analysis.comparing._change import LEVEL
 from tokentape.analysis.comparing._effect import wilson
-from tokentape.analysis.comparing._pairs import EXCHANGE
 
 NOT_KNOWN = ("recorder-stopped", "damaged")
 COLUMNS = (
@@ -69,7 +69,7 @@ def _counted(streams: pd.DataFrame) -> tuple[int, int]:
 def known_requests(streams: pd.DataFrame) -> "tuple[pd.DataFrame, pd.Series[int]]":
     """Return the streams of which the recording knows the end, and a number for each, that of its request."""
     known = streams[~streams["outcome"].astype("str").isin(NOT_KNOWN)]
-    return known, known.groupby(EXCHANGE, observed=True, sort=False).ngroup()
+    return known, known.groupby(EXCHANGE_KEY, observed=True, sort=False).ngroup()
 
 
 def newcombe(failed_a: int, n_a: int, failed_b: int, n_b: int, level: float) -> tuple[float, float]:

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from tokentape.analysis._recording import Recording
-from tokentape.analysis.comparing._pairs import EXCHANGE, named_exchanges, pairs_of
+from tokentape.analysis._schema import EXCHANGE_KEY
+from tokentape.analysis.comparing._pairs import named_exchanges, pairs_of
 
 _ERRORS = ("gap_error", "scaled_gap_error", "offset")
 FIDELITY = (
@@ -105,8 +106,8 @@ _PAIR = "pair"
 
 def _times(events: pd.DataFrame, names: "pd.Series[Any]") -> "pd.Series[float]":
     """Return when each event came, in ms; the index is the number of its pair of exchanges, and its own."""
-    once = events.drop_duplicates([*EXCHANGE, "event"])
-    keys = pd.MultiIndex.from_frame(once[EXCHANGE].astype({"cassette": "str"}))
+    once = events.drop_duplicates([*EXCHANGE_KEY, "event"])
+    keys = pd.MultiIndex.from_frame(once[EXCHANGE_KEY].astype({"cassette": "str"}))
     index = pd.MultiIndex.from_arrays([names.reindex(keys), once["event"]], names=[_PAIR, "event"])
     return pd.Series(once["t_ms"].to_numpy(), index=index)
 

@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 
+from tokentape.analysis._schema import EXCHANGE_KEY
 from tokentape.analysis.comparing import _change, _counting, _effect, _failures, _lacking
-from tokentape.analysis.comparing._pairs import EXCHANGE
 from tokentape.analysis.comparing._verdict import JUDGED, LENGTH, in_group
 from tokentape.analysis.summarising._summary import TOOL_METRICS
 
@@ -107,10 +107,10 @@ def compared_group(
 
 def _requests(table: pd.DataFrame, names: "Names | None") -> "pd.Index[Any]":
     """Return a number for each row, that of its request, or the name of its pair."""
-    number = table.groupby(EXCHANGE, observed=True, sort=False).ngroup()
+    number = table.groupby(EXCHANGE_KEY, observed=True, sort=False).ngroup()
     if names is None:
         return pd.Index(number.to_numpy())
-    once = table.loc[~number.duplicated().to_numpy(), EXCHANGE]
+    once = table.loc[~number.duplicated().to_numpy(), EXCHANGE_KEY]
     keys = pd.MultiIndex.from_frame(once.astype({"cassette": "str"}))
     of_each: pd.Index[Any] = pd.Index(names.reindex(keys).to_numpy()[number.to_numpy()])
     return of_each

@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-EXCHANGE = ["cassette", "section", "exchange"]
+from tokentape.analysis._schema import EXCHANGE_KEY
+
 _SAME = ["request_digest", "choice", "bytes", "events", "text_chars", "output_tokens", "finish_reason"]
 
 
@@ -33,7 +34,7 @@ def named_exchanges(streams: pd.DataFrame) -> "pd.Series[Any]":
     plain = texts[_SAME[0]]
     for name in _SAME[1:]:
         plain = plain + " " + texts[name]
-    exchange = pd.MultiIndex.from_frame(streams[EXCHANGE].astype({"cassette": "str"}))
+    exchange = pd.MultiIndex.from_frame(streams[EXCHANGE_KEY].astype({"cassette": "str"}))
     if exchange.empty:  # of which pandas 2 makes no factors
         return pd.Series([], index=exchange, dtype="object")
     number, exchanges = exchange.factorize()

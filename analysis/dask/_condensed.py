@@ -22,9 +22,9 @@ from tokentape.analysis.loading._parquet import TABLES
 if TYPE_CHECKING:
     from tokentape.analysis.summarising._grouping import By
 
-_KEY = list(schema.KEYS)
 OF_GAPS = {
-    name: schema.EVENTS[name] for name in (*_KEY, "choice", "token_event", "t_ms", "gap_ms", "read_gap_ms")
+    name: schema.EVENTS[name]
+    for name in (*schema.EXCHANGE_KEY, "choice", "token_event", "t_ms", "gap_ms", "read_gap_ms")
 }
 """The columns of events that come."""
 
@@ -59,7 +59,7 @@ def condensed(recording: Recording) -> Condensed:
 
 def _last(reads: pd.DataFrame) -> pd.DataFrame:
     by_time = reads.sort_values("t_ms", kind="stable", na_position="first")
-    return by_time.drop_duplicates(_KEY, keep="last").sort_index()
+    return by_time.drop_duplicates(schema.EXCHANGE_KEY, keep="last").sort_index()
 
 
 def together(

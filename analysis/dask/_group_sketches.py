@@ -40,7 +40,7 @@ def sketches_of(
     if "model" not in names:
         return dict(_sketched(streams, events, by, metrics))
     # Gaps of a number that is used twice are those of the first stream that has it, as in `groups`.
-    streams = streams[~streams.duplicated([*schema.KEYS, "choice"])]
+    streams = streams[~streams.duplicated(schema.STREAM_KEY)]
     answered = streams["model"].notna()
     found = dict(_sketched(streams[answered], events, names, metrics))
     asked = _asked(names)

@@ -17,13 +17,13 @@ import numpy as np
 import pandas as pd
 
 from tokentape.analysis._recording import Recording
+from tokentape.analysis._schema import EXCHANGE_KEY
 from tokentape.analysis.opentelemetry import _otel as otel
 from tokentape.analysis.opentelemetry._otel_attributes import UNKNOWN_END, attributes_of, dialect_of, error_of
 
 Json: TypeAlias = dict[str, Any]
 _Key: TypeAlias = tuple[tuple[str, str | int], ...]
 
-_KEYS = ["cassette", "section", "exchange"]
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 BOUNDS: dict[str, tuple[float, ...]] = {
     otel.TTFT: (
@@ -68,7 +68,7 @@ def otlp_metrics(recording: Recording) -> Json:
 
 def otlp_traces(recording: Recording) -> Json:
     """Return an ExportTraceServiceRequest with a span for each request of which start and end are known."""
-    streams = dict(list(recording.streams.groupby(_KEYS, observed=True, sort=False)))
+    streams = dict(list(recording.streams.groupby(EXCHANGE_KEY, observed=True, sort=False)))
     spans: list[Json] = []
     for row in _rows(recording.exchanges):
         dialect = dialect_of(row)
@@ -76,22 +76,22 @@ def otlp_traces(recording: Recording) -> Json:
             continue
         if pd.isna(row["end_ms"]):
             continue
-        spans.append(_span(row, dialect, streams[tuple(row[name] for name in _KEYS)]))
+        spans.append(_span(row, dialect, streams[tuple(row[name] for name in EXCHANGE_KEY)]))
     scoped = {"scope": _scope(), "spans": spans, "schemaUrl": otel.SCHEMA_URL}
     return {"resourceSpans": [{"resource": _resource(), "scopeSpans": [scoped]}] if spans else []}
 
 
 def _measured(recording: Recording) -> Iterator[tuple[str, dict[str, str | int], list[float]]]:
     """Yield metric, attributes and values of each exchange; a request with several choices is one request."""
-    streams = dict(list(recording.streams.groupby(_KEYS, observed=True, sort=False)))
-    events = recording.events.drop_duplicates([*_KEYS, "event"])
-    gaps = events.assign(gap=events.groupby(_KEYS, observed=True)["t_ms"].diff())
-    chunks = dict(list(gaps.groupby(_KEYS, observed=True, sort=False)["gap"]))
+    streams = dict(list(recording.streams.groupby(EXCHANGE_KEY, observed=True, sort=False)))
+    events = recording.events.drop_duplicates([*EXCHANGE_KEY, "event"])
+    gaps = events.assign(gap=events.groupby(EXCHANGE_KEY, observed=True)["t_ms"].diff())
+    chunks = dict(list(gaps.groupby(EXCHANGE_KEY, observed=True, sort=False)["gap"]))
     for row in _rows(recording.exchanges):
         dialect = dialect_of(row)
         if dialect is None or row["outcome"] in UNKNOWN_END:
             continue
-        key = tuple(row[name] for name in _KEYS)
+        key = tuple(row[name] for name in EXCHANGE_KEY)
         own, shared, error = streams[key], attributes_of(row, dialect), error_of(row)
         failed = shared | ({} if error is None else {"error.type": error})
         if error is None:  # the conventions have these for successful responses
@@ -152,7 +152,7 @@ def _span(row: Json, dialect: str, streams: pd.DataFrame) -> Json:
     for column in ("prompt_tokens", "output_tokens", "cached_tokens", "reasoning_tokens"):
         attributes[otel.NAMES[column]] = None if pd.isna(row[column]) else int(row[column])
     start = row["started_at"].value
-    identity = "\0".join(str(row[name]) for name in _KEYS) + f"\0{start}"
+    identity = "\0".join(str(row[name]) for name in EXCHANGE_KEY) + f"\0{start}"
     return {
         "traceId": blake2b(identity.encode(), digest_size=16).hexdigest(),
         "spanId": blake2b(identity.encode(), digest_size=8).hexdigest(),

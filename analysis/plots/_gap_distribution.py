@@ -10,6 +10,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from tokentape.analysis._recording import Recording
+from tokentape.analysis._schema import STREAM_KEY
 from tokentape.analysis.comparing._bootstrap import Floats
 from tokentape.analysis.plots._axes import blank, figure, log_axis
 from tokentape.analysis.plots._text import count, duration, left_out, shown, told_apart, whole
@@ -77,7 +78,7 @@ def _coalesced(zero: int, n: int) -> str:
 
 
 def _streams(each: Values) -> int:
-    return len(each.rows[["cassette", "section", "exchange", "choice"]].drop_duplicates())
+    return len(each.rows[STREAM_KEY].drop_duplicates())
 
 
 def _edges(ends: list[float]) -> Floats:

@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tokentape.analysis._recording import Recording
+from tokentape.analysis._schema import STREAM_KEY
 from tokentape.analysis.plots._axes import blank, figure, log_axis, time_axis
 from tokentape.analysis.plots._text import count, left_out, number, unit
 from tokentape.analysis.plots._theme import BLUE, GREY, ORANGE, VERMILLION, Theme
@@ -22,7 +23,6 @@ MAX_SPANS = 60
 LEAST = {50: 1, 90: 10, 99: 100}
 _COLOURS = {50: BLUE, 90: ORANGE, 99: VERMILLION}
 _SYMBOLS = {50: "circle", 90: "diamond", 99: "triangle-up"}
-_KEY = ["cassette", "section", "exchange", "choice"]
 
 
 def percentiles_over_time(
@@ -96,9 +96,9 @@ def percentiles_over_time(
 def _started(recording: Recording, found: Values, metric: str) -> "pd.Series[Any]":
     if metric not in GAPS:
         return found.rows["started_at"].reset_index(drop=True)
-    starts = recording.streams.loc[~recording.streams.duplicated(_KEY), [*_KEY, "started_at"]]
-    rows = found.rows[_KEY].astype({"choice": "int64"})
-    return rows.merge(starts, on=_KEY, how="left", validate="m:1")["started_at"]
+    starts = recording.streams.loc[~recording.streams.duplicated(STREAM_KEY), [*STREAM_KEY, "started_at"]]
+    rows = found.rows[STREAM_KEY].astype({"choice": "int64"})
+    return rows.merge(starts, on=STREAM_KEY, how="left", validate="m:1")["started_at"]
 
 
 def _length(every: str | None) -> str | None:

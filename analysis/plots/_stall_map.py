@@ -11,6 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tokentape.analysis._recording import Recording
+from tokentape.analysis._schema import STREAM_KEY
 from tokentape.analysis.plots._axes import blank, figure
 from tokentape.analysis.plots._text import count, duration, ids_of, left_out, names_of
 from tokentape.analysis.plots._theme import FAINT, VERMILLION, Theme
@@ -19,7 +20,6 @@ from tokentape.analysis.plots._values import values_of
 MAX_MARKS = 4_000
 MAX_LINES = 400
 """Above so many streams, how long each was is no longer drawn."""
-_KEY = ["cassette", "section", "exchange", "choice"]
 
 
 def stall_map(recording: Recording, over_ms: float = 200, *, theme: Theme = "any") -> Any:
@@ -36,9 +36,11 @@ def stall_map(recording: Recording, over_ms: float = 200, *, theme: Theme = "any
     streams = _rows(recording)
     stalls = recording.stalls(over_ms)
     drawn = (
-        stalls.head(MAX_MARKS).astype({"choice": "int64"}).merge(streams, on=_KEY, how="left", validate="m:1")
+        stalls.head(MAX_MARKS)
+        .astype({"choice": "int64"})
+        .merge(streams, on=STREAM_KEY, how="left", validate="m:1")
     )
-    hit = len(stalls[_KEY].drop_duplicates())
+    hit = len(stalls[STREAM_KEY].drop_duplicates())
     made = figure(
         title,
         [
@@ -77,9 +79,9 @@ def stall_map(recording: Recording, over_ms: float = 200, *, theme: Theme = "any
 def _rows(recording: Recording) -> pd.DataFrame:
     """Return the streams that have gaps, in order of start, numbered from 1; unknown starts come last."""
     streams = recording.streams
-    known = streams[streams["gap_max_ms"].notna()].drop_duplicates(_KEY)
+    known = streams[streams["gap_max_ms"].notna()].drop_duplicates(STREAM_KEY)
     ordered = known.sort_values("started_at", kind="stable", na_position="last")
-    return ordered[[*_KEY, "token_events"]].assign(row=np.arange(1, len(ordered) + 1))
+    return ordered[[*STREAM_KEY, "token_events"]].assign(row=np.arange(1, len(ordered) + 1))
 
 
 def _extents(streams: pd.DataFrame) -> Any:

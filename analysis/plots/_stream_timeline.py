@@ -13,6 +13,7 @@ import plotly.graph_objects as go
 
 from tokentape.analysis import _schema as schema
 from tokentape.analysis._recording import Recording
+from tokentape.analysis._schema import EXCHANGE_KEY, STREAM_KEY
 from tokentape.analysis.plots._axes import blank, figure
 from tokentape.analysis.plots._text import count, duration, names_of, shown
 from tokentape.analysis.plots._theme import CARRIED_COLOURS, FAINT, GREY, VERMILLION, Theme
@@ -75,7 +76,7 @@ def stream_timeline(
 
 def _row(streams: pd.DataFrame, stream: Any) -> pd.DataFrame:
     if isinstance(stream, tuple) and len(stream) == 4:
-        keys = zip(("cassette", "section", "exchange", "choice"), stream, strict=True)
+        keys = zip(STREAM_KEY, stream, strict=True)
         found = streams[
             np.logical_and.reduce([(streams[key] == value).to_numpy(bool) for key, value in keys])
         ]
@@ -93,7 +94,7 @@ def _row(streams: pd.DataFrame, stream: Any) -> pd.DataFrame:
 
 def _of_stream(table: pd.DataFrame, row: pd.DataFrame, *, choice: bool) -> pd.DataFrame:
     first = row.iloc[0]
-    is_own = [(table[key] == first[key]).to_numpy(bool) for key in ("cassette", "section", "exchange")]
+    is_own = [(table[key] == first[key]).to_numpy(bool) for key in EXCHANGE_KEY]
     if choice:
         is_own.append((table["choice"].isna() | (table["choice"] == first["choice"])).to_numpy(bool))
     own: pd.DataFrame = table[np.logical_and.reduce(is_own)]

@@ -11,6 +11,8 @@ from textwrap import wrap
 
 import pandas as pd
 
+from tokentape.analysis._schema import EXCHANGE_KEY
+
 LINE_CHARS = 50
 """What fits into 360 px."""
 NAME_CHARS = 30
@@ -147,7 +149,7 @@ def ids_of(table: pd.DataFrame) -> list[str]:
 
     A page that opens streams finds them by it; plotly does not draw it. Where there is no choice it is 0.
     """
-    columns = [table[name].astype("str") for name in ("cassette", "section", "exchange")]
+    columns = [table[name].astype("str") for name in EXCHANGE_KEY]
     choices: Iterable[object] = table["choice"].fillna(0) if "choice" in table else [0] * len(table)
     return ["\n".join(map(str, each)) for each in zip(*columns, choices, strict=True)]
 

@@ -12,6 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from tokentape.analysis._recording import Recording
+from tokentape.analysis._schema import EXCHANGE_KEY
 from tokentape.analysis.plots._axes import blank, figure, time_axis
 from tokentape.analysis.plots._text import count, duration, ids_of, left_out, names_of, shown
 from tokentape.analysis.plots._theme import GREY, OUTCOME_COLOURS, OUTCOME_PATTERNS, Theme, rgba
@@ -31,7 +32,6 @@ MAX_SPREAD = 30
 """How many median durations of a request the drawn ones may take together."""
 MAX_STEPS = 4_000
 _TITLE = "Requests and how many were in flight"
-_KEY = ["cassette", "section", "exchange"]
 
 
 def waterfall(recording: Recording, *, limit: int = LIMIT, theme: Theme = "any") -> Any:
@@ -79,13 +79,13 @@ def waterfall(recording: Recording, *, limit: int = LIMIT, theme: Theme = "any")
 
 def _bars(recording: Recording) -> pd.DataFrame:
     """Return the exchanges with their first and last token, whichever choice had it."""
-    choices = recording.streams.groupby(_KEY, observed=True, sort=False).agg(
+    choices = recording.streams.groupby(EXCHANGE_KEY, observed=True, sort=False).agg(
         ttft_ms=("ttft_ms", "min"), last_token_ms=("last_token_ms", "max")
     )
     exchanges = recording.exchanges[
-        [*_KEY, "started_at", "outcome", "model", "status", "headers_ms", "first_byte_ms", "end_ms"]
+        [*EXCHANGE_KEY, "started_at", "outcome", "model", "status", "headers_ms", "first_byte_ms", "end_ms"]
     ]
-    return exchanges.merge(choices.reset_index(), on=_KEY, how="left", validate="m:1")
+    return exchanges.merge(choices.reset_index(), on=EXCHANGE_KEY, how="left", validate="m:1")
 
 
 def _drawn(known: pd.DataFrame, in_flight: "pd.Series[int]", limit: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tokentape.analysis._schema import STREAM_KEY
 from tokentape.analysis.report._sparkline import sparkline
 from tokentape.analysis.report._text import number, shown
 from tokentape.analysis.report._views import NO_VALUE, Mask, Parts
@@ -25,8 +26,6 @@ OF_ALL = 20
 OF_A_VIEW = 5
 MOST_ROWS = 60
 """Of one recording. Views are served in turn, so it is the rarest values that are left without rows."""
-
-_STREAM = ("cassette", "section", "exchange", "choice")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +111,7 @@ def slow_streams(
     tokens = _tokens(recording)
     found = []
     for place, row in zip(at, recording.streams.to_dict("records"), strict=True):
-        key = (str(row["cassette"]), *(int(row[name]) for name in _STREAM[1:]))
+        key = (str(row["cassette"]), *(int(row[name]) for name in STREAM_KEY[1:]))
         values = {name: _float(row[name]) for name in ORDERS}
         words = f"first token {number(values['ttft_ms'])} ms, last token {number(values['last_token_ms'])} ms"
         found.append(
@@ -142,9 +141,9 @@ def only(parts: Parts, streams: "pd.DataFrame", at: Sequence[int]) -> "Recording
 def _tokens(recording: "Recording") -> dict[tuple[Any, ...], list[tuple[float, bool]]]:
     """Return, for each stream, when its tokens came and whether they were reasoning."""
     events = recording.events
-    tokens = events.loc[events["is_token"] & events["t_ms"].notna(), [*_STREAM, "t_ms", "carries"]]
+    tokens = events.loc[events["is_token"] & events["t_ms"].notna(), [*STREAM_KEY, "t_ms", "carries"]]
     found: dict[tuple[Any, ...], list[tuple[float, bool]]] = {}
-    columns = (tokens[name].astype("str" if name == "cassette" else "int64").tolist() for name in _STREAM)
+    columns = (tokens[name].astype("str" if name == "cassette" else "int64").tolist() for name in STREAM_KEY)
     carries = tokens["carries"].astype("str").tolist()
     for *key, t, carried in zip(*columns, tokens["t_ms"].tolist(), carries, strict=True):
         found.setdefault(tuple(key), []).append((t, "content" not in carried and "reasoning" in carried))

@@ -5,6 +5,7 @@ The invariant: what is counted is what `Recording.stalls` lists, of the streams 
 
 from typing import TYPE_CHECKING
 
+from tokentape.analysis._schema import STREAM_KEY
 from tokentape.analysis.report._sparkline import STALL_MS
 from tokentape.analysis.report._text import duration
 from tokentape.cassette import counted
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tokentape.analysis._recording import Recording
-
-_STREAM = ["cassette", "section", "exchange", "choice"]
 
 
 def stalled(sides: "Sequence[tuple[str, Recording]]") -> str:
@@ -30,7 +29,7 @@ def stalled(sides: "Sequence[tuple[str, Recording]]") -> str:
 def _stalled(side: str, recording: "Recording") -> str:
     longest_ms = recording.streams["gap_max_ms"]
     found = recording.stalls(STALL_MS)
-    hit = len(found[_STREAM].drop_duplicates())
+    hit = len(found[STREAM_KEY].drop_duplicates())
     of = f"{side} " if side else ""
     streams = counted(int(longest_ms.notna().sum()), "stream", grouped=True)
     longest = f"the longest{'' if len(found) else ' gap'} {duration(float(longest_ms.max()))}"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 import pandas as pd
 
+from tokentape.analysis._schema import EXCHANGE_KEY, STREAM_KEY
 from tokentape.analysis.report._text import counts
 from tokentape.analysis.summarising._grouping import with_grouping
 
@@ -22,8 +23,6 @@ FACETS = ("model", "outcome", "route")
 MOST_VALUES = 8
 """Of one facet; of others it is said how many there are."""
 NO_VALUE = "(none)"
-_EXCHANGE = ["cassette", "section", "exchange"]
-_STREAM = [*_EXCHANGE, "choice"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +84,8 @@ class Parts:
     def __init__(self, recording: "Recording") -> None:
         self._recording = recording
         streams, tables = recording.streams, (recording.exchanges, recording.events, recording.reads)
-        self._exchange_of = _numbered([streams, *tables], _EXCHANGE)
-        self._stream_of = _numbered([streams, recording.events], _STREAM)
+        self._exchange_of = _numbered([streams, *tables], EXCHANGE_KEY)
+        self._stream_of = _numbered([streams, recording.events], STREAM_KEY)
 
     def of(self, mask: Mask) -> "Recording":
         """Return the recording of the streams in the mask, with their exchanges, events and reads."""

@@ -16,7 +16,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 
-_KEY = ["cassette", "section", "exchange"]
+from tokentape.analysis._schema import EXCHANGE_KEY
+
 _NS_PER_MS = 1_000_000
 _NEVER = np.iinfo(np.int64).min
 
@@ -99,6 +100,6 @@ def spans_of(exchanges: pd.DataFrame, reads: pd.DataFrame) -> Spans:
 
 def _last_read_ms(exchanges: pd.DataFrame, reads: pd.DataFrame) -> "pd.Series[float]":
     """Return when the last read of each of these exchanges came, by the index of the exchange."""
-    keys = exchanges[_KEY].assign(at=exchanges.index)
-    last = keys.merge(reads[[*_KEY, "t_ms"]], on=_KEY, how="left").groupby("at")["t_ms"].max()
+    keys = exchanges[EXCHANGE_KEY].assign(at=exchanges.index)
+    last = keys.merge(reads[[*EXCHANGE_KEY, "t_ms"]], on=EXCHANGE_KEY, how="left").groupby("at")["t_ms"].max()
     return last.reindex(exchanges.index)

@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from tokentape.analysis import _schema as schema
+from tokentape.analysis._schema import STREAM_KEY
 from tokentape.analysis.summarising._grouping import By, group_index, grouped, names_of
 from tokentape.analysis.summarising._window import window_s
 
-_STREAM_KEY = ["cassette", "section", "exchange", "choice"]
 BOUNDED = {"gap_ms": "gap_max_ms"} | {name: name for name in schema.MEASURES}
 """What an objective can be set for, and the column of `streams` that must be within it."""
 OBJECTIVES = (*BOUNDED,)
@@ -90,13 +90,13 @@ def missed_deadlines(
         raise ValueError(f"expected ttft_ms, a time to the first token, of 0 ms or more, found {ttft_ms}")
     tbt_ns = round(tbt_ms * _NS_PER_MS)
     ttft_ns = None if ttft_ms is None else round(ttft_ms * _NS_PER_MS)
-    times = events.loc[events["gap_ms"].notna(), [*_STREAM_KEY, "gap_ms"]].astype({"choice": "int64"})
+    times = events.loc[events["gap_ms"].notna(), [*STREAM_KEY, "gap_ms"]].astype({"choice": "int64"})
     times = times.rename(columns={"gap_ms": "ms"})
     if ttft_ns is not None:
-        first = streams.loc[streams["ttft_ms"].notna(), [*_STREAM_KEY, "ttft_ms"]]
+        first = streams.loc[streams["ttft_ms"].notna(), [*STREAM_KEY, "ttft_ms"]]
         times = pd.concat([first.rename(columns={"ttft_ms": "ms"}), times], ignore_index=True)
     times["ms"] = np.rint(times["ms"].to_numpy(np.float64) * _NS_PER_MS).astype(np.int64)
-    found = times.groupby(_STREAM_KEY, observed=True, sort=True)["ms"].agg(
+    found = times.groupby(STREAM_KEY, observed=True, sort=True)["ms"].agg(
         lambda each: miss_rate(each.tolist(), tbt_ns, ttft_ns)
     )
     return found.astype("float64").rename("deadline_miss_rate")

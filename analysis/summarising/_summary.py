@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pandas as pd
 
+from tokentape.analysis._schema import STREAM_KEY
 from tokentape.analysis.measuring._definitions import named_definitions
 from tokentape.analysis.measuring._reason import Reason
 from tokentape.analysis.summarising._grouping import By, group_index, grouped, names_of
@@ -31,7 +32,6 @@ TOOL_METRICS = (*METRICS[:4], "tpot_ms", *METRICS[4:])
 """The same with another tool's definitions, where TPOT is not ITL under another name."""
 COLUMNS = ("n", *(f"p{percent}" for percent in PERCENTS), "max", "why")
 _NO_STREAMS: Reason = "no-streams"
-_STREAM_KEY = ["cassette", "section", "exchange", "choice"]
 
 Group: TypeAlias = "tuple[Hashable, pd.DataFrame, pd.DataFrame]"
 """A group's name, its streams, and its events that have a gap. By one thing the name is its value (None where
@@ -44,7 +44,7 @@ def groups(streams: pd.DataFrame, events: pd.DataFrame, by: By | None = None) ->
     Raises ValueError, with the columns there are, for a column by which streams cannot be grouped.
     """
     names = names_of(by)
-    gaps = events.loc[events["gap_ms"].notna(), [*_STREAM_KEY, "gap_ms", "read_gap_ms"]]
+    gaps = events.loc[events["gap_ms"].notna(), [*STREAM_KEY, "gap_ms", "read_gap_ms"]]
     if not names:
         yield "all", streams, gaps
         return
@@ -54,8 +54,8 @@ def groups(streams: pd.DataFrame, events: pd.DataFrame, by: By | None = None) ->
     for position, (_, group) in enumerate(found):
         number.loc[group.index] = position
     # A number that is used twice has no gaps, but two rows here, which a merge of many to one refuses.
-    keys = streams[_STREAM_KEY].assign(number=number)[~streams.duplicated(_STREAM_KEY)]
-    keyed = gaps.astype({"choice": "int64"}).merge(keys, on=_STREAM_KEY, how="left", validate="m:1")
+    keys = streams[STREAM_KEY].assign(number=number)[~streams.duplicated(STREAM_KEY)]
+    keyed = gaps.astype({"choice": "int64"}).merge(keys, on=STREAM_KEY, how="left", validate="m:1")
     rows = keyed.groupby("number").indices
     for position, (name, group) in enumerate(found):
         yield name, group, gaps.iloc[rows.get(position, [])]

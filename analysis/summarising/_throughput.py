@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tokentape.analysis._schema import EXCHANGE_KEY
 from tokentape.analysis.measuring._definitions import named_definitions
 from tokentape.analysis.summarising._grouping import By, group_index, names_of
 from tokentape.analysis.summarising._window import window_s
@@ -19,8 +20,7 @@ from tokentape.analysis.summarising._window import window_s
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-_REQUEST = ["cassette", "section", "exchange"]
-_BILL = [*_REQUEST, "streams", "output_tokens"]
+_BILL = [*EXCHANGE_KEY, "streams", "output_tokens"]
 COLUMNS = (
     "requests",
     "output_tokens",
@@ -43,7 +43,7 @@ def throughput_of(
     # What came of a stream that was cut came all the same, but other tools do not count it.
     counted, sources = _tokens(streams if tool is None else streams[is_counted], exchanges)
     seconds = window_s(streams, "end_ms" if tool is None else tool.ends_with)
-    request = streams.groupby(_REQUEST, observed=True, sort=False).ngroup()
+    request = streams.groupby(EXCHANGE_KEY, observed=True, sort=False).ngroup()
     requests = int(is_counted.groupby(request).all().sum())
     output_tokens = int(counted.sum())
     return {
@@ -58,16 +58,15 @@ def throughput_of(
 
 def _tokens(streams: pd.DataFrame, exchanges: pd.DataFrame) -> "tuple[pd.Series[int], set[str]]":
     """Return tokens as they are to be added up, and how they are known."""
-    known = streams.loc[streams["output_tokens"].notna(), [*_REQUEST, "output_tokens", "tokens_from"]]
+    known = streams.loc[streams["output_tokens"].notna(), [*EXCHANGE_KEY, "output_tokens", "tokens_from"]]
     estimated = streams[(streams["tokens_from"] == "chunks") & (streams["outcome"] == "complete")]
     bills = exchanges.loc[(exchanges["streams"] > 1) & (exchanges["output_tokens"] > 0), _BILL]
     if len(bills) and len(estimated):
-        keys = [*_REQUEST]
-        sizes = estimated.groupby(keys, observed=True).size().rename("here").reset_index()
-        bills = bills.astype({"cassette": "str"}).merge(sizes.astype({"cassette": "str"}), on=keys)
+        sizes = estimated.groupby(EXCHANGE_KEY, observed=True).size().rename("here").reset_index()
+        bills = bills.astype({"cassette": "str"}).merge(sizes.astype({"cassette": "str"}), on=EXCHANGE_KEY)
         bills = bills[bills["here"] == bills["streams"]]
-        billed = pd.MultiIndex.from_frame(bills[keys])
-        rest = known[~pd.MultiIndex.from_frame(known[keys].astype({"cassette": "str"})).isin(billed)]
+        billed = pd.MultiIndex.from_frame(bills[EXCHANGE_KEY])
+        rest = known[~pd.MultiIndex.from_frame(known[EXCHANGE_KEY].astype({"cassette": "str"})).isin(billed)]
         sources = set(map(str, rest["tokens_from"].dropna().unique())) | ({"usage"} if len(bills) else set())
         return pd.concat([rest["output_tokens"], bills["output_tokens"]]), sources
     return known["output_tokens"], set(map(str, known["tokens_from"].dropna().unique()))

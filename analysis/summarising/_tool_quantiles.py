@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tokentape.analysis._schema import STREAM_KEY
+
 if TYPE_CHECKING:
     from tokentape.analysis.measuring._definitions import Definitions
-
-_STREAM_KEY = ["cassette", "section", "exchange", "choice"]
 
 
 def gaps_of_counted(streams: pd.DataFrame, gaps: pd.DataFrame) -> "pd.Series[float]":
     """Return all gaps of those streams that a tool counts: they have a TTFT."""
-    counted = streams.loc[streams["ttft_ms"].notna(), _STREAM_KEY].drop_duplicates()
-    keyed = gaps.astype({"choice": "int64"}).merge(counted, on=_STREAM_KEY, how="inner")
+    counted = streams.loc[streams["ttft_ms"].notna(), STREAM_KEY].drop_duplicates()
+    keyed = gaps.astype({"choice": "int64"}).merge(counted, on=STREAM_KEY, how="inner")
     return keyed["gap_ms"]
 
 
