@@ -36,6 +36,14 @@ def test_a_last_line_without_an_end_is_whole_if_it_is_json():
     assert events([b"", b"\n", b"  \r\n "]) == []
 
 
+def test_a_last_line_has_no_carriage_return_either():
+    found = events([b'{"a":1}\r\n{"b":2}', b"\r"])
+    assert [(event.data, event.piece, event.terminated) for event in found] == [
+        (b'{"a":1}', 0, True),
+        (b'{"b":2}', 1, True),
+    ]
+
+
 def test_the_content_type_tells_lines_from_an_event_stream():
     assert is_lines([(b"content-type", b"Application/X-NDJSON; charset=utf-8")])
     assert not is_lines([(b"content-type", b"text/event-stream")])

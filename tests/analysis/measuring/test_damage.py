@@ -68,6 +68,23 @@ def test_times_in_an_order_that_no_recorder_writes_are_damage_and_no_number(tmp_
     assert run("analyze", path).exit_code == 3
 
 
+@pytest.mark.parametrize(
+    ("chunks", "says"),
+    [
+        (len(PIECES) + 2, "2 of its pieces are missing"),
+        (len(PIECES) + 1, "1 of its pieces is missing"),
+        (len(PIECES), None),
+        (len(PIECES) - 1, "it has more pieces than its end record says"),
+    ],
+)
+def test_pieces_are_as_many_as_the_end_record_says(tmp_path, chunks, says):
+    recording = load(write(tmp_path / "a.tape", changed(cassette.End, chunks=chunks)))
+    check(recording)
+    (row,) = recording.as_dict()["streams"]
+    assert row["outcome"] == ("complete" if says is None else "damaged")
+    assert [says in line for line in recording.lost] == [True] * (says is not None)
+
+
 def test_an_answer_that_began_before_the_request_was_complete_is_measured_as_recorded(tmp_path):
     """A recorder's request is then complete when the answer begins."""
     early = changed(cassette.Request, t_end=ZERO + 30 * MS)
