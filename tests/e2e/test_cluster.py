@@ -220,4 +220,4 @@ def test_other_errors_are_not_the_clusters(cluster):
 def test_what_is_no_cassette_is_said_as_pandas_says_it(tmp_path):
     (tmp_path / "text.tape").write_text("no cassette")
     with pytest.raises(cassette.NotACassette, match="on the worker at"):
-        load(tmp_path).summary()
+        load(tmp_path / "text.tape").summary()
