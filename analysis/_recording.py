@@ -116,7 +116,7 @@ class Recording:
         `attainment` = met / sent, `window_s` (first request to last end, of the group; a stream without a
         recorded end ends with its last token) and `goodput_per_s` = met / window: streams a second, which
         are requests a second (DistServe, Zhong et al., OSDI 2024) where each has one choice. Raises
-        ValueError for no objective, for one for what is no metric, and for a bound that is not finite.
+        ValueError for no objective, for one for what is no metric, and for a bound below 0 or not finite.
         """
         return attainment(self.streams, objectives, by)
 

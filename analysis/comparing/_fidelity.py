@@ -35,9 +35,9 @@ FIDELITY = (
 def fidelity(recording: Recording, replay: Recording, *, speed: float = 1) -> "pd.Series[float]":
     """Return how far a replay's gaps are from the recording's, and its exchanges from their times.
 
-    A number for each name in `FIDELITY`. Gaps are between the events that began a read in the recording, the
-    first one's from the moment the request was complete; errors have no sign, and their quantiles are exact,
-    by linear interpolation.
+    A number for each name in `FIDELITY`. Gaps are between events, without those that came together in both;
+    the first one's is from the moment the request was complete. Errors have no sign, and their quantiles are
+    exact, by linear interpolation.
 
     `gap_error_p50_ms`, `gap_error_p99_ms`, `gap_error_max_ms`: of |replayed gap - recorded gap / `speed`|.
     `scaled_gap_error_...`: of |replayed gap - recorded gap * `scale`|.
@@ -62,7 +62,7 @@ def fidelity(recording: Recording, replay: Recording, *, speed: float = 1) -> "p
     before, after = (
         _times(each.events, names) for each, names in zip((recording, replay), pairs, strict=True)
     )
-    times = _where_reads_began(pd.DataFrame({"a": before, "b": after}).dropna())
+    times = _where_either_moved(pd.DataFrame({"a": before, "b": after}).dropna())
     exchange = times.groupby(level=_PAIR, sort=False)
     gaps = exchange.diff().fillna(times)
     means = exchange.mean()
@@ -112,7 +112,7 @@ def _times(events: pd.DataFrame, names: "pd.Series[Any]") -> "pd.Series[float]":
     return pd.Series(once["t_ms"].to_numpy(), index=index)
 
 
-def _where_reads_began(times: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of events that came later than the one before them in the recording, and first ones."""
-    since = times["a"].groupby(level=_PAIR, sort=False).diff()
-    return times[since.ne(0)]
+def _where_either_moved(times: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of events that came later than the one before them in either, and first ones."""
+    since = times.groupby(level=_PAIR, sort=False).diff()
+    return times[since.ne(0).any(axis=1)]

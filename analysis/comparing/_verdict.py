@@ -142,7 +142,7 @@ def _may_have_changed(judged: Sequence[Row], by: Sequence[str]) -> str:
         if not rows:
             continue
         widest = max(rows, key=_width)
-        _, low, high, _ = _interval(widest)
+        low, high = _strict_interval(widest)
         if high - low >= _PRINTED or abs(low) >= _PRINTED:
             name, metric = _named(widest["quantile"]), widest["metric"]
             return f"the {name} of {metric}{_where(widest, by)} may have changed by {_range(low, high, unit)}"
@@ -156,8 +156,14 @@ def _interval(row: Row) -> tuple[float, float, float, str]:
     return row["change_pct"], row["low_pct"], row["high_pct"], "%"
 
 
+def _strict_interval(row: Row) -> tuple[float, float]:
+    """Return the ends of the interval that was asked whether 0 is in it, in the same unit."""
+    low, high = _STRICT if row["why"] == "zero" else (f"{end}_pct" for end in _STRICT)
+    return row[low], row[high]
+
+
 def _width(row: Row) -> float:
-    _, low, high, _ = _interval(row)
+    low, high = _strict_interval(row)
     return high - low
 
 

@@ -44,7 +44,9 @@ def throughput_of(
     counted, sources = _tokens(streams if tool is None else streams[is_counted], exchanges)
     seconds = window_s(streams, "end_ms" if tool is None else tool.ends_with)
     request = streams.groupby(EXCHANGE_KEY, observed=True, sort=False).ngroup()
-    requests = int(is_counted.groupby(request).all().sum())
+    of_request = is_counted.groupby(request)
+    # Other tools merge the choices of a request: to them it is one stream.
+    requests = int((of_request.all() if tool is None else of_request.any()).sum())
     output_tokens = int(counted.sum())
     return {
         "requests": requests,
@@ -59,7 +61,8 @@ def throughput_of(
 def _tokens(streams: pd.DataFrame, exchanges: pd.DataFrame) -> "tuple[pd.Series[int], set[str]]":
     """Return tokens as they are to be added up, and how they are known."""
     known = streams.loc[streams["output_tokens"].notna(), [*EXCHANGE_KEY, "output_tokens", "tokens_from"]]
-    estimated = streams[(streams["tokens_from"] == "chunks") & (streams["outcome"] == "complete")]
+    has_no_bill = streams["tokens_from"].isna() | (streams["tokens_from"] == "chunks")
+    estimated = streams[has_no_bill & (streams["outcome"] == "complete")]
     bills = exchanges.loc[(exchanges["streams"] > 1) & (exchanges["output_tokens"] > 0), _BILL]
     if len(bills) and len(estimated):
         sizes = estimated.groupby(EXCHANGE_KEY, observed=True).size().rename("here").reset_index()

@@ -92,6 +92,21 @@ def test_gaps_of_nothing_within_a_read_do_not_hide_those_between_reads(tmp_path)
     assert found["gaps"] == 20
 
 
+def test_what_came_together_and_is_torn_apart_in_the_replay_is_an_error(tmp_path):
+    def tape(name, apart_ms):
+        events = [data(chunk({"content": "a"})) for _ in range(5)]
+        pieces = [
+            ((100 * read + apart_ms * (at > 0)) * MS, event)
+            for read in (1, 2)
+            for at, event in enumerate(events)
+        ]
+        return load(write(tmp_path / name, records([*pieces, (300 * MS, data(chunk(finish="stop")) + DONE)])))
+
+    found = fidelity(tape("a.tape", 0), tape("b.tape", 80))
+    assert found["gap_error_max_ms"] == 80
+    assert found["gaps"] == 2 + 2 + 1  # where a read began in the recording, and in the replay alone
+
+
 def test_one_time_in_each_exchange_has_no_scale(tmp_path):
     one = answered(tmp_path / "a.tape", [100], [200])
     found = fidelity(one, answered(tmp_path / "b.tape", [101], [203]))

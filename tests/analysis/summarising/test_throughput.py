@@ -1,10 +1,12 @@
 """Tokens that are added up are the provider's where it billed them, and say what they are."""
 
+import json
+
 import pytest
 
-from tests.analysis.tapes import DONE, MS, chunk, data, records, usage_chunk, write
+from tests.analysis.tapes import DONE, MS, chunk, data, records, usage, usage_chunk, write
 from tests.cli.verbs import run
-from tokentape.analysis import load
+from tokentape.analysis import DEFINITIONS, load
 
 
 def spoken(number, choices, *, bill=None, end="complete", done=True):
@@ -67,6 +69,25 @@ def test_a_request_is_completed_if_all_its_choices_are(tmp_path):
     assert made.as_dict()["summary"]["throughput"]["requests"] == 1
     assert made.throughput("choice")["requests"].tolist() == [2, 1]  # of a group, its own choices
     assert made.throughput("outcome")["requests"].to_dict() == {"complete": 2, "client-closed": 0}
+
+
+def test_choices_without_a_token_have_their_part_of_the_bill(tmp_path):
+    pieces = [((200 + 20 * at) * MS, data(chunk({"content": "a"}))) for at in range(3)]
+    pieces += [(300 * MS, data(chunk({}, "stop", index=choice))) for choice in range(2)]
+    pieces += [(400 * MS, data(usage_chunk(5, 20))), (500 * MS, DONE)]
+    path = write(tmp_path / "a.tape", records(pieces))
+    row = load(path).throughput().loc["all"]
+    assert (row["requests"], row["output_tokens"], row["tokens_from"]) == (1, 20, "usage")
+    for tool in DEFINITIONS:  # to which such a request is one stream
+        assert load(path, definitions=tool).throughput().loc["all", "requests"] == 1
+
+
+def test_an_answer_in_one_has_its_bill(tmp_path):
+    choices = [{"index": at, "message": {"content": "a"}, "finish_reason": "stop"} for at in range(2)]
+    body = json.dumps({"object": "chat.completion", "choices": choices, "usage": usage(3, 8)}).encode()
+    made = load(write(tmp_path / "a.tape", records([(MS, body)], content_type="application/json")))
+    row = made.throughput().loc["all"]
+    assert (row["requests"], row["output_tokens"], row["tokens_from"]) == (1, 8, "usage")
 
 
 def test_goodput_is_of_streams_and_throughput_of_requests(tmp_path):
