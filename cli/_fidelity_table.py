@@ -16,6 +16,7 @@ _ROWS = {
     "scaled_gap_error": "the same, scale taken out ms",
     "offset": "offset of exchanges ms",
 }
+_COUNTS = ("exchanges", "gaps")
 _PLACES = ("p50", "p99", "max")
 
 
@@ -34,9 +35,14 @@ def without_nan(found: "pd.Series[float]") -> dict[str, float | int | None]:
     plain: dict[str, float | int | None] = {}
     for name, value in found.items():
         known = None if value != value else float(value)  # noqa: PLR0124  (NaN)
-        plain[str(name)] = int(known) if known is not None and name in ("exchanges", "gaps") else known
+        plain[str(name)] = int(known) if known is not None and name in _COUNTS else known
     return plain
 
 
 def _number(value: float, places: int, unit: str = "") -> str:
     return f"{value:,.{places}f}{unit}" if value == value else "not known"  # noqa: PLR0124  (NaN)
+
+
+def fidelity_row(found: "pd.Series[float]") -> "pd.DataFrame":
+    """Return the numbers as a table of one row, counts whole."""
+    return found.to_frame().T.astype(dict.fromkeys(_COUNTS, "int64"))

@@ -1,6 +1,6 @@
 """The options of verbs that load cassettes into tables: which exchanges, how they are read, and grouped."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -48,7 +48,7 @@ class Loading:
         """Make what is wrong with an option an error of the command line."""
         with needs("analysis"):
             from tokentape.analysis import DIALECTS
-        dialect = self.words["dialect"]
+        dialect = self.words.get("dialect")
         if dialect is not None and dialect not in DIALECTS:
             raise click.BadParameter(
                 f"expected one of {', '.join(DIALECTS)}; found {dialect!r}", param_hint="--dialect"
@@ -62,7 +62,18 @@ class Loading:
 
 def reading_options(command: Callable[..., R]) -> Callable[..., R]:
     """Add the options to a command, which gets them as `load`."""
+    with_load = _with_load(command, ("where", *_OPTIONS))
+    for name, (metavar, text) in reversed(_OPTIONS.items()):
+        with_load = click.option(f"--{name}", metavar=metavar, help=text)(with_load)
+    return with_load
 
+
+def where_option(command: Callable[..., R]) -> Callable[..., R]:
+    """Add --where alone to a command, which gets it as `load`."""
+    return _with_load(command, ("where",))
+
+
+def _with_load(command: Callable[..., R], names: Sequence[str]) -> Callable[..., R]:
     @click.option(
         "--where",
         metavar="CONDITION",
@@ -71,11 +82,9 @@ def reading_options(command: Callable[..., R]) -> Callable[..., R]:
     )
     @wraps(command)
     def with_load(*arguments: Any, **options: Any) -> R:
-        words = {name: options.pop(name) for name in ("where", *_OPTIONS)}
+        words = {name: options.pop(name) for name in names}
         return command(*arguments, load=Loading(words=words), **options)
 
-    for name, (metavar, text) in reversed(_OPTIONS.items()):
-        with_load = click.option(f"--{name}", metavar=metavar, help=text)(with_load)
     return with_load
 
 

@@ -12,7 +12,7 @@ from tokentape.cli._files import once_from_stdin
 from tokentape.cli._finite import Finite
 from tokentape.cli._form_options import form_options
 from tokentape.cli._lost import said_lost
-from tokentape.cli._reading_options import Loading, reading_options
+from tokentape.cli._reading_options import Loading, where_option
 from tokentape.cli._table_formats import FORMATS, print_tables
 
 
@@ -24,7 +24,7 @@ from tokentape.cli._table_formats import FORMATS, print_tables
 )  # fmt: skip
 @fail_if_option(fidelity_condition, example="gap_error_p99 > 2ms")
 @form_options(FORMATS, text="How the numbers are printed.", json_text="Print the numbers as one object.")
-@reading_options
+@where_option
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -49,7 +49,7 @@ def command(
     """
     with needs("analysis"):
         from tokentape.analysis import fidelity
-        from tokentape.cli._fidelity_table import fidelity_table, without_nan
+        from tokentape.cli._fidelity_table import fidelity_row, fidelity_table, without_nan
     recording, replay = map(load, files)
     lost = said_lost([*recording.lost, *replay.lost])
     try:
@@ -65,6 +65,6 @@ def command(
 
         print_table(fidelity_table(found))
     else:
-        print_tables({"fidelity": found.to_frame().T}, {}, form)
+        print_tables({"fidelity": fidelity_row(found)}, {}, form)
     failed = said_failed([line for condition in fail_if for line in failed_fidelity(condition, found)])
     ctx.exit(1 if failed else 3 if lost else 0)
