@@ -14,23 +14,35 @@ _MUCH = 1_000_000  # bytes that are still to be read
 _COLUMNS = ("TTFT ms", "last gap ms", "tokens", "events", "kB", "state")
 
 
-def watch_table(picture: Picture, follower: Follower) -> RenderableType:
-    """Return what is in flight, what ended lately, and the totals in a line."""
+def watch_table(picture: Picture, follower: Follower, *, without: int = 0) -> RenderableType:
+    """Return what is in flight, what ended lately, and the totals in a line.
+
+    `without`: so many more are in flight than `picture` has.
+    """
     if follower.size is None:
         return Prose(f"waiting for {safe_text(follower.path)}: it is not there yet")
     return Group(
         *([_table("in flight", picture.in_flight)] * bool(picture.in_flight)),
         *([_table("ended", picture.ended)] * bool(picture.ended)),
-        Prose(_totals(picture, follower, follower.size)),
+        Prose(_totals(picture, follower, follower.size, without)),
     )
 
 
 def at_a_glance(picture: Picture, follower: Follower, console: Console) -> RenderableType:
-    """Return the same for a terminal that shows no more than its height: the oldest that ended make room."""
-    table = watch_table(picture, follower)
-    while picture.ended and len(console.render_lines(table)) > console.height:
-        picture = replace(picture, ended=picture.ended[1:])
-        table = watch_table(picture, follower)
+    """Return the same for a terminal that shows no more than its height.
+
+    The oldest that ended make room, and then the latest that are in flight, which the totals count.
+    """
+    in_flight = len(picture.in_flight)
+    if in_flight > console.height:  # more than there are lines
+        picture = replace(picture, in_flight=picture.in_flight[: console.height], ended=[])
+    table = watch_table(picture, follower, without=in_flight - len(picture.in_flight))
+    while (picture.ended or picture.in_flight) and len(console.render_lines(table)) > console.height:
+        if picture.ended:
+            picture = replace(picture, ended=picture.ended[1:])
+        else:
+            picture = replace(picture, in_flight=picture.in_flight[:-1])
+        table = watch_table(picture, follower, without=in_flight - len(picture.in_flight))
     return table
 
 
@@ -70,10 +82,10 @@ def _state(line: Line) -> str:
     return ", ".join(parts)
 
 
-def _totals(picture: Picture, follower: Follower, size: int) -> str:
+def _totals(picture: Picture, follower: Follower, size: int, without: int) -> str:
     parts = [
         f"{safe_text(follower.path)}: {counted(picture.exchanges, 'exchange')}",
-        f"{len(picture.in_flight)} in flight",
+        f"{len(picture.in_flight) + without} in flight" + (f" ({without} not shown)" if without else ""),
         counted(picture.failures, "failure"),
         f"{size / 1e6:,.2f} MB",
     ]

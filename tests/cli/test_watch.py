@@ -1,6 +1,7 @@
 import io
 import json
 import os
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -123,3 +124,17 @@ def test_a_low_terminal_has_the_latest_and_the_totals(tmp_path):
             assert len(lines) <= 24
             assert "#19" in shown
             assert "20exchanges,0inflight" in shown
+
+
+def test_a_low_terminal_has_the_longest_in_flight_and_how_many_there_are(tmp_path):
+    tape = write(tmp_path / "a.tape", *(records(PIECES[:-1], exchange=n, end=None) for n in range(20)))
+    with cassette.Follower(str(tape)) as follower:
+        picture = looking(follower, None)()
+        for width in (20, 40, 80, 160):
+            console = Console(file=io.StringIO(), width=width, height=18, legacy_windows=False)
+            lines = console.render_lines(at_a_glance(picture, follower, console), pad=False)
+            shown = "".join("".join(part.text for line in lines for part in line).split())
+            assert len(lines) <= 18
+            assert "#19" not in shown
+            assert "20exchanges,20inflight(" in shown
+            assert int(re.search(r"in\s*flight\((\d+)notshown\)", shown)[1]) + shown.count("#") == 20
