@@ -66,3 +66,20 @@ def test_nothing_of_use_is_an_error(folder, tmp_path):
             read(folder)
     assert not (tmp_path / "tables").exists()
     assert analysis.cassettes_at(folder) == [str(folder / name) for name in SAYS]
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_conditions_that_choose_nothing_count_what_is_of_use(folder, form, tmp_path):
+    to = ("-o", tmp_path / "tables") if form == "parquet" else ()
+    done = run("analyze", folder, "--format", form, *to, "--where", "status=404")
+    assert done.exit_code == 3
+    assert f"{folder}: --where status=404 chose 0 of 1 exchange" in done.stderr
+    assert done.stderr.count("lost: ") == len(SAYS)
+
+
+def test_a_report_counts_what_conditions_choose_of_what_is_of_use(folder, tmp_path):
+    page = tmp_path / "page.html"
+    done = run("report", folder, "-o", page, "--where", "status=200")
+    assert done.exit_code == 3
+    assert done.stderr.count("lost: ") == len(SAYS)
+    assert "1 of 1 request" in page.read_text(encoding="utf-8")
