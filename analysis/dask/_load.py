@@ -55,8 +55,9 @@ def load(
         if unknown
         else ()
     )
-    first, *others = chain.from_iterable(next(found) if part is None else [part] for part in known.values())
-    parts = [replace(first, lost=(*unusable, *first.lost)), *others]
+    parts = list(chain.from_iterable(next(found) if part is None else [part] for part in known.values()))
+    if unusable:  # beside others, else it is an error
+        parts[0] = replace(parts[0], lost=(*unusable, *parts[0].lost))
     partitions = gathered(parts, min(gather_bytes, max_part_bytes))
     return recording_of_partitions(tuple(partitions), options, exact_up_to, progress=progress)
 
