@@ -11,16 +11,15 @@ from tokentape.analysis.dask._progress import computed
 from tokentape.analysis.dask._recording import DaskRecording, recording_of_partitions
 from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._parts import GATHER_BYTES, MAX_PART_BYTES, Part, gathered, parts_of, whole
-from tokentape.analysis.loading._paths import Path, usable_at
 from tokentape.analysis.measuring._tokenizers import Tokens
-from tokentape.cassette import Unreadable
+from tokentape.cassette import StrPath, Unreadable, usable_at
 
 EXACT_UP_TO = 10_000_000
 """Gaps that come to one place: 60 bytes each, and some times that while they are sorted."""
 
 
 def load(
-    paths: Path | Iterable[Path],
+    paths: StrPath | Iterable[StrPath],
     *,
     where: str | Iterable[str] | None = None,
     definitions: str | None = None,
