@@ -5,6 +5,7 @@ import msgspec
 import pytest
 import zstandard
 
+from tests.cassette.golden import second_reader
 from tests.cassette.tapes import CHUNKS, CLOSE, NOTE, RECORDS, REQUEST, SECTION, write
 from tests.nobody import as_nobody
 from tokentape import cassette
@@ -198,6 +199,12 @@ def test_a_later_section_of_a_newer_version_is_damage_to_the_end_and_costs_nothi
     assert not damage.torn
     assert "format version 9, and this tokentape reads 1; please upgrade" in damage.reason
     assert reader.newer is not None
+    other = second_reader().read(data)
+    assert len(other["records"]) == len(RECORDS)
+    assert [(each["offset"], each["length"], each["torn"]) for each in other["damage"]] == [
+        (*damage[:2], False)
+    ]
+    assert other["interrupted"] == reader.interrupted
     with pytest.raises(cassette.UnsupportedVersion, match="version 9"):
         read(pack(data))
 
