@@ -33,11 +33,11 @@ from tokentape.analysis.comparing._comparison import Comparison, compare
 from tokentape.analysis.comparing._fidelity import FIDELITY, fidelity
 from tokentape.analysis.loading._load import load
 from tokentape.analysis.loading._parquet import to_parquet
-from tokentape.analysis.loading._paths import cassettes_at
 from tokentape.analysis.measuring._definitions import DEFINITIONS
 from tokentape.analysis.measuring._metrics import ITL_DEFINITION
 from tokentape.analysis.summarising._grouping import GROUPINGS
 from tokentape.analysis.summarising._objectives import AT_LEAST, OBJECTIVES, check_objectives
+from tokentape.cassette import cassettes_at
 from tokentape.dialects import DIALECTS
 
 __all__ = [

@@ -29,7 +29,7 @@ from tokentape.cassette._follower import Follower
 from tokentape.cassette._framing import MAX_RECORD_BYTES, Damage
 from tokentape.cassette._merging import Merge
 from tokentape.cassette._new_file import NewFile
-from tokentape.cassette._paths import cassettes_at, usable_at
+from tokentape.cassette._paths import StrPath, cassettes_at, usable_at
 from tokentape.cassette._places import Key, Places, Stretch, exchanges_between, places
 from tokentape.cassette._plural import counted
 from tokentape.cassette._reader import Entry, Reader, open  # noqa: A004  (as in gzip and bz2)
@@ -101,6 +101,7 @@ __all__ = [
     "SectionSurvey",
     "ServerSentEvent",
     "Split",
+    "StrPath",
     "Stretch",
     "Survey",
     "Times",

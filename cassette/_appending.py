@@ -12,6 +12,7 @@ from tokentape.cassette._errors import NotAppendable
 from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, stated_size
 from tokentape.cassette._reader import ZSTD_MAGIC
 from tokentape.cassette._reader import open as open_cassette
+from tokentape.cassette._records import check_version
 
 
 def lead_to_append(path: str) -> tuple[bytes, Damage | None]:
@@ -33,6 +34,8 @@ def lead_to_append(path: str) -> tuple[bytes, Damage | None]:
         with open_cassette(path, lenient=True) as tape:
             for _ in tape:
                 pass
+        if tape.newer is not None:
+            check_version(tape.newer, path)
         if not tape.damage or not tape.damage[-1].torn:
             return b"", None
         torn = tape.damage[-1]

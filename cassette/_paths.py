@@ -15,12 +15,13 @@ from typing import TypeAlias
 from tokentape.cassette._errors import CassetteError, Unreadable
 from tokentape.cassette._reader import open as open_cassette
 
-Path: TypeAlias = str | PathLike[str]
+StrPath: TypeAlias = str | PathLike[str]
+"""One path, as users give it."""
 
 ENDINGS = (".tape", ".tape.zst")
 
 
-def cassettes_at(paths: Path | Iterable[Path]) -> list[str]:
+def cassettes_at(paths: StrPath | Iterable[StrPath]) -> list[str]:
     """Return the files that the paths name; one that is named twice is there once, as it came first.
 
     Raises `Unreadable` for a folder or a pattern without cassettes, ValueError for "-" twice, and TypeError
@@ -29,7 +30,7 @@ def cassettes_at(paths: Path | Iterable[Path]) -> list[str]:
     return list(_found(paths))
 
 
-def usable_at(paths: Path | Iterable[Path]) -> tuple[list[str], list[str]]:
+def usable_at(paths: StrPath | Iterable[StrPath]) -> tuple[list[str], list[str]]:
     """Return the same files without those of folders and patterns that are of no use, and why, a line each.
 
     These cannot be read, hold something else, or have a version that is not known; who means one names it.
@@ -49,7 +50,7 @@ def usable_at(paths: Path | Iterable[Path]) -> tuple[list[str], list[str]]:
     return files, list(map(str, errors))
 
 
-def _found(paths: Path | Iterable[Path]) -> dict[str, bool]:
+def _found(paths: StrPath | Iterable[StrPath]) -> dict[str, bool]:
     """Return the files, and of each whether it was named itself."""
     each_path = paths if isinstance(paths, Iterable) and not isinstance(paths, str | bytes) else [paths]
     found = [(file, file == path) for path in map(_text_of, each_path) for file in _at(path)]

@@ -1,8 +1,9 @@
 """Reads a cassette once, from front to back, strictly or leniently.
 
 Strictly, the first thing that is not as it was written raises. Leniently, what is whole is yielded and
-what is not is listed in `Reader.damage`. Both raise `NotACassette` and `UnsupportedVersion`, since there
-is nothing whole to yield then.
+what is not is listed in `Reader.damage`. Both raise `NotACassette`, and `UnsupportedVersion` where the first
+section is of a version that is not known, since there is nothing whole to yield then. A later section of such
+a version is damage to the lenient, from there to the end of the file.
 """
 
 import builtins
@@ -15,7 +16,17 @@ from typing import BinaryIO, NamedTuple, Self
 from tokentape.cassette._coding import ContentDecoder, UndecodableContent
 from tokentape.cassette._errors import Corrupt, NotACassette, TornTail, Unreadable
 from tokentape.cassette._framing import HEADER_BYTES, MAGIC, MAX_RECORD_BYTES, Damage, Frame, read_frames
-from tokentape.cassette._records import Chunk, Close, Note, Record, Section, Unknown, check_version, decode
+from tokentape.cassette._records import (
+    Chunk,
+    Close,
+    Note,
+    Record,
+    Section,
+    Unknown,
+    check_version,
+    decode,
+    unsupported,
+)
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _ZSTD_STEP = 64
@@ -68,8 +79,9 @@ class Reader:
 
     `damage` lists what a lenient reader passed over; the last of ten thousand stands for all that came
     after it, with the sum of their lengths. `interrupted` is whether the last section has no
-    close record: the recorder did not stop cleanly, or it still runs. Both are complete once the
-    iteration is. Reads from the stream happen only as far as the iteration goes.
+    close record: the recorder did not stop cleanly, or it still runs. `newer` is the section of a version
+    that is not known before which a lenient reader stopped, None if there is none. All are complete once
+    the iteration is. Reads from the stream happen only as far as the iteration goes.
     """
 
     def __init__(
@@ -84,6 +96,7 @@ class Reader:
         self.name = name
         self.damage: list[Damage] = []
         self.interrupted = True
+        self.newer: Section | None = None
         self._lenient = lenient or salvage
         self._stream = stream
         self._source = Source(stream, name)
@@ -152,7 +165,7 @@ class Reader:
         return 0
 
     def _read(self) -> Iterator[Record]:
-        first = True
+        first, known = True, False
         last: Frame | None = None
         for item in self._frames:
             if isinstance(item, Damage):
@@ -173,7 +186,12 @@ class Reader:
                 kind = type(record).__name__
                 self._found(Damage(item.offset, 0, f"expected a section record first, found {kind}"))
             if isinstance(record, Section):
+                if self._lenient and known and unsupported(record):
+                    self.newer = record
+                    self._found(self._rest_from(item, f"from here on {unsupported(record)}"))
+                    return
                 check_version(record, self.name)
+                known = True
             first = False
             if not isinstance(record, Note | Unknown):  # these may follow a close
                 self.interrupted = not isinstance(record, Close)
@@ -181,6 +199,14 @@ class Reader:
         end = last.offset + HEADER_BYTES + len(last.payload) if last else len(MAGIC)
         if self._source.failure is not None and not (self.damage and self.damage[-1].offset >= end):
             self._found(Damage(end, 0, self._source.failure))
+
+    def _rest_from(self, frame: Frame, reason: str) -> Damage:
+        """Return all that there is from a frame on as damage, for that reason."""
+        end = frame.offset + HEADER_BYTES + len(frame.payload)
+        for item in self._frames:
+            size = item.length if isinstance(item, Damage) else HEADER_BYTES + len(item.payload)
+            end = item.offset + size
+        return Damage(frame.offset, end - frame.offset, reason)
 
     def _with_its_reason(self, damage: Damage) -> Damage:
         if damage.offset == 0:  # what is wrong there was found before: the magic

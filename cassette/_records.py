@@ -191,11 +191,18 @@ def decode(payload: bytes) -> Record:
 
 def check_version(section: Section, name: str) -> None:
     """Raise `UnsupportedVersion` if the section, in the file of that name, is of another format than ours."""
-    if section.version != FORMAT_VERSION:
-        raise UnsupportedVersion(
-            f"{name}: this is format version {section.version}, and this tokentape reads "
-            f"{FORMAT_VERSION}; please upgrade: pip install --upgrade tokentape"
-        )
+    if (reason := unsupported(section)) is not None:
+        raise UnsupportedVersion(f"{name}: {reason}")
+
+
+def unsupported(section: Section) -> str | None:
+    """Return which version was found and which is known, in words, if the section is of another than ours."""
+    if section.version == FORMAT_VERSION:
+        return None
+    return (
+        f"this is format version {section.version}, and this tokentape reads {FORMAT_VERSION}; "
+        "please upgrade: pip install --upgrade tokentape"
+    )
 
 
 def _peek(payload: bytes) -> tuple[int | None, int | None]:

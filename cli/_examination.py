@@ -20,6 +20,8 @@ class Examination:
     damage: list[Damage]
     survey: Survey
     verification: Verification
+    is_newer: bool
+    """Whether the damage at its end is a section of a version that is not known."""
 
     @property
     def verdict(self) -> Verdict:
@@ -37,7 +39,9 @@ def examine(path: str, model_of: Callable[[Request], str | None] = lambda _: Non
         size = _size(path)
         survey.finish()
         verification.finish()
-        return Examination(path, size, tape.compressed, tape.damage, survey, verification)
+        return Examination(
+            path, size, tape.compressed, tape.damage, survey, verification, tape.newer is not None
+        )
 
 
 def _size(path: str) -> int | None:

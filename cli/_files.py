@@ -24,16 +24,25 @@ def once_from_stdin(
     return files
 
 
-def named_files(paths: Iterable[str]) -> tuple[list[str], list[CassetteError]]:
-    """Return the files that paths mean, folders and patterns too, and what is wrong with the other paths."""
-    files: list[str] = []
+def named_files(paths: Iterable[str]) -> tuple[list[str], list[str], list[CassetteError]]:
+    """Return the files that paths mean, folders and patterns too, and what is wrong with the others.
+
+    That is a line for each file of a folder or a pattern that is of no use, and an error for each path
+    that leads to no file, and for the first file if none is of use.
+    """
+    leading: list[str] = []
     errors: list[CassetteError] = []
     for path in paths:
         try:
-            files += cassette.cassettes_at(path)
+            cassette.cassettes_at(path)
         except CassetteError as error:
             errors.append(error)
-    return cassette.cassettes_at(files), errors
+        else:
+            leading.append(path)
+    try:
+        return *cassette.usable_at(leading), errors
+    except CassetteError as error:
+        return [], [], [*errors, error]
 
 
 def opener(source: str, stack: ExitStack) -> Callable[[], Reader]:

@@ -44,7 +44,7 @@ def say_none_chosen(paths: Sequence[str], where: Sequence[str]) -> None:
 
 def _requests(paths: str | Sequence[str]) -> int:
     count = 0
-    for file in cassette.cassettes_at(paths):
+    for file in cassette.usable_at(paths)[0]:  # as `load` does, which has said why the others are of no use
         with cassette.open(file, lenient=True) as tape:
             count += sum(1 for _ in cassette.exchanges(tape))
     return count

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tokentape.analysis import Recording
 
 _FORMATS = ("table", "json", "csv", "markdown")
-_KEY = ["cassette", "section", "exchange", "choice"]
 
 
 def check_stalls(bound: float | None, form: str, *, summarised: bool) -> None:
@@ -50,12 +49,14 @@ def print_stalls(recording: "Recording", bound: float, form: str) -> None:
 def _table(stalls: "pd.DataFrame", bound: float, streams: int) -> RenderableType:
     import pandas as pd
 
+    from tokentape.analysis._schema import STREAM_KEY
+
     cassette, *cells = map(str, stalls.columns)
     shown = ShownTable([[cassette]], cells, words=["model"])
     for row in stalls.itertuples(index=False, name=None):
         file, *rest = ("" if pd.isna(value) else _cell(value) for value in row)
         shown.add([[file]], rest)
-    stalled = len(stalls[_KEY].drop_duplicates())
+    stalled = len(stalls[STREAM_KEY].drop_duplicates())
     return Group(
         shown,
         Prose(f"{counted(len(stalls), 'stall')} in {stalled:,} of {counted(streams, 'stream')}"),

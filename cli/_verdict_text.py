@@ -78,6 +78,8 @@ def recover_command(path: str) -> str:
 
 def _next(found: Examination) -> list[str]:
     match found.verdict:
+        case "corrupt" if found.is_newer:  # whoever recovers it would lose what is whole to others
+            return ["next: pip install --upgrade tokentape"]
         case "torn" | "corrupt" if found.damage:
             return [f"next: {recover_command(found.path)}"]
         case "corrupt":

@@ -55,12 +55,11 @@ def command(
     tokentape lint session.tape --rules stepfun --only no-finish
     tokentape lint session.tape --ignore unknown-field:usage
     """
-    lost: list[str] = []
     objects: list[dict[str, object]] = []
     any_found = any_chosen = False
     wanted = Wanted(only=only, ignored=ignore)
     chosen = RULE_SETS[rules] if rules else None
-    found_files, errors = named_files(files)
+    found_files, lost, errors = named_files(files)
     for wrong in errors:
         _say(wrong)
     readable: list[str] = []

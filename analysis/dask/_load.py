@@ -11,16 +11,15 @@ from tokentape.analysis.dask._progress import computed
 from tokentape.analysis.dask._recording import DaskRecording, recording_of_partitions
 from tokentape.analysis.loading._options import options_of
 from tokentape.analysis.loading._parts import GATHER_BYTES, MAX_PART_BYTES, Part, gathered, parts_of, whole
-from tokentape.analysis.loading._paths import Path, usable_at
 from tokentape.analysis.measuring._tokenizers import Tokens
-from tokentape.cassette import Unreadable
+from tokentape.cassette import StrPath, Unreadable, usable_at
 
 EXACT_UP_TO = 10_000_000
 """Gaps that come to one place: 60 bytes each, and some times that while they are sorted."""
 
 
 def load(
-    paths: Path | Iterable[Path],
+    paths: StrPath | Iterable[StrPath],
     *,
     where: str | Iterable[str] | None = None,
     definitions: str | None = None,
@@ -55,8 +54,9 @@ def load(
         if unknown
         else ()
     )
-    first, *others = chain.from_iterable(next(found) if part is None else [part] for part in known.values())
-    parts = [replace(first, lost=(*unusable, *first.lost)), *others]
+    parts = list(chain.from_iterable(next(found) if part is None else [part] for part in known.values()))
+    if unusable:  # beside others, else it is an error
+        parts[0] = replace(parts[0], lost=(*unusable, *parts[0].lost))
     partitions = gathered(parts, min(gather_bytes, max_part_bytes))
     return recording_of_partitions(tuple(partitions), options, exact_up_to, progress=progress)
 

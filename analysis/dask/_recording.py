@@ -30,9 +30,9 @@ from tokentape.analysis.loading._parquet import (
     write_tables,
 )
 from tokentape.analysis.loading._parts import load_parts
-from tokentape.analysis.loading._paths import Path
 from tokentape.analysis.summarising._grouping import By, names_of
 from tokentape.analysis.summarising._in_flight import Moments, Spans, in_flight, moments_of, spans_of
+from tokentape.cassette import StrPath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +104,7 @@ class DaskRecording:
         self._lost = tuple(found.lost)
         return recording_of(found, self.definitions, by)
 
-    def to_parquet(self, folder: Path, *, overwrite: bool = False) -> tuple[str, ...]:
+    def to_parquet(self, folder: StrPath, *, overwrite: bool = False) -> tuple[str, ...]:
         """Write the tables from the workers, a file for each partition, and return what was lost.
 
         `folder` then has the folders `exchanges.parquet`, `streams.parquet` and so on, as `to_parquet` for

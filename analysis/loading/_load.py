@@ -12,11 +12,11 @@ from tokentape.analysis._recording import Recording, with_in_flight
 from tokentape.analysis._rows import exchange_row
 from tokentape.analysis._tables import events_table, exchanges_table, reads_table, streams_table
 from tokentape.analysis.loading._options import options_of
-from tokentape.analysis.loading._paths import Path, usable_at
 from tokentape.analysis.loading._where import holds
 from tokentape.analysis.measuring._exchange import MeasuredExchange, measured, repeated
 from tokentape.analysis.measuring._reading import Reading
 from tokentape.analysis.measuring._tokenizers import Tokens
+from tokentape.cassette import StrPath, usable_at
 from tokentape.progress import Follow, reading_bar
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    paths: Path | Iterable[Path],
+    paths: StrPath | Iterable[StrPath],
     *,
     where: str | Iterable[str] | None = None,
     definitions: str | None = None,

@@ -29,9 +29,9 @@ from tokentape.analysis.loading._parts import (
     load_parts,
     parts_of,
 )
-from tokentape.analysis.loading._paths import Path, usable_at
 from tokentape.analysis.measuring._tokenizers import Tokens
 from tokentape.analysis.summarising._in_flight import Spans, in_flight, moments_of, spans_of
+from tokentape.cassette import StrPath, usable_at
 from tokentape.progress import followed
 
 if TYPE_CHECKING:
@@ -60,8 +60,8 @@ _ARROW = {
 
 
 def to_parquet(
-    paths: Path | Iterable[Path],
-    folder: Path,
+    paths: StrPath | Iterable[StrPath],
+    folder: StrPath,
     *,
     where: str | Iterable[str] | None = None,
     definitions: str | None = None,
@@ -172,7 +172,7 @@ def _beside(path: str) -> str:
 
 
 @contextmanager
-def made_whole(folder: Path, *, overwrite: bool) -> Iterator[str]:
+def made_whole(folder: StrPath, *, overwrite: bool) -> Iterator[str]:
     """Make a folder to write to, which gets its name when all went well and is removed otherwise."""
     path = os.path.abspath(folder)
     _check_free(path, overwrite=overwrite)

@@ -109,7 +109,8 @@ def parts_of(path: str, max_bytes: int = MAX_PART_BYTES) -> list[Part]:
 def gathered(parts: Iterable[Part], max_bytes: int) -> list[tuple[Part, ...]]:
     """Return parts in their order, whole cassettes together as long as they are not more than `max_bytes`.
 
-    What is not a whole cassette, and standard input, of which the size is not known, is by itself.
+    What is not a whole cassette, and standard input, of which the size is not known, is by itself. Of no
+    parts there is one empty tuple: its tables are empty, and those who write or join tables need one.
     """
     found: list[list[Part]] = []
     room = 0
@@ -122,7 +123,7 @@ def gathered(parts: Iterable[Part], max_bytes: int) -> list[tuple[Part, ...]]:
         else:
             found.append([part])
             room = 0 if is_alone else max_bytes - size
-    return [tuple(each) for each in found]
+    return [tuple(each) for each in found] or [()]
 
 
 def _most_bytes(part: Part) -> int:

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 import zstandard
 
-from tests.cassette.tapes import CHUNKS, CLOSE, END, RECORDS, REQUEST, RESPONSE, SECTION, write
+from tests.cassette.tapes import CHUNKS, CLOSE, END, RECORDS, REQUEST, RESPONSE, SECTION, raw, write
 from tokentape import cassette
 
 SECOND = msgspec.structs.replace(SECTION, wall_ns=SECTION.wall_ns + 10**12, labels={"run": "b"})
@@ -103,9 +103,11 @@ def test_what_cannot_be_appended_to_is_said_and_left_alone(tmp_path, content, er
     assert path.read_bytes() == content
 
 
-def test_a_newer_version_is_refused_and_left_alone(tmp_path):
-    path = write(tmp_path / "a.tape", msgspec.structs.replace(SECTION, version=2))
-    before = path.read_bytes()
+@pytest.mark.parametrize("before", [(), (SECTION,)], ids=["first", "later"])
+def test_a_newer_version_is_refused_and_left_alone(tmp_path, before):
+    path = tmp_path / "a.tape"
+    path.write_bytes(raw(*before, msgspec.structs.replace(SECTION, version=2)))
+    content = path.read_bytes()
     with pytest.raises(cassette.UnsupportedVersion, match="please upgrade"):
         append(path, *APPENDED)
-    assert path.read_bytes() == before
+    assert path.read_bytes() == content

@@ -103,8 +103,18 @@ def test_a_file_that_is_none_stops_it_before_anything_is_yielded(tmp_path):
         Merge([tape(tmp_path, "a", *RECORDS), str(tmp_path / "text")])
 
 
-def test_a_file_that_becomes_none_later_is_closed_too(tmp_path):
+def test_sections_before_one_of_a_newer_version_are_merged_and_it_is_said(tmp_path):
     newer = replace(SECTION, version=2)
-    merge = Merge([tape(tmp_path, "a", *RECORDS, newer), tape(tmp_path, "b", *recording(9))])
+    path = tape(tmp_path, "a", *recording(1), newer, *exchange(1))
+    records, merge = merged(path, tape(tmp_path, "b", *recording(9)))
+    assert records == [*recording(1), *recording(9)]
+    ((where, damage),) = merge.damage
+    assert where == path
+    assert "format version 2" in damage.reason
+
+
+def test_a_file_that_becomes_none_later_is_closed_too(tmp_path):
+    merge = Merge([tape(tmp_path, "a", *RECORDS), tape(tmp_path, "b", *recording(9))])
+    tape(tmp_path, "a", replace(SECTION, version=2))
     with pytest.raises(cassette.UnsupportedVersion):
         list(merge)

@@ -5,6 +5,7 @@ import msgspec
 import pytest
 import zstandard
 
+from tests.cassette.golden import second_reader
 from tests.cassette.tapes import CHUNKS, CLOSE, NOTE, RECORDS, REQUEST, SECTION, write
 from tests.nobody import as_nobody
 from tokentape import cassette
@@ -182,3 +183,33 @@ def test_no_more_damage_is_listed_than_memory_is_there_for(monkeypatch):
     step = 7 + len(frame(encode(CLOSE)))
     assert reader.damage[2].offset == reader.damage[0].offset + 2 * step
     assert "more damage than is listed" in str(reader.damage[-1])
+
+
+@pytest.mark.parametrize("tail", [b"", frame(encode(CHUNKS[0])), b"\xc9torn", WHOLE[len(MAGIC) :]])
+@pytest.mark.parametrize("newer", [b"\x92\x00\x09", encode(msgspec.structs.replace(SECTION, version=9))])
+@pytest.mark.parametrize("pack", [bytes, zstandard.compress], ids=["plain", "zstd"])
+def test_a_later_section_of_a_newer_version_is_damage_to_the_end_and_costs_nothing_before_it(
+    pack, newer, tail
+):
+    data = WHOLE + frame(newer) + tail
+    records, reader = read(pack(data), lenient=True)
+    assert tuple(records) == RECORDS
+    (damage,) = reader.damage
+    assert damage[:2] == (len(WHOLE), len(data) - len(WHOLE))
+    assert not damage.torn
+    assert "format version 9, and this tokentape reads 1; please upgrade" in damage.reason
+    assert reader.newer is not None
+    other = second_reader().read(data)
+    assert len(other["records"]) == len(RECORDS)
+    assert [(each["offset"], each["length"], each["torn"]) for each in other["damage"]] == [
+        (*damage[:2], False)
+    ]
+    assert other["interrupted"] == reader.interrupted
+    with pytest.raises(cassette.UnsupportedVersion, match="version 9"):
+        read(pack(data))
+
+
+def test_a_newer_version_behind_records_without_a_section_is_refused():
+    data = MAGIC + frame(encode(REQUEST)) + frame(b"\x92\x00\x09") + WHOLE[len(MAGIC) :]
+    with pytest.raises(cassette.UnsupportedVersion, match="version 9"):
+        read(data, lenient=True)

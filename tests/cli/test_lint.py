@@ -339,3 +339,27 @@ def test_only_and_ignore_that_leave_nothing_are_refused(clean_tape, options, is_
     result = run("lint", clean_tape, *options)
     assert result.exit_code == (2 if is_refused else 0)
     assert ("expected --only to leave some finding" in result.stderr) == is_refused
+
+
+def test_a_file_of_no_use_is_lost_from_a_folder_and_an_error_where_it_is_named(clean_tape, tmp_path):
+    junk = tmp_path / "zz.tape"
+    junk.write_bytes(b"no")
+    for where in ((), ("--where", "status=404")):
+        for paths in ([tmp_path], [tmp_path / "*.tape"]):
+            result = run("lint", *paths, *where)
+            assert result.exit_code == 3
+            assert f"lost: {junk}: expected a cassette" in result.stderr
+        result = run("lint", tmp_path, junk, *where)
+        assert result.exit_code == 2
+        assert f"Error: {junk}: expected a cassette" in result.stderr
+        assert f"{clean_tape}: " in result.stderr
+
+
+def test_a_folder_without_a_file_of_use_is_one_error_and_the_others_are_looked_at(clean_tape, tmp_path):
+    (folder := tmp_path / "junk").mkdir()
+    (folder / "zz.tape").write_bytes(b"no")
+    result = run("lint", folder)
+    assert (result.exit_code, result.stderr.count("Error: ")) == (2, 1)
+    result = run("lint", folder, clean_tape)
+    assert result.exit_code == 3
+    assert f"{clean_tape}: " in result.stderr

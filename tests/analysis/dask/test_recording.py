@@ -86,6 +86,20 @@ def in_pandas(folder, definitions=None):
     return analysis.load(folder, definitions=definitions)
 
 
+def test_no_cassettes_are_the_empty_tables_of_pandas(tmp_path):
+    found, expected = analysis_dask.load([]), analysis.load([])
+    for name in TABLES:
+        pd.testing.assert_frame_equal(getattr(found, name).compute(), getattr(expected, name))
+    for by in (None, "model", "in_flight"):
+        assert found.summary(by).equals(expected.summary(by))
+    assert found.lost == ()
+    assert found.to_parquet(tmp_path / "dask") == analysis.to_parquet([], tmp_path / "pandas") == ()
+    for name in TABLES:
+        for folder in ("dask", "pandas"):
+            table = pd.read_parquet(tmp_path / folder / f"{name}.parquet")
+            assert (len(table), [*table.columns]) == (0, [*getattr(expected, name).columns])
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return tapes(tmp_path_factory.mktemp("tapes") / "some", count=6)
