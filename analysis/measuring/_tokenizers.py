@@ -125,7 +125,7 @@ def _whole(text: str) -> str:
 
 @contextmanager
 def _without_network(name: str) -> Iterator[None]:
-    """Have tiktoken read its cache, as `read_file_cached` finds files there, and nothing else in this thread."""
+    """Have tiktoken, in this thread, read its cache, where `read_file_cached` finds files, and nothing else."""
     from tiktoken import load  # noqa: PLC0415  (an extra)
 
     their_cached, their_read = before = load.read_file_cached, load.read_file
