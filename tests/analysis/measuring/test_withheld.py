@@ -70,6 +70,30 @@ def test_reasoning_that_was_not_shown_took_its_time_where_it_was(tmp_path, at_ms
     assert row["itl_ms_why"] == (None if itl_ms else "withheld-reasoning")
 
 
+@pytest.mark.parametrize("before", ["added", "done"])
+def test_reasoning_that_was_shown_is_not_withheld_when_the_next_item_begins_before_it_is_done(
+    tmp_path, before
+):
+    def at(kind, index, **more):
+        return event(f"response.{kind}", output_index=index, **more)
+
+    between = {
+        "added": at("output_item.added", 1, item={"type": "message", "id": "m"}),
+        "done": at("output_item.done", 0, item={"type": "reasoning", "id": "rs"}),
+    }
+    bill = {"input_tokens": 3, "output_tokens": 6, "output_tokens_details": {"reasoning_tokens": 3}}
+    pieces = timed(
+        (110, at("output_item.added", 0, item={"type": "reasoning", "id": "rs"})),
+        *((ms, at("reasoning_text.delta", 0, item_id="rs", delta="r")) for ms in (200, 220, 240)),
+        (241, between.pop(before)),
+        (242, *between.values()),
+        *((ms, at("output_text.delta", 1, item_id="m", delta="a")) for ms in (260, 280, 300)),
+        (310, event("response.completed", response={"status": "completed", "usage": bill})),
+    )
+    row = row_of(recording(tmp_path, pieces, path=b"/v1/responses"))
+    assert (row["hidden_tokens"], row["itl_ms"]) == (0, 20)
+
+
 def test_no_reasoning_is_withheld_where_none_is_billed(tmp_path):
     pieces = [(at, piece.replace(b"2000", b"0")) for at, piece in response()]
     row = row_of(recording(tmp_path, sorted([*pieces, (31_010 * MS, ITEM)]), path=b"/v1/responses"))
