@@ -125,7 +125,7 @@ def _whole(text: str) -> str:
 
 @contextmanager
 def _without_network(name: str) -> Iterator[None]:
-    """Have tiktoken, in this thread, read its cache, where `read_file_cached` finds files, and nothing else."""
+    """Have tiktoken read its cache, where its own way to a file looks, and nothing else in this thread."""
     from tiktoken import load  # noqa: PLC0415  (an extra)
 
     their_cached, their_read = before = load.read_file_cached, load.read_file
