@@ -41,7 +41,7 @@ class TokenStream:
     hidden_tokens: int = 0
     """Reasoning that is in `output_tokens` and was never streamed, as far as the bill has it apart."""
     withheld: bool = False
-    """Whether reasoning was billed and not shown as it was, and not all of it before the first token."""
+    """Whether reasoning was not shown as it was, and not all of it, or perhaps not, before any token."""
     billed_together: bool = False
     """Whether the only bill is of several choices, so that the tokens of this one are not known."""
 
@@ -70,11 +70,8 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> Token
 
     usage = _bill_of(answer, choice)
     output, tokens_from = _output_tokens(usage, rows.billed[tokens])
-    hidden, withheld = 0, False
-    if usage is not None and tokens_from in ("usage", "usage-per-chunk"):
-        hidden = hidden_tokens(usage, rows)
-        if seen & WITHHELD and len(tokens):
-            withheld = _is_withheld(usage, kinds, masks[tokens[0] :])
+    bill = None if usage is None or usage.output is None else usage
+    withheld = bool(seen & WITHHELD and len(tokens)) and _is_withheld(bill, kinds, masks[tokens[0] :])
     return TokenStream(
         choice=number,
         token_ns=plain(read_ns[token_reads]),
@@ -89,7 +86,7 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> Token
         text_chars=sum(map(len, rows.text)),
         output_tokens=output,
         tokens_from=tokens_from,
-        hidden_tokens=hidden,
+        hidden_tokens=0 if bill is None else hidden_tokens(bill, rows),
         withheld=withheld,
     )
 
@@ -108,16 +105,19 @@ def _output_tokens(usage: Usage | None, billed: Ints) -> tuple[int | None, Token
     return (tokens, "chunks") if tokens else (None, None)
 
 
-def _is_withheld(usage: Usage, kinds: list[int], from_first_token: Ints) -> bool:
-    """Whether billed tokens that were not shown were made after the first token, or may have been.
+def _is_withheld(bill: Usage | None, kinds: list[int], from_first_token: Ints) -> bool:
+    """Whether tokens that were not shown were made after the first token, or may have been.
 
-    `kinds` are all masks of a stream that withholds something, `from_first_token` those of each row.
+    `kinds` are all masks of a stream that withholds something, `from_first_token` those of each row. Without
+    a bill, events are counted; those of a summary are no tokens of what was summarised.
     """
-    if usage.reasoning == 0:  # then there was nothing to withhold, and a summary is no part of the bill
-        return any(mask & REASONING and mask & WITHHELD for mask in kinds)
-    if usage.reasoning is None or shows_all(kinds):
-        return True
-    return bool((from_first_token & WITHHELD).any())
+    is_summarised = any(mask & REASONING and mask & WITHHELD for mask in kinds)
+    is_amid = bool((from_first_token & WITHHELD).any())
+    if bill is None:
+        return is_summarised or is_amid
+    if bill.reasoning == 0:  # then there was nothing to withhold, and a summary is no part of the bill
+        return is_summarised
+    return bill.reasoning is None or shows_all(kinds) or is_amid
 
 
 def _not_streamed(answer: Answer, number: int, choice: Choice) -> TokenStream:

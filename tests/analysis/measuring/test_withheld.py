@@ -175,6 +175,42 @@ def test_thinking_of_claude(tmp_path, pieces, hidden, itl_ms):
     assert row["itl_ms_why"] == (None if itl_ms else "withheld-reasoning")
 
 
+@pytest.mark.parametrize(
+    ("model", "blocks", "itl_ms"),
+    [
+        (CLAUDE, [thinking("r"), WORDS], None),
+        (CLAUDE, [thinking(), WORDS], 10),
+        (CLAUDE, [WORDS, thinking(), WORDS], None),
+        (CLAUDE, [WORDS], 10),
+        ("claude-3-7-sonnet-20250219", [thinking("r"), WORDS], 40 / 3),
+    ],
+    ids=["summary", "nothing", "nothing-amid", "no-reasoning", "all"],
+)
+def test_a_stream_that_was_cut_before_its_bill_has_no_rate_that_it_would_not_have_had(
+    tmp_path, model, blocks, itl_ms
+):
+    cut = message(model, *blocks)[:-2]
+    tape = write(tmp_path / "one.tape", records(cut, path=b"/v1/messages", end="upstream-error"))
+    row, counted = row_of(load(tape)), row_of(load(tape, tokens=len))
+    assert (row["tokens_from"], row["hidden_tokens"]) == ("chunks", 0)
+    assert (row["itl_ms"], row["itl_ms_why"]) == (
+        (None, "withheld-reasoning") if itl_ms is None else (pytest.approx(itl_ms), None)
+    )
+    assert counted["itl_ms"] is not None
+
+
+def test_rates_of_a_recording_are_not_those_of_what_was_cut_alone(tmp_path):
+    whole = message(CLAUDE, thinking("r"), WORDS)
+    tape = write(
+        tmp_path / "two.tape",
+        records(whole, path=b"/v1/messages"),
+        records(whole[:-2], path=b"/v1/messages", end="upstream-error", exchange=1),
+    )
+    found = load(tape)
+    assert found.streams["itl_ms"].isna().all()
+    assert not found.summary().loc["itl_ms", "n"]
+
+
 def chunks(*texts, output=12, reasoning=8, **more):
     bill = {**usage(9, output), "completion_tokens_details": {"reasoning_tokens": reasoning}}
     deltas = [data(chunk({"content": text})) for text in texts]
