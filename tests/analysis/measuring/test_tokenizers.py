@@ -309,12 +309,11 @@ def test_other_threads_have_tiktoken_as_it_is_meanwhile(tmp_path, cache, made_up
 
     class Environment(dict):  # is asked for the folder while the file is looked for
         def get(self, *arguments):
-            kept[:] = [tiktoken_load.read_file]
-            found[:] = [
-                in_another_thread(lambda: tiktoken_load.read_file(path)),
-                in_another_thread(lambda: tiktoken_load.read_file("file:///a")),
-                in_another_thread(lambda: tiktoken_load.read_file_cached(path)),
-            ]
+            if not kept:
+                kept.append(tiktoken_load.read_file)
+                found.append(in_another_thread(lambda: tiktoken_load.read_file(path)))
+                found.append(in_another_thread(lambda: tiktoken_load.read_file("file:///a")))
+                found.append(in_another_thread(lambda: tiktoken_load.read_file_cached(path)))
             return super().get(*arguments)
 
     with monkeypatch.context() as patched:
