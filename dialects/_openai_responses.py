@@ -80,8 +80,8 @@ class _Response:
 
     def __init__(self) -> None:
         self._begun: set[tuple[str, str]] = set()
-        self._reasoned = False
-        """Whether the item that came last has shown any reasoning."""
+        self._reasoned: set[str] = set()
+        """The places of the items that have shown any reasoning."""
 
     def read(self, event: str, value: dict[str, Any]) -> Sequence[Carried]:
         kind = text_of(value.get("type")) or event
@@ -93,10 +93,10 @@ class _Response:
         if kind == "response.output_item.added":
             item = dict_of(value.get("item"))
             called = text_of(item.get("name")) if item.get("type") in _CALLS else ""
-            self._reasoned = False
+            self._reasoned.discard(_item_place(value))
             return (Carried(0, TOOL_CALL if called else 0, called),)
         if kind == "response.output_item.done" and dict_of(value.get("item")).get("type") == "reasoning":
-            return (Carried(0, 0 if self._reasoned else WITHHELD),)
+            return (Carried(0, 0 if _item_place(value) in self._reasoned else WITHHELD),)
         if kind in _ENDS:
             return (_ended(dict_of(value.get("response"))),)
         if kind in ("response.created", "response.in_progress", "response.queued"):
@@ -111,7 +111,8 @@ class _Response:
         if not text or (step == "done" and part in self._begun):
             return (Carried(0),)
         self._begun.add(part)
-        self._reasoned |= bool(kind & REASONING)
+        if kind & REASONING:
+            self._reasoned.add(_item_place(value))
         return (Carried(0, kind, text),)
 
 
@@ -124,6 +125,14 @@ def _places(value: dict[str, Any]) -> tuple[str, ...]:
     if value.get("output_index") is None:
         return ("item_id", "content_index", "summary_index")
     return ("output_index", "content_index", "summary_index")
+
+
+def _item_place(value: dict[str, Any]) -> str:
+    """Return what names the item of an event, as in `_places`; another may begin before it is done."""
+    index = value.get("output_index")
+    if index is None:
+        return text_of(value.get("item_id")) or text_of(dict_of(value.get("item")).get("id"))
+    return str(index)  # whatever it is: a list could not be looked up
 
 
 def _item(item: dict[str, Any]) -> list[tuple[int, str]]:

@@ -99,6 +99,14 @@ class Answer:
     overlooked: Mapping[int, int] = field(default_factory=dict)
     """The kinds of text in each choice that the tool whose definitions are asked for takes for no tokens."""
 
+    def rows_of(self, choice: int) -> Rows:
+        """Return the rows of a choice, and those of none, which are of all."""
+        if len(self.choices) <= 1:
+            return self.rows
+        own = np.flatnonzero((self.rows.choice == choice) | (self.rows.choice == NO_CHOICE))
+        columns = {name: getattr(self.rows, name)[own] for name in _INTEGERS}
+        return Rows(**columns, text=[self.rows.text[row] for row in own.tolist()])
+
 
 class _Found:
     """What was found in an answer, put together from one batch of events after another.

@@ -5,29 +5,34 @@ cumulative, and its last word counts; it is refused if it cannot have the text i
 
 - It says 0, and there is text.
 - It was the last, text came after it, and either the stream was cut or the text has more events than the
-  bill has tokens that were shown. A bill that comes at the end is not asked for that: a character in two
-  events makes more events than tokens, and the bill is right.
+  bill has tokens that were shown. Events of a summary of reasoning are none of these tokens. A bill that
+  comes at the end is not asked for that: a character in two events makes more events than tokens, and the
+  bill is right.
+
+What of a bill was never shown is told here too (`hidden_tokens`), to this judgement and to the metrics.
 
 A bill is of all choices together, or of one of them. Where there is none of all, those of the choices are
 added up, if each has one.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
-from tokentape.analysis.measuring._answer import Answer, Choice
-from tokentape.analysis.measuring._columns import Ints, occurring
-from tokentape.dialects import OWN_USAGE, REASONING, TOKEN, WITHHELD, Usage
+from tokentape.analysis.measuring._answer import Answer, Choice, Rows
+from tokentape.analysis.measuring._columns import occurring
+from tokentape.dialects import CONTENT, NO_CHOICE, OWN_USAGE, REASONING, TOKEN, WITHHELD, Usage
+
+_THINK = "<think"
 
 
 def judged(answer: Answer) -> Answer:
     """Return the answer with the bills that are believed; what a refused one says of the prompt stays."""
-    choices, usage, rows = answer.choices, answer.usage, answer.rows
-    if usage is not None and usage.output is not None:
-        after = answer.usage_row + 1
-        if not _is_believable(usage, rows.carries, after, list(choices.values()), ended=answer.ended):
-            usage = _prompt_alone(usage)
+    choices, usage = answer.choices, answer.usage
+    if usage is not None and not _is_believable(usage, answer, answer.rows, answer.usage_row + 1, choices):
+        usage = _prompt_alone(usage)
     if any(choice.usage is not None for choice in choices.values()):
         choices = {number: _judged_choice(answer, number, choice) for number, choice in choices.items()}
         usage = _added_up(usage, list(choices.values()))
@@ -44,6 +49,35 @@ def shows_all(masks: list[int]) -> bool:
     return any(mask & REASONING and not mask & WITHHELD for mask in masks)
 
 
+def hidden_tokens(usage: Usage, rows: Rows) -> int:
+    """Return how many of the billed tokens are reasoning that these rows, which the bill is of, do not show.
+
+    It was shown where any came as it was generated, or where the content of a choice begins with a tag of it.
+    """
+    if not usage.reasoning or shows_all(occurring(rows.carries)) or _begins_with_think(rows):
+        return 0
+    return usage.reasoning
+
+
+def _begins_with_think(rows: Rows) -> bool:
+    """Whether content of any choice begins with reasoning in tags, which are often cut between events."""
+    content = np.flatnonzero(rows.carries & CONTENT)
+    numbers = rows.choice[content] - NO_CHOICE  # none of them is negative
+    return any(
+        _is_think(rows.text[row] for row in content[numbers == number].tolist())
+        for number in occurring(numbers)
+    )
+
+
+def _is_think(texts: Iterable[str]) -> bool:
+    begun = ""
+    for text in chain.from_iterable(texts):
+        begun = (begun + text).lstrip()
+        if len(begun) == len(_THINK):
+            break
+    return begun == _THINK
+
+
 def _prompt_alone(usage: Usage) -> Usage:
     """Return what a bill says of the prompt alone."""
     return Usage(prompt=usage.prompt, cached=usage.cached)
@@ -51,27 +85,29 @@ def _prompt_alone(usage: Usage) -> Usage:
 
 def _judged_choice(answer: Answer, number: int, choice: Choice) -> Choice:
     usage = choice.usage
-    if usage is None or usage.output is None:
+    if usage is None:
         return choice
-    masks = answer.rows.carries[answer.rows.choice == number]
-    bills = np.flatnonzero(masks & OWN_USAGE)
+    rows = answer.rows_of(number)
+    bills = np.flatnonzero(rows.carries & OWN_USAGE)
     after = int(bills[-1]) + 1 if len(bills) else 0
-    if _is_believable(usage, masks, after, [choice], ended=answer.ended):
+    if _is_believable(usage, answer, rows, after, {number: choice}):
         return choice
     return replace(choice, usage=_prompt_alone(usage))
 
 
-def _is_believable(usage: Usage, masks: Ints, after: int, choices: list[Choice], *, ended: bool) -> bool:
-    """Whether what came of these choices can be in a bill; rows from `after` on came after it."""
-    output = usage.output or 0
+def _is_believable(usage: Usage, answer: Answer, rows: Rows, after: int, choices: dict[int, Choice]) -> bool:
+    """Whether what came of these choices, in their rows, can be in a bill; it was before row `after`."""
+    output, masks = usage.output, rows.carries
+    if output is None:
+        return True
     if not output:
-        return not (masks & TOKEN).any() and not any(choice.text for choice in choices)
+        return not (masks & TOKEN).any() and not any(choice.text for choice in choices.values())
     if not (masks[after:] & TOKEN).any():
         return True
-    if not ended and any(choice.finish_reason is None for choice in choices):
+    if not answer.ended and any(choice.finish_reason is None for choice in choices.values()):
         return False
-    hidden = 0 if shows_all(occurring(masks)) else usage.reasoning or 0
-    return output - hidden >= int(np.count_nonzero(masks & TOKEN))
+    shown = np.where(masks & WITHHELD, masks & ~REASONING, masks) & TOKEN
+    return output - hidden_tokens(usage, rows) >= int(np.count_nonzero(shown))
 
 
 def _added_up(usage: Usage | None, choices: list[Choice]) -> Usage | None:

@@ -6,19 +6,17 @@ Times are integer nanoseconds since the request was complete. A moment that neve
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import chain
 from operator import or_
 from typing import Literal, TypeAlias
 
 import numpy as np
 
 from tokentape.analysis.measuring._answer import NO_COUNT, Answer, Choice
-from tokentape.analysis.measuring._bill import shows_all
+from tokentape.analysis.measuring._bill import hidden_tokens, shows_all
 from tokentape.analysis.measuring._columns import Ints, occurring, plain
-from tokentape.dialects import CONTENT, DONE, FINISH, NO_CHOICE, REASONING, TOKEN, TOOL_CALL, WITHHELD, Usage
+from tokentape.dialects import CONTENT, DONE, FINISH, REASONING, TOKEN, TOOL_CALL, WITHHELD, Usage
 
 TokensFrom: TypeAlias = Literal["usage", "usage-per-chunk", "tokenizer", "chunks"]
-_THINK = "<think"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +41,7 @@ class TokenStream:
     hidden_tokens: int = 0
     """Reasoning that is in `output_tokens` and was never streamed, as far as the bill has it apart."""
     withheld: bool = False
-    """Whether reasoning was billed and not shown as it was, and not all of it before the first token."""
+    """Whether reasoning was not shown as it was, and not all of it, or perhaps not, before any token."""
     billed_together: bool = False
     """Whether the only bill is of several choices, so that the tokens of this one are not known."""
 
@@ -60,12 +58,8 @@ def streams_of(answer: Answer, read_ns: Ints) -> list[TokenStream]:
 
 
 def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> TokenStream:
-    rows = answer.rows
-    reads, masks, billed, texts = rows.read, rows.carries, rows.billed, rows.text
-    if len(answer.choices) > 1:
-        own = np.flatnonzero((rows.choice == number) | (rows.choice == NO_CHOICE))
-        reads, masks, billed = reads[own], masks[own], billed[own]
-        texts = [texts[row] for row in own.tolist()]
+    rows = answer.rows_of(number)
+    reads, masks = rows.read, rows.carries
     kinds = occurring(masks)
     seen = reduce(or_, kinds, 0)
     tokens = np.flatnonzero(masks & TOKEN)
@@ -75,28 +69,24 @@ def _stream(answer: Answer, number: int, choice: Choice, read_ns: Ints) -> Token
         return int(read_ns[reads[(masks & bits != 0).argmax()]]) if seen & bits else None
 
     usage = _bill_of(answer, choice)
-    output, tokens_from = _output_tokens(usage, billed[tokens])
-    hidden, withheld = 0, False
-    if usage is not None and tokens_from in ("usage", "usage-per-chunk"):
-        if usage.reasoning and not shows_all(kinds) and not _begins_with_think(texts, masks):
-            hidden = usage.reasoning
-        if seen & WITHHELD and len(tokens):
-            withheld = _is_withheld(usage, kinds, masks[tokens[0] :])
+    output, tokens_from = _output_tokens(usage, rows.billed[tokens])
+    bill = None if usage is None or usage.output is None else usage
+    withheld = bool(seen & WITHHELD and len(tokens)) and _is_withheld(bill, kinds, masks[tokens[0] :])
     return TokenStream(
         choice=number,
         token_ns=plain(read_ns[token_reads]),
         read_ns=plain(read_ns[token_reads[np.diff(token_reads, prepend=-1) != 0]]),
-        first_event_ns=int(read_ns[rows.read[0]]) if len(rows.read) else None,
+        first_event_ns=int(read_ns[answer.rows.read[0]]) if len(answer.rows.read) else None,
         first_reasoning_ns=first(REASONING),
         first_content_ns=first(CONTENT),
         first_tool_call_ns=first(TOOL_CALL),
         finish_ns=first(FINISH),
         done_ns=first(DONE),
         finish_reason=choice.finish_reason,
-        text_chars=sum(map(len, texts)),
+        text_chars=sum(map(len, rows.text)),
         output_tokens=output,
         tokens_from=tokens_from,
-        hidden_tokens=hidden,
+        hidden_tokens=0 if bill is None else hidden_tokens(bill, rows),
         withheld=withheld,
     )
 
@@ -115,26 +105,19 @@ def _output_tokens(usage: Usage | None, billed: Ints) -> tuple[int | None, Token
     return (tokens, "chunks") if tokens else (None, None)
 
 
-def _is_withheld(usage: Usage, kinds: list[int], from_first_token: Ints) -> bool:
-    """Whether billed tokens that were not shown were made after the first token, or may have been.
+def _is_withheld(bill: Usage | None, kinds: list[int], from_first_token: Ints) -> bool:
+    """Whether tokens that were not shown were made after the first token, or may have been.
 
-    `kinds` are all masks of a stream that withholds something, `from_first_token` those of each row.
+    `kinds` are all masks of a stream that withholds something, `from_first_token` those of each row. Without
+    a bill, events are counted; those of a summary are no tokens of what was summarised.
     """
-    if usage.reasoning == 0:  # then there was nothing to withhold, and a summary is no part of the bill
-        return any(mask & REASONING and mask & WITHHELD for mask in kinds)
-    if usage.reasoning is None or shows_all(kinds):
-        return True
-    return bool((from_first_token & WITHHELD).any())
-
-
-def _begins_with_think(texts: Sequence[str], masks: Ints) -> bool:
-    """Whether content begins with reasoning in tags, which are often cut between events."""
-    begun = ""
-    for text in chain.from_iterable(texts[row] for row in np.flatnonzero(masks & CONTENT).tolist()):
-        begun = (begun + text).lstrip()
-        if len(begun) == len(_THINK):
-            break
-    return begun == _THINK
+    is_summarised = any(mask & REASONING and mask & WITHHELD for mask in kinds)
+    is_amid = bool((from_first_token & WITHHELD).any())
+    if bill is None:
+        return is_summarised or is_amid
+    if bill.reasoning == 0:  # then there was nothing to withhold, and a summary is no part of the bill
+        return is_summarised
+    return bill.reasoning is None or shows_all(kinds) or is_amid
 
 
 def _not_streamed(answer: Answer, number: int, choice: Choice) -> TokenStream:

@@ -1,9 +1,9 @@
 """Tokens counted from text by a tokenizer that the user names: where none are billed, or to count all alike.
 
-The guarantee: nothing is downloaded. tiktoken fetches what it has not cached; here its cache is read, or one
-line says what to run, what would be fetched, and where the file belongs. tiktoken itself is left alone, since
-others in this process may be using it: what makes an encoding is run in copies of its modules, whose way to a
-file is the one here.
+The guarantee: nothing is downloaded. tiktoken fetches what it has not cached; here it reads its cache, or one
+line says what to run, what would be fetched, and where the file belongs. Its two functions that read a file
+are replaced for the time of a call, and for the thread that calls: others in this process, which may be using
+tiktoken too, get what they had. A plugin that fetches by other means than `tiktoken.load` is not held back.
 
 What is counted is the text that was streamed. All of one kind (content, reasoning, tool calls ...) is put
 together first, so that a token that was cut between two events is one. Events with several kinds at once are
@@ -13,14 +13,12 @@ Reasoning that was never sent, and sound, are no text and are not counted.
 
 import hashlib
 import os
-import pkgutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from importlib import import_module
-from importlib.util import find_spec, module_from_spec
-from types import ModuleType
-from typing import Any, TypeAlias
+from threading import Lock, get_ident
+from typing import TypeAlias
 
 from tokentape.analysis.measuring._answer import Answer, Choice
 from tokentape.analysis.measuring._token_stream import TokenStream
@@ -31,8 +29,8 @@ Count: TypeAlias = Callable[[str], int]
 Tokens: TypeAlias = str | Count
 """A tokenizer: `tiktoken:NAME`, `tokenizers:FILE`, or a function."""
 
-_PLUGINS = "tiktoken_ext"
-"""The namespace whose modules say, in `ENCODING_CONSTRUCTORS`, how each of tiktoken's encodings is made."""
+_lock = Lock()
+"""Held while tiktoken's functions are replaced, so that what is put back is always its own."""
 
 
 def tokenizer(tokens: Tokens | None) -> Count | None:
@@ -106,13 +104,13 @@ def _tokenizers(path: str) -> Count:
 def _tiktoken(name: str) -> Count:
     try:
         import tiktoken  # noqa: PLC0415  (an extra)
-        from tiktoken import registry  # noqa: PLC0415  (an extra)
     except ModuleNotFoundError as error:
         raise _missing("tiktoken", error) from error
-    makers = _makers(name)
-    if name not in makers:
-        raise ValueError(f"expected an encoding of tiktoken ({', '.join(sorted(makers))}), found {name!r}")
-    encoding = registry.ENCODINGS.get(name) or tiktoken.Encoding(**makers[name]())
+    with _lock, _without_network(name):
+        names = tiktoken.list_encoding_names()
+        if name not in names:
+            raise ValueError(f"expected an encoding of tiktoken ({', '.join(sorted(names))}), found {name!r}")
+        encoding = tiktoken.get_encoding(name)
 
     def count(text: str) -> int:
         return len(encoding.encode_ordinary(_whole(text)))
@@ -125,38 +123,17 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode() if not text.isascii() else text
 
 
-def _makers(name: str) -> dict[str, Callable[[], dict[str, Any]]]:
-    """Return what makes each of tiktoken's encodings, to be used for this one, from files in its cache."""
-    import tiktoken.load  # noqa: PLC0415  (an extra)
+@contextmanager
+def _without_network(name: str) -> Iterator[None]:
+    """Have tiktoken read its cache, where its own way to a file looks, and nothing else in this thread."""
+    from tiktoken import load  # noqa: PLC0415  (an extra)
 
-    theirs, ours = tiktoken.load, _copy("tiktoken.load")
-    vars(ours).update(_reading_for(name))
-    found: dict[str, Callable[[], dict[str, Any]]] = {}
-    for plugin in pkgutil.iter_modules(import_module(_PLUGINS).__path__, f"{_PLUGINS}."):
-        names = vars(_copy(plugin.name))
-        for word, value in list(names.items()):
-            if value is theirs:
-                names[word] = ours
-            elif getattr(value, "__module__", None) == theirs.__name__:
-                names[word] = getattr(ours, value.__name__)
-        found |= names.get("ENCODING_CONSTRUCTORS", {})
-    return found
-
-
-def _copy(name: str) -> ModuleType:
-    """Return a module as it is imported, but another, which nobody else has."""
-    spec = find_spec(name)
-    if spec is None or spec.loader is None:
-        raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    made = module_from_spec(spec)
-    spec.loader.exec_module(made)
-    return made
-
-
-def _reading_for(name: str) -> dict[str, Callable[..., bytes]]:
-    """Return what `tiktoken.load` reads files with, as functions that read its cache and nothing else."""
+    their_cached, their_read = before = load.read_file_cached, load.read_file
+    here = {get_ident()}
 
     def cached(blobpath: str, expected_hash: str | None = None) -> bytes:
+        if get_ident() not in here:
+            return their_cached(blobpath, expected_hash)
         path = _cache_path(blobpath)
         try:
             with open(path, "rb") as file:
@@ -167,10 +144,17 @@ def _reading_for(name: str) -> dict[str, Callable[..., bytes]]:
             raise ValueError(_not_here(name, blobpath, path, "a file with another SHA-256"))
         return data
 
-    def refuse(blobpath: str) -> bytes:
+    def read(blobpath: str) -> bytes:
+        if get_ident() not in here:
+            return their_read(blobpath)
         raise ValueError(_not_here(name, blobpath, _cache_path(blobpath), "no such file"))
 
-    return {"read_file_cached": cached, "read_file": refuse}
+    load.read_file_cached, load.read_file = cached, read
+    try:
+        yield
+    finally:
+        load.read_file_cached, load.read_file = before
+        here.clear()  # whoever kept one of these has theirs again
 
 
 def _cache_path(url: str) -> str:

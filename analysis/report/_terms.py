@@ -65,8 +65,8 @@ REASONS = {
     "no-tool-call": "The stream held no tool call.",
     "no-usage": "No bill came, or none that has the text in it that came.",
     "billed-together": "The answer came in one, and its only bill is of several choices together.",
-    "withheld-reasoning": "Reasoning was billed of which a summary was shown, or nothing, so that it is not "
-    "known how many tokens were made between the first that was shown and the last.",
+    "withheld-reasoning": "Of reasoning a summary was shown, or nothing, so that it is not known "
+    "how many tokens were made between the first that was shown and the last.",
     "all-hidden": "The bill has all tokens for reasoning that was never sent.",
     "single-token": "There is one token, and so nothing to divide by.",
     "single-event": "One event carries generated text, and so there is no time between two.",

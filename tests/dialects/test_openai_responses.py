@@ -100,6 +100,31 @@ def test_an_item_of_reasoning_that_showed_none_withholds_it(shown, at_its_end):
     assert said(rows)[-1] == (at_its_end, "")
 
 
+@pytest.mark.parametrize("index", [True, False], ids=["by-index", "by-id"])
+@pytest.mark.parametrize("shown", [(), (0,), (1,), (0, 1)], ids=str)
+@pytest.mark.parametrize("order", ["A0 B0 A1 B1", "A0 A1 B0 B1", "A0 A1 B1 B0"])
+def test_items_that_overlap_are_each_asked_what_they_showed(order, shown, index):
+    def at(kind, number, **more):
+        return {"type": f"response.{kind}"} | ({"output_index": number} if index else {}) | more
+
+    events, expected = [], []
+    for step, number in ((each[0], int(each[1])) for each in order.split()):
+        item = {"id": f"rs_{number}", "type": "reasoning"}
+        if step == "A":
+            events.append(at("output_item.added", number, item=item))
+            if number in shown:
+                events.append(at("reasoning_text.delta", number, item_id=item["id"], delta="r"))
+        else:
+            events.append(at("output_item.done", number, item=item))
+            expected.append("nothing" if number in shown else "withheld")
+    ends = [
+        row
+        for row, given in zip(said(read_all(NAME, *events)), events, strict=True)
+        if given["type"].endswith("done")
+    ]
+    assert ends == [(each, "") for each in expected]
+
+
 def ended(kind="completed", **more):
     usage = {"input_tokens": 3, "output_tokens": 9, "output_tokens_details": {"reasoning_tokens": 4}}
     response = {"object": "response", "model": "m-1", "status": kind, "usage": usage, **more}

@@ -83,6 +83,64 @@ def test_reasoning_that_was_not_seen_does_not_make_an_early_bill_large_enough(tm
     assert counted(made(tmp_path, early, *[text()] * events, STOP))[0] == [stream]
 
 
+def reasoned(output, reasoning):
+    return usage(9, output) | {"completion_tokens_details": {"reasoning_tokens": reasoning}}
+
+
+def says(delta, **more):
+    return data(chunk(delta, **more))
+
+
+THINK = ("<thi", "nk>", "r", "</think>")
+
+
+@pytest.mark.parametrize(
+    ("before", "output", "stream"),
+    [
+        (THINK, 6, (6, 0)),  # six events, none of them hidden
+        (THINK, 5, (6, 0)),  # which five tokens are too few for
+        (("b", "c"), 9, (9, 5)),
+        (("b", "c"), 8, (4, 0)),
+    ],
+)
+@pytest.mark.parametrize("is_own", [False, True], ids=["of-all", "of-the-choice"])
+def test_what_is_hidden_of_an_early_bill_is_the_same_to_its_judge_and_to_the_rates(
+    tmp_path, before, output, stream, is_own
+):
+    bill = reasoned(output, 5)
+    early = (
+        {"choices": [{"index": 0, "delta": {}, "usage": bill}]} if is_own else {"choices": [], "usage": bill}
+    )
+    events = [*(says({"content": each}) for each in before), text(), data(early), text(), STOP, DONE]
+    (row,) = made(tmp_path, *events).as_dict()["streams"]
+    assert (row["output_tokens"], row["hidden_tokens"]) == stream
+    assert (row["tokens_from"] == "usage") is (stream[0] == output)
+
+
+def test_reasoning_in_tags_is_looked_for_in_each_choice_that_a_bill_is_of(tmp_path):
+    events = [says({"content": each}, index=index) for each in THINK for index in (0, 1)]
+    bill = data({"choices": [], "usage": reasoned(10, 6)})
+    ends = [text(), text(1), STOP, data(chunk(finish="stop", index=1)), DONE]
+    assert counted(made(tmp_path, *events, bill, *ends))[1] == [(9, 10, None)]
+
+
+@pytest.mark.parametrize(("output", "known"), [(110, "usage"), (109, "chunks")])
+def test_a_summary_is_none_of_the_tokens_that_a_bill_has_beside_reasoning(tmp_path, output, known):
+    gemini = {"model": "google/gemini-2.5-pro"}
+    events = [
+        *[says({"reasoning": "s"}, **gemini)] * 3,
+        *[says({"content": "a"}, **gemini)] * 9,
+        data({"choices": [], "usage": reasoned(output, 100), **gemini}),
+        says({"content": "a"}, **gemini),
+        STOP,
+        DONE,
+    ]
+    (row,) = made(tmp_path, *events).as_dict()["streams"]
+    assert (row["output_tokens"], row["tokens_from"]) == (110 if known == "usage" else 13, known)
+    if known == "usage":
+        assert (row["hidden_tokens"], row["itl_ms_why"]) == (100, "withheld-reasoning")
+
+
 def test_a_bill_before_the_cut_is_none_of_what_came_after_it(tmp_path):
     found = made(tmp_path, text(usage=usage(9, 8)), text(), end="upstream-error")
     assert counted(found) == [[(2, "chunks", None)], [(9, None, "upstream-error")]]

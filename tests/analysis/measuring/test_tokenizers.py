@@ -6,6 +6,10 @@ import json
 import os
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -185,13 +189,12 @@ def cache(tmp_path, monkeypatch):
 
 
 URL = "https://files.example/made-up.tiktoken"
-
-
 PLUGIN = """
+import os
 {how}
 
 def made_up():
-    ranks = {name}({url!r}, expected_hash={digest!r})
+    ranks = {name}(os.environ.get("MADE_UP_URL", {url!r}), expected_hash={digest!r})
     return {{"name": "made_up", "pat_str": r"\\S+|\\s+", "mergeable_ranks": ranks, "special_tokens": {{}}}}
 
 ENCODING_CONSTRUCTORS = {{"made_up": made_up}}
@@ -202,8 +205,9 @@ ENCODING_CONSTRUCTORS = {{"made_up": made_up}}
     params=[
         ("from tiktoken.load import load_tiktoken_bpe", "load_tiktoken_bpe"),
         ("from tiktoken import load", "load.load_tiktoken_bpe"),
+        ("import tiktoken.load", "tiktoken.load.load_tiktoken_bpe"),
     ],
-    ids=["function", "module"],
+    ids=["function", "module", "package"],
 )
 def made_up(request, tmp_path, monkeypatch):
     """An encoding that a plugin of tiktoken's adds, with its own file: all bytes, and two merges."""
@@ -218,6 +222,7 @@ def made_up(request, tmp_path, monkeypatch):
     )
     monkeypatch.syspath_prepend(tmp_path / "plugins")
     monkeypatch.setattr(registry, "ENCODING_CONSTRUCTORS", None)
+    monkeypatch.setattr(registry, "ENCODINGS", {})
     registry._available_plugin_modules.cache_clear()
     yield lines
     registry._available_plugin_modules.cache_clear()
@@ -258,24 +263,66 @@ def test_a_file_that_is_not_the_encodings_is_refused_and_kept(cache, made_up):
     assert path.read_bytes() == made_up[:-1]
 
 
-def test_others_in_the_process_have_tiktoken_as_it_is_meanwhile(cache, made_up, monkeypatch):
+def test_no_server_is_asked_for_a_file_that_is_not_cached(tmp_path, made_up, monkeypatch):
+    asked = []
+
+    class Files(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(made_up)
+
+        def log_message(self, *arguments):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
+        thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        monkeypatch.setenv("MADE_UP_URL", f"http://127.0.0.1:{server.server_port}/made-up.tiktoken")
+        for folder in (tmp_path / "none", ""):  # "" is tiktoken's word for no cache at all
+            monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(folder))
+            with pytest.raises(ValueError, match="tokentape downloads nothing") as raised:
+                tokenizer("tiktoken:made_up")
+            assert "\n" not in str(raised.value)
+        server.shutdown()
+        thread.join(10)
+    assert asked == []
+
+
+def in_another_thread(call):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result(10)
+
+
+def test_other_threads_have_tiktoken_as_it_is_meanwhile(tmp_path, cache, made_up, monkeypatch):
     import tiktoken
     from tiktoken import load as tiktoken_load
 
     before = {**vars(tiktoken_load)}
-    seen = []
+    path = str(tmp_path / "theirs.tiktoken")
+    (tmp_path / "theirs.tiktoken").write_bytes(made_up)
+    monkeypatch.setitem(
+        sys.modules, "blobfile", SimpleNamespace(read_bytes=lambda url: url.encode() + b" is read")
+    )
+    found, kept = [], []
 
     class Environment(dict):  # is asked for the folder while the file is looked for
         def get(self, *arguments):
-            seen.append({**vars(tiktoken_load)})
+            if not kept:
+                kept.append(tiktoken_load.read_file)
+                found.append(in_another_thread(lambda: tiktoken_load.read_file(path)))
+                found.append(in_another_thread(lambda: tiktoken_load.read_file("file:///a")))
+                found.append(in_another_thread(lambda: tiktoken_load.read_file_cached(path)))
             return super().get(*arguments)
 
     with monkeypatch.context() as patched:
         patched.setattr("tokentape.analysis.measuring._tokenizers.os.environ", Environment(os.environ))
         with pytest.raises(ValueError, match="downloads nothing"):
             tokenizer("tiktoken:made_up")
-    assert seen
-    assert all(each == before for each in seen)
+    assert found == [made_up, b"file:///a is read", made_up]
+    assert vars(tiktoken_load) == before
+    assert kept[0](path) == made_up  # whoever kept what was there meanwhile reads with it, in any thread
     monkeypatch.setattr(tiktoken_load, "read_file", lambda url: made_up)
     assert tiktoken.get_encoding("made_up").encode("hel") == [257]
 

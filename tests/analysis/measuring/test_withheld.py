@@ -70,6 +70,30 @@ def test_reasoning_that_was_not_shown_took_its_time_where_it_was(tmp_path, at_ms
     assert row["itl_ms_why"] == (None if itl_ms else "withheld-reasoning")
 
 
+@pytest.mark.parametrize("before", ["added", "done"])
+def test_reasoning_that_was_shown_is_not_withheld_when_the_next_item_begins_before_it_is_done(
+    tmp_path, before
+):
+    def at(kind, index, **more):
+        return event(f"response.{kind}", output_index=index, **more)
+
+    between = {
+        "added": at("output_item.added", 1, item={"type": "message", "id": "m"}),
+        "done": at("output_item.done", 0, item={"type": "reasoning", "id": "rs"}),
+    }
+    bill = {"input_tokens": 3, "output_tokens": 6, "output_tokens_details": {"reasoning_tokens": 3}}
+    pieces = timed(
+        (110, at("output_item.added", 0, item={"type": "reasoning", "id": "rs"})),
+        *((ms, at("reasoning_text.delta", 0, item_id="rs", delta="r")) for ms in (200, 220, 240)),
+        (241, between.pop(before)),
+        (242, *between.values()),
+        *((ms, at("output_text.delta", 1, item_id="m", delta="a")) for ms in (260, 280, 300)),
+        (310, event("response.completed", response={"status": "completed", "usage": bill})),
+    )
+    row = row_of(recording(tmp_path, pieces, path=b"/v1/responses"))
+    assert (row["hidden_tokens"], row["itl_ms"]) == (0, 20)
+
+
 def test_no_reasoning_is_withheld_where_none_is_billed(tmp_path):
     pieces = [(at, piece.replace(b"2000", b"0")) for at, piece in response()]
     row = row_of(recording(tmp_path, sorted([*pieces, (31_010 * MS, ITEM)]), path=b"/v1/responses"))
@@ -149,6 +173,42 @@ def test_thinking_of_claude(tmp_path, pieces, hidden, itl_ms):
         None if itl_ms is None else pytest.approx(itl_ms),
     )
     assert row["itl_ms_why"] == (None if itl_ms else "withheld-reasoning")
+
+
+@pytest.mark.parametrize(
+    ("model", "blocks", "itl_ms"),
+    [
+        (CLAUDE, [thinking("r"), WORDS], None),
+        (CLAUDE, [thinking(), WORDS], 10),
+        (CLAUDE, [WORDS, thinking(), WORDS], None),
+        (CLAUDE, [WORDS], 10),
+        ("claude-3-7-sonnet-20250219", [thinking("r"), WORDS], 40 / 3),
+    ],
+    ids=["summary", "nothing", "nothing-amid", "no-reasoning", "all"],
+)
+def test_a_stream_that_was_cut_before_its_bill_has_no_rate_that_it_would_not_have_had(
+    tmp_path, model, blocks, itl_ms
+):
+    cut = message(model, *blocks)[:-2]
+    tape = write(tmp_path / "one.tape", records(cut, path=b"/v1/messages", end="upstream-error"))
+    row, counted = row_of(load(tape)), row_of(load(tape, tokens=len))
+    assert (row["tokens_from"], row["hidden_tokens"]) == ("chunks", 0)
+    assert (row["itl_ms"], row["itl_ms_why"]) == (
+        (None, "withheld-reasoning") if itl_ms is None else (pytest.approx(itl_ms), None)
+    )
+    assert counted["itl_ms"] is not None
+
+
+def test_rates_of_a_recording_are_not_those_of_what_was_cut_alone(tmp_path):
+    whole = message(CLAUDE, thinking("r"), WORDS)
+    tape = write(
+        tmp_path / "two.tape",
+        records(whole, path=b"/v1/messages"),
+        records(whole[:-2], path=b"/v1/messages", end="upstream-error", exchange=1),
+    )
+    found = load(tape)
+    assert found.streams["itl_ms"].isna().all()
+    assert not found.summary().loc["itl_ms", "n"]
 
 
 def chunks(*texts, output=12, reasoning=8, **more):
