@@ -1,7 +1,7 @@
 """What `tokentape lint` does with a file: each exchange held against its rules, in words and as an object."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from tokentape.cli._extras import needs
 from tokentape.cli._findings_wanted import Wanted, shown_path
 from tokentape.cli._lost import Checked
 from tokentape.dialects.rules import DAMAGED, Finding, FoldedOver, Folds, Linted, RuleSet, folded, lint
-from tokentape.progress import Follow
+from tokentape.progress import Follow, reading_bar
 
 _MOST_REASONS = 4
 
@@ -32,6 +32,37 @@ class LintedExchange:
     def place(self) -> str:
         """The exchange; its section where there are several."""
         return f"exchange {self.number}" + (f" of section {self.section}" if self.section > 0 else "")
+
+
+def lint_files(
+    files: Sequence[str],
+    rules: RuleSet | None,
+    where: Sequence[str],
+    wanted: Wanted,
+    *,
+    take: Callable[[LintedExchange], None],
+    lost: list[str],
+    errors: list[cassette.CassetteError],
+    shown: bool,
+) -> "list[LintedFile]":
+    """Return what was found in each file that can be read; `take` gets each exchange as it is found.
+
+    What was lost goes into `lost`, why a file cannot be read into `errors`. `shown`: with a bar on a
+    terminal. Raises ValueError for a condition that cannot be understood.
+    """
+    looked_at = []
+    with reading_bar(files, shown=shown) as follow:
+        for file in files:
+            seen = LintedFile(file)
+            try:
+                for found in lint_file(file, rules, where, wanted, lost, follow=follow):
+                    seen.add(found)
+                    take(found)
+            except cassette.CassetteError as error:
+                errors.append(error)
+            else:
+                looked_at.append(seen)
+    return looked_at
 
 
 def lint_file(
@@ -69,7 +100,7 @@ def _chosen(file: str, where: Sequence[str]) -> set[tuple[int, int]]:
         raise ValueError("expected a file beside --where, found -: it is read twice")
     with needs("analysis"):
         from tokentape.analysis import load
-    exchanges = load(file, where=where).exchanges
+    exchanges = load(file, where=where, progress=False).exchanges
     return set(zip(exchanges["section"].tolist(), exchanges["exchange"].tolist(), strict=True))
 
 
@@ -82,6 +113,11 @@ class LintedFile:
     levels: Counter[str] = field(default_factory=Counter)
     _checked: Counter[str] = field(default_factory=Counter)
     _skipped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def exchanges(self) -> int:
+        """How many exchanges there were, checked or not."""
+        return self._checked.total() + self._skipped.total()
 
     def add(self, found: LintedExchange) -> None:
         """Count an exchange and fold its findings."""

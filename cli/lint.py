@@ -1,15 +1,13 @@
 import click
 
-from tokentape import cassette
 from tokentape.cli._files import named_files, once_from_stdin
 from tokentape.cli._findings_wanted import Pattern, PatternType, Wanted
 from tokentape.cli._json_text import json_text
 from tokentape.cli._left_out import say_none_chosen
-from tokentape.cli._linted import LintedFile, as_objects, each_line, lint_file
+from tokentape.cli._linted import LintedExchange, as_objects, each_line, lint_files
 from tokentape.cli._lost import said_lost
 from tokentape.cli._safe_text import safe_text
 from tokentape.dialects.rules import RULE_SETS
-from tokentape.progress import reading_bar
 
 
 @click.command(short_help="Say where streams depart from what their provider documents.")
@@ -56,42 +54,32 @@ def command(
     tokentape lint session.tape --ignore unknown-field:usage
     """
     objects: list[dict[str, object]] = []
-    any_found = any_chosen = False
+    at_once = each and not as_json  # what is printed as it is found would go through a bar
+
+    def take(found: LintedExchange) -> None:
+        if as_json:
+            objects.append(as_objects(found, each=each))
+        for line in each_line(found) if at_once else ():
+            click.echo(safe_text(line))
+
     wanted = Wanted(only=only, ignored=ignore)
-    chosen = RULE_SETS[rules] if rules else None
     found_files, lost, errors = named_files(files)
+    try:
+        looked_at = lint_files(
+            found_files, RULE_SETS[rules] if rules else None, where, wanted,
+            take=take, lost=lost, errors=errors, shown=not at_once,
+        )  # fmt: skip
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     for wrong in errors:
-        _say(wrong)
-    readable: list[str] = []
-    for file in found_files:
-        seen = LintedFile(file)
-        try:
-            # What is printed as it is found shows how far it is.
-            with reading_bar([file], shown=not each) as follow:
-                for found in lint_file(file, chosen, where, wanted, lost, follow=follow):
-                    any_chosen = True
-                    seen.add(found)
-                    objects += [as_objects(found, each=each)] * as_json
-                    for line in each_line(found) if each and not as_json else ():
-                        click.echo(safe_text(line))
-        except cassette.CassetteError as error:
-            errors.append(error)
-            _say(error)
-            continue
-        except ValueError as error:
-            raise click.UsageError(str(error)) from error
-        readable.append(file)
+        click.echo(f"Error: {safe_text(wrong)}", err=True)
+    for seen in looked_at:
         for line in () if as_json or each else seen.lines():
             click.echo(safe_text(line))
         click.echo(safe_text(seen.summary()), err=True)
-        any_found = any_found or bool(seen.levels["warning"])
     if as_json:
         click.echo(json_text(objects))
-    if where and readable and not any_chosen:
-        say_none_chosen(readable, where)
+    if where and looked_at and not any(seen.exchanges for seen in looked_at):
+        say_none_chosen([seen.file for seen in looked_at], where)
     any_lost = said_lost(lost)
-    ctx.exit(2 if errors else 3 if any_lost else int(any_found))
-
-
-def _say(error: cassette.CassetteError) -> None:
-    click.echo(f"Error: {safe_text(error)}", err=True)
+    ctx.exit(2 if errors else 3 if any_lost else int(any(seen.levels["warning"] for seen in looked_at)))

@@ -6,6 +6,7 @@ import pytest
 import zstandard
 
 from tests.analysis.tapes import DONE, MS, chunk, data, records, write
+from tests.cli.verbs import run
 from tokentape.analysis import load
 from tokentape.progress import _bar, reading_bar
 
@@ -44,6 +45,21 @@ def test_a_load_tells_the_bytes_of_all_its_files(told, tapes):
     assert 0 < done[0] < sizes[0] / 2  # within a file, too
     assert done[5999] == sizes[0]
     assert sum(sizes[:2]) < done[6001] < done[-1] == sum(sizes)
+
+
+@pytest.mark.parametrize("options", [[], ["--json", "--all"], ["--where", "status=200"]])
+def test_lint_has_one_bar_over_all_its_files(told, tapes, options):
+    assert run("lint", *tapes, *options).exit_code in (0, 1)
+    sizes = [path.stat().st_size for path in tapes]
+    done, totals = zip(*told, strict=True)
+    assert set(totals) == {sum(sizes)}
+    assert list(done) == sorted(done)
+    assert done[-1] == sum(sizes)
+
+
+def test_what_lint_prints_as_it_is_found_has_no_bar(told, tapes):
+    run("lint", *tapes, "--all")
+    assert told == []
 
 
 def test_nothing_is_told_where_nobody_looks(told, tapes):
