@@ -474,6 +474,16 @@ def test_what_a_client_gave_up_is_recorded_and_comes_again_as_it_was_cut(path, h
     assert "served 1, missed 0; 1 of 2 never played; asked live 1 time, 1 recorded" in process.stdout
 
 
+@contextlib.contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Have a process stand still, and go on afterwards."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 @needs_proc
 def test_who_asks_again_waits_until_what_was_given_up_is_recorded_but_not_for_ever(path, home, plain):
     again = post(NEW, version="1.0")
@@ -490,14 +500,13 @@ def test_who_asks_again_waits_until_what_was_given_up_is_recorded_but_not_for_ev
                 server.read_to(NEW)
                 server.write(OK + chunk(b"x"))
                 client.read_to(chunk(b"x"))
-                os.kill(recorder, signal.SIGSTOP)
-                client.close()
-                assert process.wait_for("given up by the client")
-                gone.write(again)  # one that waits may leave, too
-                other.write(again)
-                assert select.select([other.sock], [], [], 0.3)[0] == []
-                gone.close()
-                os.kill(recorder, signal.SIGCONT)
+                with stopped(recorder):
+                    client.close()
+                    assert process.wait_for("given up by the client")
+                    gone.write(again)  # one that waits may leave, too
+                    other.write(again)
+                    assert select.select([other.sock], [], [], 0.3)[0] == []
+                    gone.close()
                 assert other.read_all()[0].endswith(b"\r\n\r\nx")
                 assert server.read_all()[0] == b""
         with connected(process) as client, connected(process) as other:
@@ -506,12 +515,11 @@ def test_who_asks_again_waits_until_what_was_given_up_is_recorded_but_not_for_ev
                 server.read_to(b"second")
                 server.write(OK + chunk(b"y"))
                 client.read_to(chunk(b"y"))
-                os.kill(recorder, signal.SIGSTOP)
-                client.close()
-                wait_until(lambda: process.stderr.count("given up by the client") == 2, "hung up on")
-                other.write(post(b"second"))
-                time.sleep(5.5)  # longer than anybody waits for a recorder
-                os.kill(recorder, signal.SIGCONT)
+                with stopped(recorder):
+                    client.close()
+                    wait_until(lambda: process.stderr.count("given up by the client") == 2, "hung up on")
+                    other.write(post(b"second"))
+                    time.sleep(5.5)  # longer than anybody waits for a recorder
                 with plain.accept() as another:
                     another.read_to(b"second")
                     another.write(OK + chunk(b"z") + END)
