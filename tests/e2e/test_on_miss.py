@@ -524,7 +524,8 @@ def test_who_asks_again_waits_until_what_was_given_up_is_recorded_but_not_for_ev
                     another.read_to(b"second")
                     another.write(OK + chunk(b"z") + END)
                 assert other.read_to(END) == OK + chunk(b"z") + END
-    assert "served 1, missed 0" in process.stdout
+    # The other one has it; so has the one that left, if that was not seen before the recorder went on.
+    assert re.search(r"served [12], missed 0", process.stdout)
     assert "asked live 4 times, 4 recorded" in process.stdout
 
 
