@@ -131,7 +131,7 @@ def test_two_recordings_stand_side_by_side_and_with_their_comparison(
 
 
 def section(html: str, start: str, end: str) -> str:
-    return Page(html.partition(start)[2].partition(end)[0]).text
+    return Page(html.partition(start)[2].partition(end)[0].replace("<wbr>", "")).text
 
 
 def test_a_comparison_by_groups_says_of_each_what_is_said_of_everything(tmp_path: Path):
