@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 
 import hypothesis
@@ -10,6 +11,10 @@ hypothesis.settings.register_profile(
     "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("any machine")
+
+# A shell has what it runs in the background ignore Ctrl-C, and so would all that is started here and gets one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
