@@ -12,7 +12,7 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("any machine")
 
-# A shell has what it runs in the background ignore Ctrl-C, and so would all that is started here and gets one.
+# What a shell runs in the background ignores Ctrl-C, and so would all that is started here to be sent one.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
