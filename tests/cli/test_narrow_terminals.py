@@ -2,17 +2,16 @@
 
 import fcntl
 import os
-import pty
 import struct
 import subprocess
 import sys
 import termios
-import threading
 from collections import Counter
 
 import pytest
 
 from tests.analysis.tapes import DONE, MS, chunk, data, records, usage_chunk, write
+from tests.terminals import terminal
 
 WIDTHS = (20, 27, 36, 40, 50, 60, 72, 80, 90, 100, 120)
 WIDE = 400
@@ -64,21 +63,9 @@ def folder(tmp_path_factory):
 
 def screens(folder, arguments, widths):
     """What the verb prints on a terminal that is so wide, for each width."""
-    here, there = pty.openpty()
-    fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDE, 0, 0))
-    written = []
-
-    def read():
-        try:
-            while block := os.read(here, 65536):
-                written.append(block)
-        except OSError:  # the other end is closed
-            pass
-
-    reader = threading.Thread(target=read)
-    reader.start()
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-    try:
+    with terminal() as (there, written):
+        fcntl.ioctl(there, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDE, 0, 0))
         done = subprocess.run(
             [sys.executable, "-c", CHILD, ",".join(map(str, widths)), *arguments],
             check=False,
@@ -89,10 +76,6 @@ def screens(folder, arguments, widths):
             env=environment | {"TERM": "xterm", "NO_COLOR": "1"},
             timeout=120,
         )
-    finally:
-        os.close(there)
-        reader.join(30)
-        os.close(here)
     assert done.returncode == 0, done.stderr
     *found, _ = b"".join(written).decode().replace("\x1b[1m", "").replace("\x1b[0m", "").split(END)
     return dict(zip(widths, found, strict=True))

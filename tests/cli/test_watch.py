@@ -113,28 +113,27 @@ def test_an_interval_that_is_none_is_a_usage_error(tape, interval):
     assert "--interval" in result.stderr
 
 
-def test_a_low_terminal_has_the_latest_and_the_totals(tmp_path):
-    tape = write(tmp_path / "a.tape", *(records(PIECES, exchange=n) for n in range(20)))
-    with cassette.Follower(str(tape)) as follower:
+def glances(path, *exchanges, height):
+    """What a terminal so low shows of a recording, at several widths: words without spaces."""
+    with cassette.Follower(str(write(path, *exchanges))) as follower:
         picture = looking(follower, None)()
         for width in (20, 40, 80, 160):
-            console = Console(file=io.StringIO(), width=width, height=24, legacy_windows=False)
+            console = Console(file=io.StringIO(), width=width, height=height, legacy_windows=False)
             lines = console.render_lines(at_a_glance(picture, follower, console), pad=False)
-            shown = "".join("".join(part.text for line in lines for part in line).split())
-            assert len(lines) <= 24
-            assert "#19" in shown
-            assert "20exchanges,0inflight" in shown
+            assert len(lines) <= height
+            yield "".join("".join(part.text for line in lines for part in line).split())
+
+
+def test_a_low_terminal_has_the_latest_and_the_totals(tmp_path):
+    ended = [records(PIECES, exchange=n) for n in range(20)]
+    for shown in glances(tmp_path / "a.tape", *ended, height=24):
+        assert "#19" in shown
+        assert "20exchanges,0inflight" in shown
 
 
 def test_a_low_terminal_has_the_longest_in_flight_and_how_many_there_are(tmp_path):
-    tape = write(tmp_path / "a.tape", *(records(PIECES[:-1], exchange=n, end=None) for n in range(20)))
-    with cassette.Follower(str(tape)) as follower:
-        picture = looking(follower, None)()
-        for width in (20, 40, 80, 160):
-            console = Console(file=io.StringIO(), width=width, height=18, legacy_windows=False)
-            lines = console.render_lines(at_a_glance(picture, follower, console), pad=False)
-            shown = "".join("".join(part.text for line in lines for part in line).split())
-            assert len(lines) <= 18
-            assert "#19" not in shown
-            assert "20exchanges,20inflight(" in shown
-            assert int(re.search(r"in\s*flight\((\d+)notshown\)", shown)[1]) + shown.count("#") == 20
+    in_flight = [records(PIECES[:-1], exchange=n, end=None) for n in range(20)]
+    for shown in glances(tmp_path / "a.tape", *in_flight, height=18):
+        assert "#19" not in shown
+        assert "20exchanges,20inflight(" in shown
+        assert int(re.search(r"inflight\((\d+)notshown\)", shown)[1]) + shown.count("#") == 20
