@@ -15,13 +15,14 @@ SAYS = {
     "other.tape": "expected a cassette",
 }
 
+PIECES = [(200 * MS, data(chunk({"content": "a"}, "stop"))), (201 * MS, DONE)]
+
 
 @pytest.fixture
 def folder(tmp_path):
     made = tmp_path / "week"
     made.mkdir()
-    pieces = [(200 * MS, data(chunk({"content": "a"}, "stop"))), (201 * MS, DONE)]
-    write(made / "good.tape", records(pieces))
+    write(made / "good.tape", records(PIECES))
     (made / "newer.tape").write_bytes(raw(replace(SECTION, version=9)))
     (made / "nothing.tape").touch()
     (made / "other.tape").write_text("hello, this is no cassette")
@@ -90,11 +91,10 @@ def appended(tmp_path):
     """A folder with a good cassette, and one to which a newer version appended a section."""
     made = tmp_path / "appended"
     made.mkdir()
-    pieces = [(200 * MS, data(chunk({"content": "a"}, "stop"))), (201 * MS, DONE)]
-    write(made / "good.tape", records(pieces))
-    both = [records(pieces, exchange=number) for number in range(2)]
+    write(made / "good.tape", records(PIECES))
+    both = [records(PIECES, exchange=number) for number in range(2)]
     write(made / "mixed.tape", *both)
-    later = records(pieces)
+    later = records(PIECES)
     with (made / "mixed.tape").open("ab") as file:
         file.write(raw(replace(SECTION, version=9), *later).removeprefix(raw()))
     return made
